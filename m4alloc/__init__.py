@@ -1,0 +1,49 @@
+"""m4alloc: a fast, checked memory allocator, and the tools that hold it and others to the specification.
+
+Every name below is loaded when it is first used: `import m4alloc` alone imports neither `spec` nor `capability`
+nor numpy, so that the allocator stays cheap to import where nothing is checked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from m4alloc import _lazy
+
+if TYPE_CHECKING:
+    from m4alloc._backend import NAME as backend
+    from m4alloc.doctor import doctor as doctor
+    from m4alloc.lib import lib as lib
+    from m4alloc.lib import recorder as recorder
+    from m4alloc.run import run as run
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    {
+        "backend": "m4alloc._backend:NAME",
+        # the allocator from Python
+        "Arena": "m4alloc.arena:Arena",
+        "Block": "m4alloc.arena:Block",
+        "Stats": "m4alloc.arena:Stats",
+        "Strategy": "m4alloc.strategy:Strategy",
+        "malloc": "m4alloc.arena:malloc",
+        "calloc": "m4alloc.arena:calloc",
+        "realloc": "m4alloc.arena:realloc",
+        "aligned_alloc": "m4alloc.arena:aligned_alloc",
+        "usable_size": "m4alloc.arena:usable_size",
+        "free": "m4alloc.arena:free",
+        # the specification's own errors
+        "Misuse": "spec.error:Misuse",
+        "Violation": "spec.error:Violation",
+        # the verbs
+        "doctor": "m4alloc.doctor:doctor",
+        "lib": "m4alloc.lib:lib",
+        "record": "m4alloc.trace.record:record",
+        "recorder": "m4alloc.lib:recorder",
+        "replay": "m4alloc.trace.replay:replay",
+        "run": "m4alloc.run:run",
+        "verify": "m4alloc.check.verify:verify",
+    },
+)

@@ -1,0 +1,157 @@
+"""Compile the preload libraries from the generated C: used by setup.py, by the mutant harness, by `m4alloc lib`.
+
+setup.py loads this file by path, so it imports the standard library only (and Cython, when C must be generated).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+MACHINES = ("x86_64", "aarch64")
+
+LIBRARIES = {"preload": "libm4alloc.so", "record_preload": "libm4record.so"}
+"""The C file (without suffix) of each library, and the library's name in the package."""
+GENERATED = {"preload": "_fast", "record_preload": "_record"}
+"""The Cython module whose generated C each of them includes."""
+
+EXTENSION_FLAGS = ("-O3", "-fvisibility=hidden", "-ftls-model=initial-exec", "-pthread")
+COMPILE_FLAGS = (
+    "-O3",
+    "-fPIC",
+    "-fno-builtin",  # else GCC turns malloc + memset inside calloc into a call of calloc
+    "-fexceptions",  # operator new throws through these frames
+    "-fvisibility=hidden",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-ftls-model=initial-exec",
+    "-pthread",
+)
+LINK_FLAGS = (
+    "-shared",
+    "-Wl,--gc-sections",  # drops every function that talks to Python
+    "-Wl,-z,defs",  # and proves that none is left
+    "-Wl,-z,relro",
+    "-Wl,-z,now",
+)
+
+
+class BuildError(Exception):
+    """The native code cannot be built here; the message says why and what to do."""
+
+
+def unsupported() -> str | None:
+    """Why the native core cannot exist on this machine, or None when it can."""
+    if not sys.platform.startswith("linux"):
+        return f"the core needs Linux; this is {sys.platform}"
+    if platform.machine() not in MACHINES:
+        return f"the core needs one of {', '.join(MACHINES)}; this machine is {platform.machine()}"
+    if sys.maxsize < 2**32:
+        return "the core needs a 64-bit Python; this one is 32-bit"
+    try:
+        glibc = os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, OSError):
+        glibc = None
+    return None if glibc else "the core needs glibc; this Python runs on another C library"
+
+
+def headers() -> list[Path]:
+    """Every file that the generated C may depend on besides its own .pyx."""
+    return sorted(path for pattern in ("*.pxd", "*.h", "_core/*.pxd", "_core/*.h") for path in PACKAGE.glob(pattern))
+
+
+def generate(module: str) -> Path:
+    """The C file of the Cython module named, generated anew when a source is newer.
+
+    An installed package has no .pyx, and its C file is used as it is.
+    Raises BuildError: no Cython, or an error in the source.
+    """
+    source, result = PACKAGE / f"{module}.pyx", PACKAGE / f"{module}.c"
+    if not source.exists():
+        if result.exists():
+            return result
+        raise BuildError(f"neither {source} nor {result} exists")
+    inputs = [source, *headers()]
+    if result.exists() and result.stat().st_mtime >= max(path.stat().st_mtime for path in inputs):
+        return result
+    try:
+        from Cython.Build import cythonize
+        from Cython.Compiler.Errors import CompileError
+    except ImportError as error:
+        raise BuildError("Cython is not installed: pip install 'Cython >= 3.1'") from error
+    here = Path.cwd()
+    os.chdir(PACKAGE.parent)  # the names of functions and the paths in messages depend on it
+    try:
+        cythonize([f"m4alloc/{module}.pyx"], force=True, quiet=True)
+    except CompileError as error:
+        raise BuildError(f"Cython refuses {source}: {error}") from error
+    finally:
+        os.chdir(here)
+    return result
+
+
+def is_stale(library: Path, source: str) -> bool:
+    """Whether any input of the library is newer than it, or the library does not exist."""
+    if not library.exists():
+        return True
+    names = (f"{source}.c", f"{source}.map", f"{GENERATED[source]}.c", "_build.py")
+    return library.stat().st_mtime < max(path.stat().st_mtime for path in [*(PACKAGE / n for n in names), *headers()])
+
+
+def compile_library(
+    output: str | os.PathLike[str], *, source: str = "preload", defines: Mapping[str, object] | None = None
+) -> Path:
+    """Build one preload library, needing only libc, and return the absolute path of `output`.
+
+    source: "preload" (the allocator) or "record_preload" (the recorder).
+    defines: extra macros, name to value: `{"M4_FAULT": 3}` is `-DM4_FAULT=3`.
+    CC, CFLAGS and LDFLAGS of the environment are respected; the last two come after our own flags.
+    The file appears complete or not at all, so programs that run on an older one are not disturbed.
+    Raises BuildError: unsupported machine, no compiler, no Python headers, or what the compiler said.
+    Cost: one compiler run, 5 to 30 seconds.
+    """
+    reason = unsupported()
+    if reason:
+        raise BuildError(reason)
+    if source not in LIBRARIES:
+        raise BuildError(f"no library is built from {source!r}; there are {', '.join(map(repr, LIBRARIES))}")
+    include = Path(sysconfig.get_path("include"))
+    if not (include / "Python.h").exists():
+        raise BuildError(f"{include}/Python.h does not exist: apt-get install python3-dev")
+    generate(GENERATED[source])
+    target = Path(output).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    macros = [f"-D{name}={value}" for name, value in (defines or {}).items()]
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        fresh = Path(scratch) / target.name
+        command = [
+            *shlex.split(os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc")),
+            *COMPILE_FLAGS,
+            *shlex.split(os.environ.get("CFLAGS", "")),
+            *macros,
+            f"-I{include}",
+            f"-I{PACKAGE}",
+            str(PACKAGE / f"{source}.c"),
+            *LINK_FLAGS,
+            f"-Wl,--version-script={PACKAGE / f'{source}.map'}",
+            f"-Wl,-soname,{LIBRARIES[source]}",
+            *shlex.split(os.environ.get("LDFLAGS", "")),
+            "-o",
+            str(fresh),
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except FileNotFoundError as error:
+            raise BuildError(f"no C compiler ({command[0]}): apt-get install gcc") from error
+        if done.returncode != 0:
+            raise BuildError(f"{shlex.join(command)}\n{done.stderr}")
+        fresh.replace(target)
+    return target

@@ -1,0 +1,38 @@
+"""The paths of the two preload libraries, for LD_PRELOAD by hand and for every tool that preloads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+class LibraryError(Exception):
+    """A preload library is not there; the message says how to get it."""
+
+
+def lib() -> Path:
+    """The absolute path of libm4alloc.so: malloc and its family, needing libc only.
+
+    Raises LibraryError: the package was installed without the native core.
+    """
+    return _existing("libm4alloc.so")
+
+
+def recorder() -> Path:
+    """The absolute path of libm4record.so, which records every call and passes it on to the next allocator.
+
+    Raises LibraryError: the package was installed without the native core.
+    """
+    return _existing("libm4record.so")
+
+
+def _existing(name: str) -> Path:
+    path = PACKAGE / name
+    if not path.exists():
+        raise LibraryError(
+            f"{path} does not exist: m4alloc was installed without its native core. Install gcc and the Python "
+            "headers (apt-get install gcc python3-dev), then: pip install --force-reinstall --no-deps m4alloc, "
+            "or `make build` in a checkout"
+        )
+    return path

@@ -1,0 +1,81 @@
+"""Builds the extension m4alloc._fast and the two preload libraries; everything else is in pyproject.toml.
+
+Without a compiler the pure package is still installed, with a warning. M4ALLOC_REQUIRE_FAST=1 makes that an error.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+PACKAGE = Path(__file__).parent / "m4alloc"
+
+
+def load_build_module() -> ModuleType:
+    """m4alloc/_build.py by path, so that m4alloc itself need not be importable while it is being built."""
+    spec = importlib.util.spec_from_file_location("_m4alloc_build", PACKAGE / "_build.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+build = load_build_module()
+
+
+class BuildNative(build_ext):
+    """Generates the C, builds the extension, then the libraries beside it; each only when an input is newer."""
+
+    def run(self) -> None:
+        try:
+            reason = build.unsupported()
+            if reason:
+                raise build.BuildError(reason)
+            super().run()
+            self.build_libraries()
+        except Exception as error:
+            if os.environ.get("M4ALLOC_REQUIRE_FAST") == "1":
+                raise
+            print(f"warning: m4alloc: the native core is not built, the pure backend is used: {error}", file=sys.stderr)
+
+    def build_extension(self, ext: Extension) -> None:
+        ext.sources = [str(build.generate(Path(source).stem).relative_to(PACKAGE.parent)) for source in ext.sources]
+        super().build_extension(ext)
+
+    def build_libraries(self) -> None:
+        folder = Path(self.get_ext_fullpath("m4alloc._fast")).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        for source, library in build.LIBRARIES.items():
+            if not (PACKAGE / f"{source}.c").exists():
+                continue
+            generated = build.generate(build.GENERATED[source])
+            if self.force or build.is_stale(folder / library, source):
+                build.compile_library(folder / library, source=source)
+            if folder.resolve() != PACKAGE.resolve():
+                shutil.copy2(generated, folder / generated.name)
+
+
+def extensions() -> list[Extension]:
+    if not (PACKAGE / "_fast.pyx").exists():
+        return []
+    return [
+        Extension(
+            "m4alloc._fast",
+            ["m4alloc/_fast.pyx"],
+            depends=[str(path.relative_to(PACKAGE.parent)) for path in build.headers()],
+            include_dirs=["m4alloc"],
+            extra_compile_args=list(build.EXTENSION_FLAGS),
+            extra_link_args=["-pthread"],
+        )
+    ]
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildNative})
