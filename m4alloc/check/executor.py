@@ -1,0 +1,172 @@
+"""Carry out requests on an allocator and look at the memory it hands out.
+
+Every block is filled to its last usable byte as soon as it is handed out, and compared before it is given up:
+a byte that another call changed becomes a LOAD event whose `intact` is less than its size. calloc's zeroing and
+realloc's kept prefix are seen inside the call and travel in the reply, as the recorder does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from m4alloc.check.face import CHECKED, Face
+from m4alloc.check.operation import Aim, Operation
+from spec.event import ACCESSING, ALLOCATING, FREEING, NOT_OBSERVED, RESIZING, Event, Function
+
+SEEDS = 4093
+DEAD_KEPT = 64
+
+
+@dataclass(slots=True)
+class Live:
+    """A block that the client owns: where it is, what it asked for, what it wrote."""
+
+    address: int
+    size: int
+    usable: int
+    seed: int
+
+    @property
+    def filled(self) -> int:
+        """Bytes that hold the pattern: all usable ones (at least the request), up to CHECKED."""
+        return min(max(self.usable, self.size), CHECKED)
+
+
+def nothing(event: Event) -> None:
+    """The observer that looks away."""
+
+
+class Executor:
+    """Carries out requests one at a time and keeps what the client knows: its live blocks and their contents.
+
+    `observe` sees the event as soon as the allocator has answered, before its memory is touched: what is known
+    when the touch crashes. `resolve` turns an operation into the request it stands for now.
+    """
+
+    def __init__(self, face: Face, observe: Callable[[Event], None] = nothing) -> None:
+        self.face = face
+        self.observe = observe
+        self.live: dict[int, Live] = {}
+        self.dead: list[int] = []
+        self.made = 0
+        self.broken: list[Event] = []
+
+    def resolve(self, operation: Operation) -> Event | None:
+        """The request that `operation` stands for in the present heap, or None when it names no block.
+
+        Cost: O(live blocks).
+        """
+        function, thread, aim, block, size, count, alignment, offset = operation
+        if function not in self.face.functions and function not in ACCESSING and function is not Function.LABEL:
+            return None
+        address = 0
+        if aim is Aim.DEAD:
+            dead = [freed for freed in self.dead if freed not in self.live]
+            if not dead:
+                return None
+            address = dead[-1 - block % len(dead)]
+        elif aim is not Aim.NULL:
+            if not self.live:
+                return None
+            owned = list(self.live.values())
+            chosen = owned[-1 - block % len(owned)]
+            address = chosen.address
+            if aim is Aim.INSIDE:
+                if chosen.usable < 2:
+                    return None
+                address += 1 + offset % (chosen.usable - 1)
+            elif function is Function.FREE_SIZED:
+                size = chosen.size
+        elif function in FREEING or function in RESIZING:
+            pass
+        elif function not in ALLOCATING and function is not Function.LABEL:
+            return None
+        return Event(function, thread, address, size, count, alignment)
+
+    def request(self, event: Event) -> list[Event]:
+        """Carry out one request: the event completed by its reply, after LOAD events for contents found changed.
+
+        Cost: the call, and two passes over the block's bytes.
+        """
+        function = event.function
+        if function is Function.LABEL:
+            return [event]
+        if function in ACCESSING:
+            return [self.access(event)]
+        events: list[Event] = []
+        owned = self.live.get(event.address) if event.address else None
+        if owned is not None and function is not Function.USABLE_SIZE:
+            self.compare(owned, event.thread, events)
+        reply = self.face.call(function, event.address, event.size, event.count, event.alignment)
+        event = event._replace(result=reply.result, errno=reply.errno, flags=event.flags | reply.flags)
+        if function in ALLOCATING:
+            event = self.acquired(event, None)
+        elif function in RESIZING:
+            gone = reply.result != 0 or (event.request_size == 0 and reply.errno == 0)
+            if gone and owned is not None:
+                self.forget(owned)
+            event = self.acquired(event, owned)
+        elif function in FREEING and owned is not None:
+            self.forget(owned)
+        events.append(event)
+        return events
+
+    def acquired(self, event: Event, old: Live | None) -> Event:
+        """Record the block handed out, look at what it holds, and fill it."""
+        address = event.result
+        if address == 0:
+            return event
+        size = event.request_size
+        self.observe(event)
+        event = event._replace(usable=self.face.usable(address))
+        self.observe(event)
+        if event.function is Function.CALLOC and size <= CHECKED:
+            event = event._replace(intact=self.face.zeros(address, size))
+            self.observe(event)
+        elif event.function in RESIZING and old is not None:
+            kept = min(old.size, size)
+            if kept <= CHECKED:
+                event = event._replace(intact=self.face.intact(address, kept, old.seed))
+                self.observe(event)
+        self.made += 1
+        # The size a client may rely on: what usable_size says, and never less than it asked for.
+        block = Live(address, size, event.usable if event.usable != NOT_OBSERVED else size, self.made * 7 % SEEDS)
+        self.live.pop(address, None)
+        self.live[address] = block
+        self.face.fill(address, block.filled, block.seed)
+        return event
+
+    def access(self, event: Event) -> Event:
+        """Fill or compare the whole of a live block; any other access is only named, never made."""
+        owned = self.live.get(event.address)
+        if owned is None:
+            return event
+        if event.function is Function.LOAD:
+            return event._replace(size=owned.filled, intact=self.face.intact(owned.address, owned.filled, owned.seed))
+        self.made += 1
+        owned.seed = self.made * 7 % SEEDS
+        self.face.fill(owned.address, owned.filled, owned.seed)
+        return event._replace(size=owned.filled)
+
+    def compare(self, owned: Live, thread: int, events: list[Event]) -> None:
+        """Append a LOAD event when the contents of a block are not what the client wrote last."""
+        intact = self.face.intact(owned.address, owned.filled, owned.seed)
+        if intact < owned.filled:
+            events.append(Event(Function.LOAD, thread, owned.address, owned.filled, intact=intact))
+
+    def sweep(self) -> list[Event]:
+        """LOAD events for every live block whose contents changed. Cost: one pass over all live bytes."""
+        events: list[Event] = []
+        for owned in self.live.values():
+            self.compare(owned, 0, events)
+        return events
+
+    def forget(self, owned: Live) -> None:
+        """The client gives the block up."""
+        del self.live[owned.address]
+        if owned.address in self.dead:
+            self.dead.remove(owned.address)
+        self.dead.append(owned.address)
+        if len(self.dead) > DEAD_KEPT:
+            del self.dead[0]

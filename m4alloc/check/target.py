@@ -1,0 +1,117 @@
+"""What every allocator under test can do, whether a library, the core in this process, or the reference."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from types import TracebackType
+from typing import Protocol, Self
+
+from m4alloc.check.operation import Operation
+from spec.event import Event, Function
+
+
+class End(Enum):
+    """How an episode ended."""
+
+    FINISHED = "finished"
+    CRASHED = "crashed"
+    HUNG = "hung"
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What was seen of one run from a fresh heap.
+
+    events: every request that was answered, with its reply and evidence, in order.
+    pending: the request during which the allocator crashed or hung; None when it ended otherwise.
+    signal: the number of the signal that killed the child, 0 when it was not killed.
+    message: what it wrote to standard error.
+    """
+
+    events: list[Event]
+    end: End = End.FINISHED
+    signal: int = 0
+    pending: Event | None = None
+    message: str = field(default="", compare=False)
+
+    def describe_end(self) -> str:
+        """The end in words.
+
+        >>> Episode([], End.CRASHED, 6, Event(Function.FREE, address=4096)).describe_end()
+        'SIGABRT inside free'
+        """
+        if self.end is End.FINISHED:
+            return "finished"
+        how = "no answer in time" if self.end is End.HUNG else self.signal_name()
+        if self.pending is not None:
+            return f"{how} inside {self.pending.function.name.lower()}"
+        return f"{how} when the client used its blocks"
+
+    def signal_name(self) -> str:
+        """The signal's name, or its number when it has none."""
+        try:
+            return signal.Signals(self.signal).name
+        except ValueError:
+            return f"signal {self.signal}"
+
+
+class EndedError(Exception):
+    """The allocator crashed or hung while a session was open; `episode` holds everything up to there."""
+
+    def __init__(self, episode: Episode) -> None:
+        super().__init__(f"{episode.describe_end()}, after {len(episode.events)} answered requests: {episode.message}")
+        self.episode = episode
+
+
+class Session(Protocol):
+    """One fresh heap, asked one request at a time."""
+
+    def request(self, event: Event) -> list[Event]:
+        """Carry out a request that names its block by address: its event, after LOAD events for changed contents.
+
+        Raises EndedError: the allocator crashed or hung.
+        """
+
+    def sweep(self) -> list[Event]:
+        """LOAD events for live blocks whose contents changed."""
+
+    def close(self) -> None:
+        """End the session and give everything back."""
+
+
+class Target(Protocol):
+    """An allocator that can be started afresh as often as one likes."""
+
+    name: str
+    functions: frozenset[Function]
+
+    def run(self, operations: Sequence[Operation]) -> Episode:
+        """Carry out a whole plan on a fresh heap; a crash is part of the answer."""
+
+    def repeat(self, operations: Sequence[Operation], times: int) -> int:
+        """Carry out the plan `times` over on one fresh heap, freeing everything after each: bytes ever used.
+
+        Raises EndedError: the allocator crashed or hung.
+        """
+
+    def begin(self) -> Session:
+        """A fresh heap to be asked step by step."""
+
+    def close(self) -> None:
+        """Give back what the target holds (processes, memory)."""
+
+
+class Closing:
+    """A target or session that is closed at the end of its `with` block."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,109 @@
+/* The smallest allocator that keeps the contract: a bump pointer and a size before each block. Each macro breaks
+ * one thing, so that what the harness sees of it can be tested without any real allocator. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Alignas(4096) unsigned char room[1 << 26];
+static size_t used;
+static int calls;
+
+static size_t *size_of(void *p) { return (size_t *)p - 1; }
+
+static void *take(size_t alignment, size_t size)
+{
+    size_t start = (used + sizeof(size_t) + alignment - 1) / alignment * alignment;
+    if (size > sizeof room || start + size + 16 > sizeof room) {
+        errno = ENOMEM;
+        return NULL;
+    }
+#ifdef OVERLAP
+    used = start + size / 2;
+#else
+    used = start + size;
+#endif
+    *size_of(room + start) = size;
+    return room + start;
+}
+
+void *malloc(size_t size)
+{
+    calls++;
+#ifdef CRASH
+    if (calls == CRASH)
+        abort();
+#endif
+#ifdef HANG
+    if (calls == HANG)
+        for (;;)
+            pause();
+#endif
+#ifdef SILENT
+    if (size > 1000)
+        return NULL;
+#endif
+#ifdef UNMAPPED
+    if (size == 100)
+        return (void *)16;
+#endif
+#ifdef MISALIGNED
+    return take(8, size);
+#endif
+    return take(16, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) { return take(alignment < 16 ? 16 : alignment, size); }
+
+void free(void *p)
+{
+#ifdef FREE_SETS_ERRNO
+    errno = EINVAL;
+#endif
+#ifdef SCRIBBLE
+    if (used)
+        room[used - 1] ^= 1;
+#endif
+    (void)p;
+}
+
+void *calloc(size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    void *p = malloc(total);
+    if (p)
+        memset(p, 0, total);
+#ifdef NOT_ZERO
+    if (p && total > 40)
+        ((char *)p)[40] = 1;
+#endif
+    return p;
+}
+
+void *realloc(void *p, size_t size)
+{
+    void *q = malloc(size);
+    if (p && q) {
+        size_t kept = *size_of(p) < size ? *size_of(p) : size;
+#ifdef LOSE_TAIL
+        kept = kept > 32 ? kept - 1 : kept;
+#endif
+        memcpy(q, p, kept);
+    }
+    return q;
+}
+
+size_t malloc_usable_size(void *p)
+{
+#ifdef GENEROUS
+    return p ? *size_of(p) + 64 : 0;
+#else
+    return p ? *size_of(p) : 0;
+#endif
+}

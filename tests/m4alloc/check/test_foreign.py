@@ -1,0 +1,174 @@
+"""A library is driven in forked children, and whatever it does there is an observation."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from m4alloc.check.foreign import Foreign, WorkerError
+from m4alloc.check.operation import Aim, Operation
+from m4alloc.check.target import End, EndedError
+from spec.event import ERRNO_CHANGED, Event, Function
+
+MALLOC, CALLOC, FREE, REALLOC = Function.MALLOC, Function.CALLOC, Function.FREE, Function.REALLOC
+Bump = Callable[..., str]
+
+
+def youngest(function: Function, **fields: int) -> Operation:
+    return Operation(function, aim=Aim.LIVE, **fields)
+
+
+def test_each_request_is_answered_with_its_reply_and_evidence(bump: Bump) -> None:
+    plan = [Operation(MALLOC, size=24), Operation(CALLOC, size=5, count=7), youngest(REALLOC, size=99), youngest(FREE)]
+    with Foreign(bump()) as target:
+        malloc, calloc, realloc, free = target.run(plan).events
+    assert malloc.result % 16 == 0 and malloc.usable == 24
+    assert calloc.intact == 35
+    assert realloc.address == calloc.result and realloc.intact == 35 and realloc.usable == 99
+    assert free.address == realloc.result
+
+
+def test_every_episode_begins_with_a_fresh_heap(bump: Bump) -> None:
+    plan = [Operation(MALLOC, size=size) for size in (1, 2, 3)]
+    with Foreign(bump()) as target:
+        assert target.run(plan) == target.run(plan)
+
+
+def test_a_crash_leaves_the_events_before_it_and_names_the_call(bump: Bump) -> None:
+    with Foreign(bump("CRASH=3")) as target:
+        episode = target.run([Operation(MALLOC, size=size) for size in range(8)])
+        assert target.run([]).end is End.FINISHED  # the server lives on
+    assert episode.end is End.CRASHED and episode.signal == signal.SIGABRT
+    assert [event.size for event in episode.events] == [0, 1]
+    assert episode.pending == Event(MALLOC, size=2)
+    assert episode.describe_end() == "SIGABRT inside malloc"
+
+
+def test_a_hang_is_ended_and_names_the_call(bump: Bump) -> None:
+    with Foreign(bump("HANG=2"), timeout=0.3) as target:
+        episode = target.run([Operation(MALLOC, size=size) for size in range(4)])
+        assert target.run([Operation(MALLOC)]).end is End.FINISHED
+    assert episode.end is End.HUNG and len(episode.events) == 1
+    assert episode.describe_end() == "no answer in time inside malloc"
+
+
+def test_a_block_that_cannot_be_written_is_told_apart_from_a_crash_inside(bump: Bump) -> None:
+    with Foreign(bump("UNMAPPED")) as target:
+        episode = target.run([Operation(MALLOC, size=100)])
+    assert episode.end is End.CRASHED and episode.pending is None
+    assert episode.events[-1].result == 16
+    assert episode.describe_end() == "SIGSEGV when the client used its blocks"
+
+
+def test_what_the_child_says_on_standard_error_is_kept() -> None:
+    with Foreign("system") as target:
+        plan = [Operation(MALLOC, size=2000), youngest(FREE), Operation(FREE, aim=Aim.DEAD)]
+        episode = target.run(plan)
+    assert episode.signal == signal.SIGABRT and "free" in episode.message
+    assert episode.pending is not None and episode.pending.function is FREE
+
+
+@pytest.mark.parametrize("macro", ["NOT_ZERO", "LOSE_TAIL"])
+def test_contents_lost_inside_a_call_are_in_its_reply(bump: Bump, macro: str) -> None:
+    plan = [Operation(CALLOC, size=1, count=64), youngest(REALLOC, size=128)]
+    with Foreign(bump(macro)) as target:
+        events = target.run(plan).events
+    assert [event.intact for event in events if event.function is not Function.LOAD] == (
+        [40, 64] if macro == "NOT_ZERO" else [64, 63]
+    )
+
+
+def test_contents_changed_behind_the_clients_back_become_a_load_that_failed(bump: Bump) -> None:
+    plan = [Operation(MALLOC, size=16), Operation(MALLOC, size=32), youngest(FREE, block=1)]
+    with Foreign(bump("SCRIBBLE")) as target:
+        events = target.run(plan).events
+    load = events[-1]
+    assert load.function is Function.LOAD and load.address == events[1].result
+    assert (load.size, load.intact) == (32, 31)
+
+
+def test_a_failure_without_errno_is_seen(bump: Bump) -> None:
+    with Foreign(bump("SILENT")) as silent, Foreign(bump()) as right:
+        huge = [Operation(MALLOC, size=1 << 40)]
+        assert [(event.result, event.errno) for event in silent.run(huge).events] == [(0, 0)]
+        assert [(event.result, event.errno) for event in right.run(huge).events] == [(0, 12)]
+
+
+def test_free_that_writes_errno_is_seen(bump: Bump) -> None:
+    plan = [Operation(MALLOC, size=1), youngest(FREE)]
+    with Foreign(bump("FREE_SETS_ERRNO")) as careless, Foreign(bump()) as careful:
+        assert careless.run(plan).events[-1].flags & ERRNO_CHANGED
+        assert not careful.run(plan).events[-1].flags & ERRNO_CHANGED
+
+
+def test_each_thread_number_is_a_thread_of_its_own() -> None:
+    arena = 1 << 26  # glibc gives a second thread an arena of its own, far from the heap of the first
+    plan = [Operation(MALLOC, thread, size=64) for thread in (0, 1, 0, 1)]
+    with Foreign("system") as target:
+        first, second, third, fourth = (event.result for event in target.run(plan).events)
+    assert abs(first - second) > arena and abs(first - third) < arena and abs(second - fourth) < arena
+
+
+def test_a_label_ends_its_thread_and_the_next_use_starts_another() -> None:
+    plan = [
+        Operation(MALLOC, 1, size=64),
+        Operation(Function.LABEL, 1),
+        Operation(FREE, 0, Aim.LIVE),
+        Operation(MALLOC, 1, size=64),
+    ]
+    with Foreign("system") as target:
+        episode = target.run(plan)
+    assert episode.end is End.FINISHED
+    assert [event.function for event in episode.events] == [MALLOC, Function.LABEL, FREE, MALLOC]
+
+
+def test_a_session_answers_one_request_at_a_time(bump: Bump) -> None:
+    with Foreign(bump()) as target, target.begin() as session:
+        (malloc,) = session.request(Event(MALLOC, size=40))
+        (free,) = session.request(Event(FREE, 1, malloc.result))
+        assert (free.thread, free.address) == (1, malloc.result)
+        assert session.sweep() == []
+
+
+def test_a_session_ends_with_everything_seen_before_the_crash(bump: Bump) -> None:
+    with Foreign(bump("CRASH=2")) as target, target.begin() as session:
+        session.request(Event(MALLOC, size=1))
+        with pytest.raises(EndedError) as caught:
+            session.request(Event(MALLOC, size=2))
+    assert [event.size for event in caught.value.episode.events] == [1]
+    assert caught.value.episode.pending == Event(MALLOC, size=2)
+
+
+def test_repetition_measures_how_much_memory_is_ever_used(bump: Bump) -> None:
+    plan = [Operation(MALLOC, size=4096)]
+    with Foreign(bump()) as never_reuses, Foreign("system") as libc:
+        assert never_reuses.repeat(plan, 100) == 100 * 4096
+        assert libc.repeat(plan, 100) < 3 * 4096
+
+
+def test_a_missing_library_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(WorkerError, match=r"absent\.so: no such file"):
+        Foreign(tmp_path / "absent.so")
+
+
+def test_a_file_that_is_no_library_is_refused_with_the_loaders_reason(tmp_path: Path) -> None:
+    text = tmp_path / "text.so"
+    text.write_text("not a library")
+    with pytest.raises(WorkerError, match=r"cannot be driven: .*text\.so"):
+        Foreign(text)
+
+
+def test_a_library_without_malloc_of_its_own_is_refused(library: Callable[..., str]) -> None:
+    with pytest.raises(WorkerError, match="exports no malloc"):
+        Foreign(library("int answer(void) { return 42; }"))
+
+
+def test_variables_reach_the_library() -> None:
+    plan = [Operation(MALLOC, size=64), youngest(FREE), Operation(FREE, aim=Aim.DEAD)]
+    tunables = "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
+    with Foreign("system") as usual, Foreign("system", environment={"GLIBC_TUNABLES": tunables}) as tuned:
+        assert "tcache" in usual.run(plan).message
+        assert "tcache" not in tuned.run(plan).message
