@@ -58,7 +58,8 @@ class Event(NamedTuple):
 
     address: the pointer handed in (free, realloc, usable_size) or accessed; 0 is NULL.
     size: bytes requested; of one element for calloc and reallocarray; of the access for loads and stores.
-    result: the pointer handed out (0 is NULL), or the number that usable_size returned.
+    result: the pointer handed out (0 is NULL), the number that usable_size returned, or the byte that fill writes.
+    For posix_memalign, result is what *memptr held after the call and address what it held before (0: not known).
     errno: the error after a failed request (for posix_memalign the value returned), else 0.
     usable: usable bytes of the block handed out; NOT_OBSERVED when nobody looked.
     intact: leading bytes found zero (calloc) or unchanged (realloc); NOT_OBSERVED when nobody looked.
