@@ -1,0 +1,163 @@
+"""The heap map as SVG: addresses upwards, time to the right, colour by the size of the blocks.
+
+A small heap is drawn block by block; a large one as a grid of cells whose strength is how full they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+from m4alloc.view.chart import LEFT, RIGHT, WIDTH, Axis, legend, x_labels
+from m4alloc.view.palette import GROUP_LABELS, variable
+from m4alloc.view.quantity import binary_size, plural, size
+from m4alloc.view.raster import AddressAxis, Blocks, Raster, address_axis, group_indices
+from m4alloc.view.svg import Child, Element, element, group, picture
+
+_TOP, _BOTTOM = 34, 42
+_GAP = 7.0
+_ADDRESS_ROOM = 46
+_STRENGTHS = (0.3, 0.5, 0.75, 1.0)
+
+
+class _Layout:
+    """Where each row of an address axis is drawn: rows stacked upwards, a little room at each gap."""
+
+    def __init__(self, axis: AddressAxis, budget: float = 400.0) -> None:
+        self.axis = axis
+        self.gaps = dict(axis.gaps())
+        rows = max(1, len(axis.rows))
+        self.row_height = min(14.0, max(3.0, budget / rows))
+        self.inner = rows * self.row_height + _GAP * len(self.gaps)
+        self.height = _TOP + self.inner + _BOTTOM
+        self.left, self.right, self.bottom = LEFT + _ADDRESS_ROOM, WIDTH - RIGHT, _TOP + self.inner
+        shifts = np.zeros(rows)
+        for index in self.gaps:
+            shifts[index:] += _GAP
+        self.floor = self.bottom - np.arange(rows) * self.row_height - shifts
+
+    def frame(self) -> list[Child]:
+        """The panel behind, the address labels at both ends of every stretch, and the gaps between stretches."""
+        rows = len(self.axis.rows)
+        if rows == 0:
+            return [element("text", "no block ever lived", x=self.left, y=self.bottom - 4, class_="muted")]
+        edges = sorted({0, *self.gaps})
+        parts: list[Child] = []
+        last_label = float("inf")
+        for start, stop in zip(edges, [*edges[1:], rows], strict=True):
+            low, high = float(self.floor[start]), float(self.floor[stop - 1]) - self.row_height
+            parts.append(
+                element("rect", x=self.left, y=high, width=self.right - self.left, height=low - high, class_="panel")
+            )
+            if start in self.gaps:
+                y = low + _GAP / 2
+                line = element("line", x1=self.left, y1=y, x2=self.right, y2=y, class_="gap")
+                parts.append(group([element("title", f"{size(self.gaps[start])} of addresses left out"), line]))
+            if low <= last_label - 12:
+                label = f"{self.axis.base(start):#x}"
+                parts.append(element("text", label, x=self.left - 6, y=low, text_anchor="end", class_="small muted"))
+                last_label = low
+        return parts
+
+
+def _whole(layout: _Layout, body: list[Child], groups: set[int], axis: Axis, title: str, description: str) -> Element:
+    parts = [*layout.frame(), *body]
+    parts += x_labels(axis, layout.left, layout.right, layout.bottom)
+    parts.append(legend([(GROUP_LABELS[index], f"group-{index}") for index in sorted(groups)], 8, 16))
+    return picture(parts, WIDTH, layout.height, title, description)
+
+
+def cells(raster: Raster, time_label: str, show: Callable[[float], str], title: str = "Heap map") -> Element:
+    """The grid as rectangles: neighbouring equal cells of a row are one rectangle. Cost: O(cells)."""
+    layout = _Layout(raster.axis)
+    pitch = (layout.right - layout.left) / raster.columns
+    levels = np.clip(np.ceil(raster.fill * 4).astype(np.int64) - 1, 0, 3)
+    seen: set[int] = set()
+    rows: list[Child] = []
+    for index in range(len(raster.axis.rows)):
+        key = np.where(raster.group[index] < 0, -1, raster.group[index] * 4 + levels[index])
+        starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        top = float(layout.floor[index]) - layout.row_height
+        runs: list[Child] = []
+        for start, stop in zip(starts, [*starts[1:], len(key)], strict=True):
+            if key[start] < 0:
+                continue
+            colour, level = divmod(int(key[start]), 4)
+            seen.add(colour)
+            runs.append(
+                element(
+                    "rect",
+                    x=layout.left + int(start) * pitch,
+                    y=top,
+                    width=(int(stop) - int(start)) * pitch,
+                    height=layout.row_height,
+                    fill=variable(f"group-{colour}"),
+                    fill_opacity=_STRENGTHS[level],
+                )
+            )
+        if runs:
+            rows.append(group(runs, class_="cell"))
+    description = (
+        f"{plural(len(raster.axis.rows), 'row')} of {binary_size(raster.axis.row_length)}; the stronger a cell, "
+        "the fuller its addresses were; a dotted line stands for addresses that no block ever used."
+    )
+    return _whole(layout, rows, seen, Axis(time_label, raster.start, raster.stop, show), title, description)
+
+
+def blocks(
+    lives: Blocks,
+    start: int,
+    stop: int,
+    time_label: str,
+    show: Callable[[float], str],
+    title: str = "Heap map",
+    max_rows: int = 96,
+) -> Element:
+    """Every block as one rectangle from birth to death; for some thousands of blocks at most. Cost: O(n log n)."""
+    axis = address_axis(lives, max_rows)
+    layout = _Layout(axis)
+    time = Axis(time_label, start, stop, show)
+    groups = group_indices(lives.length)
+    drawn: list[Child] = []
+    columns = (lives.base, lives.length, lives.born, lives.died, groups)
+    for base, length, born, died, colour in zip(*(column.tolist() for column in columns), strict=True):
+        left = time.place(max(born, start), layout.left, layout.right)
+        right = max(left + 1, time.place(min(died, stop), layout.left, layout.right))
+        for low, high in _pieces(layout, base, length):
+            drawn.append(
+                group(
+                    [
+                        element("title", f"{length:,d} bytes at {base:#x}, {show(born)} to {show(died)}"),
+                        element(
+                            "rect",
+                            x=left,
+                            y=high,
+                            width=right - left,
+                            height=max(0.8, low - high),
+                            fill=variable(f"group-{colour}"),
+                            stroke=variable("panel"),
+                            stroke_width=0.4,
+                        ),
+                    ]
+                )
+            )
+    description = f"{plural(len(lives), 'block')}; one row is {binary_size(axis.row_length)}."
+    return _whole(layout, drawn, set(groups.tolist()), time, title, description)
+
+
+def _pieces(layout: _Layout, base: int, length: int) -> list[tuple[float, float]]:
+    """The vertical extents (lower edge, upper edge) that a block covers, one for each unbroken stretch of rows."""
+    axis = layout.axis
+    first, last = (int(i) for i in axis.index(np.array([base, base + length - 1], dtype=np.int64)))
+    cuts = [first, *(index for index in layout.gaps if first < index <= last), last + 1]
+    extents = []
+    for low_row, high_row in pairwise(cuts):
+        low_address = max(base, axis.base(low_row))
+        high_address = min(base + length, axis.base(high_row - 1) + axis.row_length)
+        low = float(layout.floor[low_row]) - (low_address - axis.base(low_row)) / axis.row_length * layout.row_height
+        above = (axis.base(high_row - 1) + axis.row_length - high_address) / axis.row_length * layout.row_height
+        high = float(layout.floor[high_row - 1]) - layout.row_height + above
+        extents.append((low, high))
+    return extents
