@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from m4alloc import _lazy
 
 if TYPE_CHECKING:
-    from m4alloc._backend import NAME as backend
+    from m4alloc._backend import backend as backend
     from m4alloc.doctor import doctor as doctor
     from m4alloc.lib import lib as lib
     from m4alloc.lib import recorder as recorder
@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     {
-        "backend": "m4alloc._backend:NAME",
+        "backend": "m4alloc._backend:backend",
         # the allocator from Python
         "Arena": "m4alloc.arena:Arena",
         "Block": "m4alloc.arena:Block",

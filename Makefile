@@ -1,0 +1,62 @@
+# Thin targets; `make help` lists them. VENV and PYTHON may be set: make PYTHON=python3.12 VENV=/tmp/venv test
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SHELL := /bin/bash
+export M4ALLOC_REQUIRE_FAST := 1
+export PATH := $(abspath $(BIN)):$(PATH)
+
+MODULES := email json asyncio unittest html http urllib xml logging importlib concurrent ctypes multiprocessing
+WORKERS ?= 2
+
+.PHONY: help needs build run test check packaging campaign bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+needs: ## name the system packages that are missing, with the line that installs them
+	@.ci/needs $(PYTHON)
+
+$(BIN)/python3: | needs
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --upgrade pip 'setuptools >= 77' 'Cython >= 3.1'
+
+$(VENV)/core.stamp: pyproject.toml setup.py | $(BIN)/python3
+	$(BIN)/pip install -q --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml setup.py | $(BIN)/python3
+	$(BIN)/pip install -q --no-build-isolation -e '.[dev]'
+	@touch $@ $(VENV)/core.stamp
+
+build: $(VENV)/core.stamp ## build the extension and the two preload libraries in place
+	@$(BIN)/python setup.py -q build_ext --inplace
+
+run: build ## the main job: compile Python packages on the core, every reply checked; writes run/report.html
+	@$(BIN)/python -c 'import shutil, sys, sysconfig; lib = sysconfig.get_path("stdlib"); \
+	  [shutil.copytree(f"{lib}/{name}", f"run/copy/{name}", dirs_exist_ok=True) for name in sys.argv[1:]]' $(MODULES)
+	cd run && PYTHONMALLOC=malloc m4alloc verify -- python3 -m compileall -q -f copy
+
+test: $(VENV)/dev.stamp build ## the tests, in under five minutes on two cores
+	$(BIN)/pytest -q -n $(WORKERS)
+
+check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers and the examples in docstrings and docs
+	$(BIN)/mypy
+	$(BIN)/stubtest --concise --ignore-disjoint-bases m4alloc._fast
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pytest -q tests/test_layers.py capability spec m4alloc docs README.md
+
+packaging: $(VENV)/dev.stamp build ## build sdist and wheel, and install them into empty environments
+	$(BIN)/pytest -q -m packaging tests/test_packaging.py
+
+campaign: $(VENV)/dev.stamp build ## the tests that take minutes or more
+	$(BIN)/pytest -q -n $(WORKERS) -m 'campaign or packaging' --timeout 3600
+
+bench: $(VENV)/dev.stamp build ## nanoseconds a malloc/free pair against glibc, mimalloc and jemalloc
+	$(BIN)/python benchmarks/pairs.py
+
+clean: ## remove what the targets above made, except the virtual environment
+	rm -rf build dist run *.egg-info .pytest_cache .mypy_cache .ruff_cache m4alloc/*.so m4alloc/_fast.c m4alloc/_record.c
+	rm -rf m4alloc/*.html report.html findings

@@ -1,0 +1,52 @@
+"""Run a program on the core."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m4alloc.cli import UsageError
+from m4alloc.lib import LibraryError
+from m4alloc.program import ProgramError, locate
+from m4alloc.run import environment
+
+if TYPE_CHECKING:
+    from m4alloc.strategy import Strategy
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`m4alloc run [--strategy FILE.toml] -- PROGRAM [ARGUMENT ...]`."""
+    parser = subparsers.add_parser(
+        "run",
+        help=__doc__,
+        description=f"{__doc__} The exit status is the program's own. Options of the library: "
+        "M4ALLOC_OPTIONS=misuse=abort|count|forward, M4ALLOC_RESERVE=BYTES.",
+        usage="m4alloc run [-h] [--strategy FILE.toml] -- PROGRAM [ARGUMENT ...]",
+    )
+    parser.add_argument("--strategy", type=Path, metavar="FILE.toml", help="how the core places and checks")
+    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM", help="the program and its arguments")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Become the program; returns only by an exception."""
+    argv = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    try:
+        program = locate(argv)
+        env = environment(_strategy(arguments.strategy) if arguments.strategy else None)
+        os.execve(program.path, program.argv, env)
+    except (ProgramError, LibraryError) as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(f"{argv[0]} cannot be run: {error.strerror}") from error
+
+
+def _strategy(path: Path) -> Strategy:
+    from m4alloc.strategy import Strategy
+
+    try:
+        return Strategy.from_toml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError, TypeError) as error:
+        raise UsageError(f"strategy {path}: {error}") from error
