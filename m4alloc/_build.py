@@ -23,10 +23,11 @@ LIBRARIES = {"preload": "libm4alloc.so", "record_preload": "libm4record.so"}
 GENERATED = {"preload": "_fast", "record_preload": "_record"}
 """The Cython module whose generated C each of them includes."""
 
-EXTENSION_FLAGS = ("-O3", "-fvisibility=hidden", "-ftls-model=initial-exec", "-pthread")
+EXTENSION_FLAGS = ("-O3", "-DCYTHON_INLINE=", "-fvisibility=hidden", "-ftls-model=initial-exec", "-pthread", "-Wno-sign-compare")
 COMPILE_FLAGS = (
     "-O3",
     "-fPIC",
+    "-DCYTHON_INLINE=",  # GCC then judges by heat: hot paths stay short, slow paths out of line (see _cold.h)
     "-fno-builtin",  # else GCC turns malloc + memset inside calloc into a call of calloc
     "-fexceptions",  # operator new throws through these frames
     "-fvisibility=hidden",

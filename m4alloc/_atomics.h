@@ -1,0 +1,115 @@
+/* What Cython cannot say: atomics, thread-local storage, a 128-bit product, Linux constants that old headers lack. */
+#ifndef M4ALLOC_ATOMICS_H
+#define M4ALLOC_ATOMICS_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A seeded fault (1 to 10, see _core/fault.pxd), for the mutants that the property tests must find; 0 is the real core. */
+#ifndef M4_FAULT
+#define M4_FAULT 0
+#endif
+
+/* 1 in libm4alloc.so, where malformed settings in the environment end the program; the extension reads none. */
+#ifndef M4_PRELOAD
+#define M4_PRELOAD 0
+#endif
+
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0x4000
+#endif
+#ifndef MREMAP_DONTUNMAP /* Linux 5.7 */
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MADV_GUARD_INSTALL /* Linux 6.13 */
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+/* One pointer only: a library with a large initial-exec block could not be loaded by dlopen. */
+static __thread void *m4_thread_heap __attribute__((tls_model("initial-exec")));
+
+static inline void m4_set_errno(int code) { errno = code; }
+static inline int m4_errno(void) { return errno; }
+static inline void m4_set_thread_heap(void *heap) { m4_thread_heap = heap; }
+
+static inline uint64_t m4_multiply(uint64_t a, uint64_t b, uint64_t *low)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    *low = (uint64_t)product;
+    return (uint64_t)(product >> 64);
+}
+
+static inline int m4_swap8(uint8_t *p, uint8_t expected, uint8_t v)
+{
+    return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+static inline uint32_t m4_exchange32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t m4_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline uint64_t m4_add64(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
+static inline uint32_t m4_load32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint64_t m4_load64(uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void m4_store64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void m4_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void *m4_exchange_pointer(void **p, void *v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
+static inline void *m4_load_pointer(void **p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline int m4_swap32(uint32_t *p, uint32_t expected, uint32_t v)
+{
+    return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+static inline int m4_swap_pointer(void **p, void **expected, void *v)
+{
+    return __atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Top-byte-ignore architectures may hand us a pointer with a tag in its top byte; the address is what is left. */
+static inline char *m4_untag(void *p)
+{
+#if defined(__aarch64__)
+    return (char *)((uintptr_t)p & (((uintptr_t)1 << 56) - 1));
+#else
+    return (char *)p;
+#endif
+}
+
+/* Recursive: what runs under the lock may release a slab, and other libraries' fork handlers may allocate. */
+static inline void m4_lock_init(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
+static inline int m4_floor_log2(uint64_t n) { return 63 - __builtin_clzll(n); }
+static inline int m4_lowest_bit(uint64_t n) { return __builtin_ctzll(n); }
+
+static inline uint64_t m4_coarse_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static inline uint64_t m4_address_space_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    return (uint64_t)limit.rlim_cur;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* The slow paths, kept out of line: inlined into malloc and free they would make every call save six registers. */
+#ifndef M4ALLOC_COLD_H
+#define M4ALLOC_COLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define M4_APART __attribute__((noinline))
+
+struct m4_arena;
+struct m4_bin;
+struct m4_heap;
+struct m4_record;
+struct m4_slot;
+
+static void *m4_allocate_slow(struct m4_arena *, struct m4_heap *, size_t) M4_APART;
+static int m4_release_slow(struct m4_arena *, struct m4_heap *, char *) M4_APART;
+static void m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_bin *, struct m4_slot) M4_APART;
+static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_record *, struct m4_slot) M4_APART;
+static void m4_push_slot(struct m4_arena *, struct m4_heap *, struct m4_bin *, struct m4_slot) M4_APART;
+static int m4_refill(struct m4_arena *, struct m4_heap *, uint32_t) M4_APART;
+static struct m4_heap *m4_enter(void) M4_APART;
+
+#endif

@@ -1,0 +1,59 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Arenas: opened once, joined by each thread that allocates or frees, left when the thread exits."""
+
+from libc.stdint cimport uint64_t
+
+from m4alloc._core.c cimport (m4_lock_init, m4_set_thread_heap, pthread_getspecific, pthread_key_create,
+                              pthread_key_delete, pthread_mutex_lock, pthread_mutex_unlock, pthread_setspecific)
+from m4alloc._core.heap cimport abandon, new_heap
+from m4alloc._core.metadata cimport release_metadata
+from m4alloc._core.region cimport release_regions, reserve_region
+from m4alloc._core.size_class cimport build_classes
+from m4alloc._core.types cimport Arena, Heap
+
+
+cdef inline void thread_exits(void *heap) noexcept nogil:
+    """What a thread's exit does to its heap: the destructor of the arena's thread-specific key."""
+    if (<Heap *>heap).arena.process:
+        m4_set_thread_heap(NULL)
+    abandon(<Heap *>heap)
+
+
+cdef inline bint open_arena(Arena *arena, uint64_t least) noexcept nogil:
+    """Reserve address space and build the tables from arena.knobs; False: out of address space or of thread keys.
+
+    least: bytes without which there is no point in an arena.
+    """
+    m4_lock_init(&arena.lock)
+    build_classes(arena)
+    if pthread_key_create(&arena.key, thread_exits) != 0:
+        return False
+    if not reserve_region(arena, arena.knobs.reserve, least):
+        pthread_key_delete(arena.key)
+        return False
+    return True
+
+
+cdef inline void close_arena(Arena *arena) noexcept nogil:
+    """Give everything back; no thread may use the arena or its blocks any more."""
+    pthread_key_delete(arena.key)
+    release_regions(arena)
+    release_metadata(arena)
+
+
+cdef inline Heap *join_arena(Arena *arena) noexcept nogil:
+    """The calling thread's heap in an open arena, made or adopted when it has none; NULL: out of memory."""
+    cdef Heap *heap
+    if not arena.process:  # the process's own is found without a call
+        heap = <Heap *>pthread_getspecific(arena.key)
+        if heap != NULL:
+            return heap
+    pthread_mutex_lock(&arena.lock)
+    heap = new_heap(arena, <uint64_t>&heap ^ <uint64_t>arena.base ^ arena.metadata_bytes)
+    pthread_mutex_unlock(&arena.lock)
+    if heap == NULL:
+        return NULL
+    if arena.process:
+        m4_set_thread_heap(heap)  # first: pthread_setspecific may call malloc
+    pthread_setspecific(arena.key, heap)
+    return heap

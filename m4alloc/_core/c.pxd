@@ -1,0 +1,89 @@
+"""The C world under the core: what _atomics.h and libc offer, by name."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+cdef extern from *:
+    bint likely(bint) noexcept nogil
+    bint unlikely(bint) noexcept nogil
+
+cdef extern from "_atomics.h" nogil:
+    enum:
+        M4_FAULT
+        M4_PRELOAD
+        PROT_NONE
+        PROT_READ
+        PROT_WRITE
+        MAP_PRIVATE
+        MAP_ANONYMOUS
+        MAP_NORESERVE
+        MAP_FIXED
+        MREMAP_MAYMOVE
+        MREMAP_FIXED
+        MREMAP_DONTUNMAP
+        MADV_DONTNEED
+        MADV_GUARD_INSTALL
+        MADV_GUARD_REMOVE
+        ENOMEM
+        EINVAL
+
+    void *MAP_FAILED
+    void *m4_thread_heap
+
+    ctypedef struct pthread_mutex_t:
+        pass
+    ctypedef unsigned int pthread_key_t
+
+    int pthread_mutex_lock(pthread_mutex_t *) noexcept
+    int pthread_mutex_unlock(pthread_mutex_t *) noexcept
+    void m4_lock_init(pthread_mutex_t *) noexcept
+    int pthread_key_create(pthread_key_t *, void (*)(void *) noexcept nogil) noexcept
+    int pthread_key_delete(pthread_key_t) noexcept
+    int pthread_setspecific(pthread_key_t, const void *) noexcept
+    void *pthread_getspecific(pthread_key_t) noexcept
+    int pthread_atfork(void (*)() noexcept nogil, void (*)() noexcept nogil, void (*)() noexcept nogil) noexcept
+
+    void *mmap(void *, size_t, int, int, int, long) noexcept
+    int munmap(void *, size_t) noexcept
+    int mprotect(void *, size_t, int) noexcept
+    int madvise(void *, size_t, int) noexcept
+    void *mremap(void *, size_t, size_t, int, ...) noexcept
+    void *memset(void *, int, size_t) noexcept
+    void *memcpy(void *, const void *, size_t) noexcept
+    void *memmove(void *, const void *, size_t) noexcept
+    int memcmp(const void *, const void *, size_t) noexcept
+    size_t strlen(const char *) noexcept
+    long write(int, const void *, size_t) noexcept
+    int getpid() noexcept
+
+    void m4_set_errno(int) noexcept
+    int m4_errno() noexcept
+    void m4_set_thread_heap(void *) noexcept
+    void sched_yield() noexcept
+    uint64_t m4_multiply(uint64_t, uint64_t, uint64_t *low) noexcept
+    bint m4_swap8(uint8_t *, uint8_t expected, uint8_t) noexcept
+    uint32_t m4_exchange32(uint32_t *, uint32_t) noexcept
+    uint32_t m4_add32(uint32_t *, uint32_t) noexcept
+    uint64_t m4_add64(uint64_t *, uint64_t) noexcept
+    uint32_t m4_load32(uint32_t *) noexcept
+    uint64_t m4_load64(uint64_t *) noexcept
+    void m4_store32(uint32_t *, uint32_t) noexcept
+    void m4_store64(uint64_t *, uint64_t) noexcept
+    void *m4_exchange_pointer(void **, void *) noexcept
+    void *m4_load_pointer(void **) noexcept
+    bint m4_swap32(uint32_t *, uint32_t expected, uint32_t) noexcept
+    bint m4_swap_pointer(void **, void **expected, void *) noexcept
+    char *m4_untag(void *) noexcept
+    int m4_floor_log2(uint64_t) noexcept
+    int m4_lowest_bit(uint64_t) noexcept
+    uint64_t m4_coarse_ms() noexcept
+    uint64_t m4_address_space_limit() noexcept
+
+cdef extern from "<stdio.h>" nogil:
+    int snprintf(char *, size_t, const char *, ...) noexcept
+
+cdef extern from "<stdlib.h>" nogil:
+    void abort() noexcept
+    void *calloc(size_t, size_t) noexcept
+    void free(void *) noexcept
+    char *getenv(const char *) noexcept
+    void _exit(int) noexcept

@@ -1,0 +1,127 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Fork: the child has one thread; what the vanished threads held is rebuilt from the slots' states.
+
+A vanished thread may have been anywhere outside a critical section: its stacks and lists cannot be trusted, its states
+can. A delay line is kept as far as its entries are whole, so that the child reuses nothing early either.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from m4alloc._core.c cimport m4_lock_init, pthread_mutex_lock, pthread_mutex_unlock
+from m4alloc._core.slab cimport list_slab
+from m4alloc._core.slot cimport record_of, slot_state
+from m4alloc._core.types cimport (CACHED, FREE, HELD, HELD_REMOTE, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap, Record,
+                                  Region, Slot)
+
+
+cdef inline void hold(Arena *arena, Slot *ring, uint32_t length, uint8_t state, uint8_t held) noexcept nogil:
+    """Mark the slots of a delay line as held; forget entries that were half-written or are not in `state`."""
+    cdef uint32_t i
+    cdef Record *record
+    if ring == NULL:
+        return
+    for i in range(length):
+        if ring[i].address == NULL:
+            continue
+        record = record_of(arena, ring[i].address)
+        if (ring[i].state != NULL and record != NULL and slot_state(record, ring[i].address) == ring[i].state
+                and ring[i].state[0] == state):
+            ring[i].state[0] = held
+        else:
+            ring[i].address = NULL
+            ring[i].state = NULL
+
+
+cdef inline void restore(Slot *ring, uint32_t length, uint8_t state) noexcept nogil:
+    """Undo the marks of hold."""
+    cdef uint32_t i
+    if ring == NULL:
+        return
+    for i in range(length):
+        if ring[i].address != NULL:
+            ring[i].state[0] = state
+
+
+cdef inline bint vanished(const Heap *heap, const Heap *survivor) noexcept nogil:
+    """Did the thread of this heap not come along into the child?"""
+    return heap != survivor and not heap.abandoned
+
+
+cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
+    """Hold every remote delay line, and the delay lines and quarantines of vanished threads; drop their stacks."""
+    cdef uint32_t c
+    cdef Heap *heap = arena.heaps
+    cdef Bin *bin
+    cdef uint32_t both = arena.knobs.delay_line + arena.knobs.quarantine
+    while heap != NULL:
+        heap.remote = NULL
+        for c in range(arena.knobs.classes):
+            bin = &heap.bins[c]
+            hold(arena, bin.remote_delay, both, REMOTE, HELD_REMOTE)
+            if vanished(heap, survivor):
+                hold(arena, bin.delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
+                bin.top = bin.bottom
+                bin.slabs = NULL
+        heap = heap.next_heap
+
+
+cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
+    """Undo the marks, and abandon the heaps of vanished threads."""
+    cdef uint32_t c
+    cdef Heap *heap = arena.heaps
+    cdef Bin *bin
+    cdef uint32_t both = arena.knobs.delay_line + arena.knobs.quarantine
+    while heap != NULL:
+        for c in range(arena.knobs.classes):
+            bin = &heap.bins[c]
+            restore(bin.remote_delay, both, REMOTE)
+            if vanished(heap, survivor):
+                restore(bin.delay, both, CACHED)
+        if vanished(heap, survivor):
+            heap.abandoned = 1
+            heap.next_abandoned = arena.abandoned
+            arena.abandoned = heap
+        heap = heap.next_heap
+
+
+cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil:
+    """Make FREE what was REMOTE, and in slabs of vanished threads what was CACHED; count and list anew."""
+    cdef bint orphan = vanished(slab.owner, survivor)
+    cdef uint32_t free_slots = 0
+    cdef uint32_t i
+    for i in range(slab.slots):
+        if slab.states[i] == REMOTE or (orphan and slab.states[i] == CACHED):
+            slab.states[i] = FREE
+        if slab.states[i] == FREE:
+            free_slots += 1
+    slab.free_slots = free_slots
+    slab.remote = 0
+    slab.unseen = 0
+    if orphan:
+        slab.listed = 0
+    if free_slots != 0 and not slab.listed:
+        list_slab(&slab.owner.bins[slab.size_class], slab)
+
+
+cdef inline void rebuild_in_child(Arena *arena, const Heap *survivor) noexcept nogil:
+    """After fork, in the child: one pass over the slabs, and only if there was another thread."""
+    cdef Heap *heap = arena.heaps
+    cdef uint32_t i
+    cdef Region *region
+    cdef Record *record
+    cdef Record *end
+    m4_lock_init(&arena.lock)
+    while heap != NULL and not vanished(heap, survivor):
+        heap = heap.next_heap
+    if heap == NULL:
+        return
+    hold_all(arena, survivor)
+    for i in range(arena.region_count):
+        region = &arena.regions[i]
+        record = region.records
+        end = region.records + (region.used >> UNIT_SHIFT)
+        while record < end:
+            if record.kind == SLAB:
+                rebuild_slab(record, survivor)
+            record += record.units if record.units != 0 else 1
+    restore_all(arena, survivor)

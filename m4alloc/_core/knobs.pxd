@@ -1,0 +1,187 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""A strategy in the core: its defaults, and M4ALLOC_STRATEGY and M4ALLOC_OPTIONS as text.
+
+The Python side is m4alloc/strategy.py; a test holds the two to the same keys, defaults and limits.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from m4alloc._core.c cimport memcmp, snprintf, strlen
+from m4alloc._core.types cimport (CLASSES_MAX, GRANULE, MESSAGE_MAX, MISUSE_ABORT, MISUSE_COUNT, MISUSE_FORWARD,
+                                  SMALL_MAX, Arena, Knobs)
+
+
+cdef inline void default_classes(Knobs *knobs) noexcept nogil:
+    """16 to 128 by 16, then four classes a doubling up to SMALL_MAX: at most a fifth of a slot is wasted above 128."""
+    cdef uint32_t size = GRANULE
+    cdef uint32_t step = GRANULE
+    cdef uint32_t c = 0
+    while size <= SMALL_MAX:
+        knobs.class_size[c] = size
+        c += 1
+        if size >= 8 * step:
+            step *= 2
+        size += step
+    knobs.classes = c
+
+
+cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
+    """The default strategy."""
+    default_classes(knobs)
+    knobs.reserve = <uint64_t>1 << 38
+    knobs.capacity = 0
+    knobs.delay_line = 16
+    knobs.quarantine = 0
+    knobs.stack_depth = 2048
+    knobs.stack_bytes = 1 << 20
+    knobs.refill_batch = 64
+    knobs.zero_on_free = 0
+    knobs.retain_bytes = 32 << 20
+    knobs.retain_ms = 10000
+    knobs.randomise = 0
+    knobs.guards = 0
+
+
+cdef inline bint is_word(const char *text, size_t length, const char *word) noexcept nogil:
+    """Is text[:length] the word?"""
+    return length == strlen(word) and memcmp(text, word, length) == 0
+
+
+cdef inline bint read_number(const char *text, size_t length, uint64_t *value) noexcept nogil:
+    """Read text[:length] as a decimal number; False: it is none, or is 2**63 or more."""
+    cdef uint64_t n = 0
+    cdef size_t i
+    if length == 0 or length > 19:
+        return False
+    for i in range(length):
+        if text[i] < 48 or text[i] > 57:
+            return False
+        n = n * 10 + <uint64_t>(text[i] - 48)
+    value[0] = n
+    return n < (<uint64_t>1 << 63)
+
+
+cdef inline bint read_classes(Knobs *knobs, const char *text, size_t length) noexcept nogil:
+    """Read slot sizes joined by "/": increasing multiples of GRANULE, at most CLASSES_MAX, the last SMALL_MAX."""
+    cdef size_t start = 0
+    cdef size_t i
+    cdef uint64_t size
+    cdef uint32_t c = 0
+    for i in range(length + 1):
+        if i == length or text[i] == 47:
+            if c == CLASSES_MAX or not read_number(text + start, i - start, &size):
+                return False
+            if size == 0 or size % GRANULE != 0 or size > SMALL_MAX or (c > 0 and size <= knobs.class_size[c - 1]):
+                return False
+            knobs.class_size[c] = <uint32_t>size
+            c += 1
+            start = i + 1
+    knobs.classes = c
+    return c > 0 and knobs.class_size[c - 1] == SMALL_MAX
+
+
+cdef inline bint within(uint64_t value, uint64_t least, uint64_t most) noexcept nogil:
+    """least <= value <= most?"""
+    return least <= value <= most
+
+
+cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const char *text,
+                         size_t length) noexcept nogil:
+    """Set one knob from text: 0 done, 1 no such key, 2 the value is not one of its values."""
+    cdef uint64_t n = 0
+    cdef bint number = read_number(text, length, &n)
+    if is_word(key, key_length, "classes"):
+        return 0 if read_classes(knobs, text, length) else 2
+    if is_word(key, key_length, "delay_line"):
+        knobs.delay_line = <uint32_t>n
+        return 0 if number and n <= 4096 else 2
+    if is_word(key, key_length, "quarantine"):
+        knobs.quarantine = <uint32_t>n
+        return 0 if number and n <= 65536 else 2
+    if is_word(key, key_length, "stack_depth"):
+        knobs.stack_depth = <uint32_t>n
+        return 0 if number and within(n, 16, 65536) else 2
+    if is_word(key, key_length, "stack_bytes"):
+        knobs.stack_bytes = n
+        return 0 if number and within(n, 65536, <uint64_t>1 << 30) else 2
+    if is_word(key, key_length, "refill_batch"):
+        knobs.refill_batch = <uint32_t>n
+        return 0 if number and within(n, 1, 4096) else 2
+    if is_word(key, key_length, "zero_on_free"):
+        knobs.zero_on_free = <uint32_t>n
+        return 0 if number and n <= SMALL_MAX else 2
+    if is_word(key, key_length, "retain_bytes"):
+        knobs.retain_bytes = n
+        return 0 if number else 2
+    if is_word(key, key_length, "retain_ms"):
+        knobs.retain_ms = n
+        return 0 if number else 2
+    if is_word(key, key_length, "randomise"):
+        knobs.randomise = <uint32_t>n
+        return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "guards"):
+        knobs.guards = <uint32_t>n
+        return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "reserve"):
+        knobs.reserve = n
+        return 0 if number and within(n, <uint64_t>1 << 22, <uint64_t>1 << 44) else 2
+    return 1
+
+
+cdef inline int set_option(Arena *arena, const char *key, size_t key_length, const char *text,
+                           size_t length) noexcept nogil:
+    """Set one option of M4ALLOC_OPTIONS: 0 done, 1 no such key, 2 the value is not one of its values."""
+    if not is_word(key, key_length, "misuse"):
+        return 1
+    if is_word(text, length, "abort"):
+        arena.misuse_mode = MISUSE_ABORT
+    elif is_word(text, length, "count"):
+        arena.misuse_mode = MISUSE_COUNT
+    elif is_word(text, length, "forward"):
+        arena.misuse_mode = MISUSE_FORWARD
+    else:
+        return 2
+    return 0
+
+
+cdef inline const char *known_keys(bint strategy) noexcept nogil:
+    """What may stand before the equals sign."""
+    if strategy:
+        return ("classes delay_line quarantine stack_depth stack_bytes refill_batch zero_on_free retain_bytes "
+                "retain_ms randomise guards reserve")
+    return "misuse"
+
+
+cdef inline bint read_settings(Arena *arena, const char *variable, const char *text, bint strategy,
+                               char *message) noexcept nogil:
+    """Read "key=value,key=value" into the knobs (strategy) or the options; False: `message` says what is wrong."""
+    cdef size_t start = 0
+    cdef size_t i = 0
+    cdef size_t equals
+    cdef int wrong
+    while True:
+        if text[i] == 44 or text[i] == 0:
+            equals = start
+            while equals < i and text[equals] != 61:
+                equals += 1
+            if i > start:
+                if equals == i:
+                    snprintf(message, MESSAGE_MAX, "m4alloc: %s: \"%.*s\" is not key=value", variable,
+                             <int>(i - start), text + start)
+                    return False
+                if strategy:
+                    wrong = set_knob(&arena.knobs, text + start, equals - start, text + equals + 1, i - equals - 1)
+                else:
+                    wrong = set_option(arena, text + start, equals - start, text + equals + 1, i - equals - 1)
+                if wrong == 1:
+                    snprintf(message, MESSAGE_MAX, "m4alloc: %s: unknown option \"%.*s\"; known: %s", variable,
+                             <int>(equals - start), text + start, known_keys(strategy))
+                    return False
+                if wrong == 2:
+                    snprintf(message, MESSAGE_MAX, "m4alloc: %s: \"%.*s\" is not a value of %.*s", variable,
+                             <int>(i - equals - 1), text + equals + 1, <int>(equals - start), text + start)
+                    return False
+            start = i + 1
+        if text[i] == 0:
+            return True
+        i += 1

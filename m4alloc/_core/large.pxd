@@ -1,0 +1,119 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Large blocks: each has a span of its own, zeroed by the system, grown in place or moved by remapping its pages."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from m4alloc._core.c cimport (M4_FAULT, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, MAP_FAILED, MREMAP_DONTUNMAP,
+                              MREMAP_FIXED, MREMAP_MAYMOVE, madvise, memcpy, memset, mremap, pthread_mutex_lock,
+                              pthread_mutex_unlock)
+from m4alloc._core.fault cimport FAULT_REALLOC_LOSES_TAIL
+from m4alloc._core.heap cimport drain_abandoned
+from m4alloc._core.region cimport round_up
+from m4alloc._core.slot cimport record_of
+from m4alloc._core.span cimport (give_span, grow_span, large_span_units, region_of_record, shrink_span, take_span,
+                                 unit_address)
+from m4alloc._core.types cimport LARGE, NO_SPAN, PAGE, UNIT, UNIT_SHIFT, Arena, Record
+
+cdef enum:
+    REMAP_LEAST = 1 << 20      # below this, copying is cheaper than moving pages
+    SIZE_LIMIT = 0x800000000000       # no request above can succeed; sums below cannot overflow
+
+
+cdef inline uint64_t large_units(const Arena *arena, uint64_t size) noexcept nogil:
+    """Units of the span for a request: its pages, and a guard page when the strategy wants one."""
+    return large_span_units(round_up(size, PAGE) + (PAGE if arena.knobs.guards else 0))
+
+
+cdef inline void place_guard(const Arena *arena, Record *record) noexcept nogil:
+    """Make the page after a large block inaccessible (Linux 6.13 and later; elsewhere there is none)."""
+    if arena.knobs.guards:
+        madvise(record.start + record.usable, PAGE, MADV_GUARD_INSTALL)
+
+
+cdef inline void lift_guard(const Arena *arena, Record *record) noexcept nogil:
+    """Undo place_guard."""
+    if arena.knobs.guards:
+        madvise(record.start + record.usable, PAGE, MADV_GUARD_REMOVE)
+
+
+cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment, bint zeroed) noexcept nogil:
+    """A block with a span of its own, or NULL: out of memory. alignment: a power of two."""
+    cdef Record *record
+    cdef bint dirty
+    cdef char *address
+    cdef uint64_t usable
+    if size >= SIZE_LIMIT or alignment >= SIZE_LIMIT:
+        return NULL
+    pthread_mutex_lock(&arena.lock)
+    if arena.abandoned != NULL:
+        drain_abandoned(arena)
+    record = take_span(arena, large_units(arena, size), alignment)
+    if record == NULL:
+        pthread_mutex_unlock(&arena.lock)
+        return NULL
+    dirty = record.dirty_units != 0
+    address = unit_address(region_of_record(arena, record), record)
+    usable = round_up(size, PAGE)
+    record.start = address
+    record.usable = usable
+    record.kind = LARGE
+    arena.large_bytes += usable
+    arena.large_blocks += 1
+    place_guard(arena, record)
+    pthread_mutex_unlock(&arena.lock)
+    if zeroed and dirty:
+        memset(address, 0, size)
+    return address
+
+
+cdef inline bint free_large(Arena *arena, char *address) noexcept nogil:
+    """Free the large block that starts at `address`; False when none does."""
+    cdef Record *record
+    pthread_mutex_lock(&arena.lock)
+    record = record_of(arena, address)
+    if record == NULL or record.kind != LARGE or record.start != address:
+        pthread_mutex_unlock(&arena.lock)
+        return False
+    lift_guard(arena, record)
+    arena.large_bytes -= record.usable
+    arena.large_blocks -= 1
+    record.kind = NO_SPAN
+    give_span(arena, record, record.units, True)
+    pthread_mutex_unlock(&arena.lock)
+    return True
+
+
+cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexcept nogil:
+    """Resize a live large block in place; False when it has to move."""
+    cdef uint64_t units, usable
+    cdef bint done = True
+    if size >= SIZE_LIMIT:
+        return False
+    units = large_units(arena, size)
+    usable = round_up(size, PAGE)
+    pthread_mutex_lock(&arena.lock)
+    lift_guard(arena, record)
+    if units > record.units:
+        done = grow_span(arena, record, <uint32_t>units)
+    elif units < record.units:
+        shrink_span(arena, record, <uint32_t>units)
+    if done:
+        arena.large_bytes += usable - record.usable
+        record.usable = usable
+    place_guard(arena, record)
+    pthread_mutex_unlock(&arena.lock)
+    return done
+
+
+cdef inline void move_pages(Arena *arena, char *to, char *start, uint64_t size) noexcept nogil:
+    """Move the contents of one large block to another: by remapping its pages if it is long, else by copying.
+
+    MREMAP_DONTUNMAP leaves the old range mapped, so that there is never a hole for a stranger's mmap.
+    """
+    cdef uint64_t pages = size & ~<uint64_t>(PAGE - 1)
+    if pages < REMAP_LEAST or mremap(start, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+                                     to) == MAP_FAILED:
+        pages = 0
+    if M4_FAULT == FAULT_REALLOC_LOSES_TAIL and size - pages >= 8:
+        size -= 8
+    memcpy(to + pages, start + pages, size - pages)

@@ -1,0 +1,186 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""malloc and free: the two hot paths, a page together, and the slow paths behind them.
+
+Every function takes the arena and the calling thread's heap in it (NULL when it has none yet).
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from m4alloc._core.arena cimport join_arena
+from m4alloc._core.c cimport (ENOMEM, M4_FAULT, m4_errno, m4_set_errno, m4_swap8, memset, pthread_mutex_lock,
+                              pthread_mutex_unlock, unlikely)
+from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
+from m4alloc._core.heap cimport publish_remote, push_slot, refill
+from m4alloc._core.large cimport allocate_large, free_large
+from m4alloc._core.metadata cimport take_metadata
+from m4alloc._core.misuse cimport report_pointer, report_write
+from m4alloc._core.size_class cimport size_class
+from m4alloc._core.slot cimport record_of, slot_state
+from m4alloc._core.types cimport (CACHED, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE, REMOTE, SMALL_MAX,
+                                  UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
+from m4alloc._core.c cimport m4_untag
+
+cdef enum:
+    POISON = 0xD5              # what quarantined slots are filled with
+
+
+cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
+    """allocate when the stack is empty, the thread has no heap yet, or the request is large."""
+    cdef int before = m4_errno()
+    cdef uint32_t c
+    cdef void *block = NULL
+    cdef Bin *bin
+    if heap == NULL:
+        heap = join_arena(arena)
+    if size > SMALL_MAX:
+        block = allocate_large(arena, size, 1, False)
+    elif heap != NULL:
+        c = size_class(arena, size)
+        bin = &heap.bins[c]
+        if bin.top != bin.bottom or refill(arena, heap, c):
+            bin.top -= 1
+            bin.top.state[0] = LIVE
+            block = bin.top.address
+    m4_set_errno(ENOMEM if block == NULL else before)
+    return block
+
+
+cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil:
+    """A block of at least `size` bytes, or NULL with errno ENOMEM."""
+    cdef Bin *bin
+    cdef Slot *top
+    if unlikely(size > SMALL_MAX or heap == NULL):
+        return allocate_slow(arena, heap, size)
+    bin = &heap.bins[size_class(arena, size)]
+    top = bin.top
+    if unlikely(top == bin.bottom):
+        return allocate_slow(arena, heap, size)
+    top -= 1
+    bin.top = top
+    top.state[0] = LIVE
+    return top.address
+
+
+cdef inline Slot exchange_slot(Slot *ring, uint32_t *next, uint32_t length, Slot slot) noexcept nogil:
+    """Put a slot into a ring and take out the one that has been there for `length` exchanges (NULL: none yet)."""
+    cdef uint32_t i = next[0]
+    cdef Slot oldest = ring[i]
+    ring[i] = slot
+    i += 1
+    next[0] = 0 if i == length else i
+    return oldest
+
+
+cdef inline void check_poison(Arena *arena, const Slot *slot, uint32_t slot_size) noexcept nogil:
+    """Report the first byte of a quarantined slot that is not poison any more."""
+    cdef uint32_t i
+    for i in range(slot_size):
+        if <uint8_t>slot.address[i] != POISON:
+            report_write(arena, slot.address, i, slot_size)
+            return
+
+
+cdef inline void release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin *bin, Slot slot) noexcept nogil:
+    """The rest of a free by the owner under a strategy with hooks: zeroing, no delay line, quarantine."""
+    cdef uint32_t c = <uint32_t>(bin - heap.bins)
+    if bin.hooks & HOOK_ZERO:
+        memset(slot.address, 0, bin.slot_size)
+    if not bin.hooks & HOOK_NO_DELAY:
+        slot = exchange_slot(bin.delay, &bin.delay_next, bin.delay_length, slot)
+    if slot.address != NULL and bin.hooks & HOOK_QUARANTINE:
+        memset(slot.address, POISON, bin.slot_size)
+        slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.knobs.quarantine, slot)
+        if slot.address != NULL:
+            check_poison(arena, &slot, bin.slot_size)
+    if slot.address != NULL:
+        push_slot(arena, heap, bin, slot)
+
+
+cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record, Slot slot) noexcept nogil:
+    """Free a slot of another thread's: mark it, delay it here, then tell its owner.
+
+    The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
+    """
+    cdef uint32_t c = record.size_class
+    cdef uint32_t length = arena.knobs.delay_line + arena.knobs.quarantine
+    cdef Bin *bin
+    if heap == NULL:
+        heap = join_arena(arena)
+    if not m4_swap8(slot.state, LIVE, REMOTE):
+        return report_pointer(arena, False, slot.address)
+    if arena.knobs.zero_on_free >= record.slot_size:
+        memset(slot.address, 0, record.slot_size)
+    if heap != NULL and length != 0:
+        bin = &heap.bins[c]
+        if bin.remote_delay == NULL:
+            pthread_mutex_lock(&arena.lock)
+            bin.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
+            pthread_mutex_unlock(&arena.lock)
+        if bin.remote_delay != NULL:
+            slot = exchange_slot(bin.remote_delay, &heap.rings[c].remote_next, length, slot)
+            if slot.address == NULL:
+                return NO_MISUSE
+            record = record_of(arena, slot.address)
+    publish_remote(slot, record.head)
+    return NO_MISUSE
+
+
+cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *address) noexcept nogil:
+    """release of NULL, of large blocks, of slots outside the first region or of other threads', and all misuse."""
+    cdef int before, result
+    cdef Record *record
+    cdef Slot slot
+    if address == NULL:
+        return NO_MISUSE
+    before = m4_errno()
+    if heap == NULL and arena.region_count == 0:
+        join_arena(arena)
+    record = record_of(arena, address)
+    slot.address = address
+    slot.state = NULL
+    if record != NULL:
+        slot.state = slot_state(record, address)
+    if slot.state != NULL and slot.state[0] == LIVE:
+        if record.owner == heap:
+            if M4_FAULT != FAULT_STATE_NOT_CLEARED:
+                slot.state[0] = CACHED
+            release_hooked(arena, heap, &heap.bins[record.size_class], slot)
+            result = NO_MISUSE
+        else:
+            result = release_remote(arena, heap, record, slot)
+    elif slot.state == NULL and free_large(arena, address):
+        result = NO_MISUSE
+    else:
+        result = report_pointer(arena, False, address)
+    m4_set_errno(before)
+    return result
+
+
+cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
+    """Free a block: NO_MISUSE, or what was wrong (MisuseKind) when the mode lets the program go on. errno is kept."""
+    cdef char *address = m4_untag(block)
+    cdef uint64_t offset = <uint64_t>(address - arena.base)
+    cdef Record *record
+    cdef Bin *bin
+    cdef Slot slot
+    if unlikely(offset >= arena.used):
+        return release_slow(arena, heap, address)
+    record = arena.records + (offset >> UNIT_SHIFT)
+    slot.address = address
+    slot.state = slot_state(record, address)
+    if unlikely(slot.state == NULL or slot.state[0] != LIVE or record.owner != heap):
+        return release_slow(arena, heap, address)
+    bin = &heap.bins[record.size_class]
+    if M4_FAULT != FAULT_STATE_NOT_CLEARED:
+        slot.state[0] = CACHED
+    if unlikely(bin.hooks != 0):
+        release_hooked(arena, heap, bin, slot)
+        return NO_MISUSE
+    slot = exchange_slot(bin.delay, &bin.delay_next, bin.delay_length, slot)
+    if slot.address != NULL:
+        if unlikely(bin.top == bin.limit):
+            push_slot(arena, heap, bin, slot)
+        else:
+            bin.top[0] = slot
+            bin.top += 1
+    return NO_MISUSE

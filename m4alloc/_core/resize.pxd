@@ -1,0 +1,142 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The rest of the family over malloc and free: calloc, realloc, aligned requests, usable size."""
+
+from libc.stdint cimport uint8_t, uint64_t
+
+from m4alloc._core.arena cimport join_arena
+from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_errno, m4_multiply, m4_set_errno, m4_untag, memcpy, memset,
+                              unlikely)
+from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_CALLOC_NOT_ZEROED, FAULT_REALLOC_LOSES_TAIL,
+                                  FAULT_USABLE_SIZE_TOO_LARGE)
+from m4alloc._core.large cimport allocate_large, free_large, move_pages, resize_large
+from m4alloc._core.malloc cimport allocate, release
+from m4alloc._core.misuse cimport report_pointer, report_size
+from m4alloc._core.size_class cimport aligned_class, size_class
+from m4alloc._core.slot cimport record_of, slot_state
+from m4alloc._core.types cimport GRANULE, LARGE, LIVE, NO_MISUSE, SMALL_MAX, UNIT, Arena, Heap, Record
+
+
+cdef inline uint64_t usable_bytes(Arena *arena, void *block) noexcept nogil:
+    """Bytes of a live block that the client may use; 0 for NULL and for anything that is not a live block."""
+    cdef char *address = m4_untag(block)
+    cdef Record *record = record_of(arena, address)
+    cdef uint8_t *state
+    if record == NULL:
+        return 0
+    state = slot_state(record, address)
+    if state != NULL:
+        if state[0] != LIVE:
+            return 0
+        return record.slot_size + (GRANULE if M4_FAULT == FAULT_USABLE_SIZE_TOO_LARGE else 0)
+    if record.kind == LARGE and record.start == address:
+        return record.usable
+    return 0
+
+
+cdef inline void *allocate_zeroed(Arena *arena, Heap *heap, size_t count, size_t size) noexcept nogil:
+    """calloc: count * size zeroed bytes, or NULL with ENOMEM when the product overflows or memory is out."""
+    cdef uint64_t bytes
+    cdef void *block
+    cdef int before
+    if m4_multiply(count, size, &bytes) != 0:
+        m4_set_errno(ENOMEM)
+        return NULL
+    if bytes > SMALL_MAX:
+        before = m4_errno()
+        if heap == NULL:
+            join_arena(arena)
+        block = allocate_large(arena, bytes, 1, M4_FAULT != FAULT_CALLOC_NOT_ZEROED)
+        m4_set_errno(ENOMEM if block == NULL else before)
+        return block
+    block = allocate(arena, heap, bytes)
+    if block != NULL and M4_FAULT != FAULT_CALLOC_NOT_ZEROED:
+        memset(block, 0, bytes)
+    return block
+
+
+cdef inline void *allocate_aligned(Arena *arena, Heap *heap, size_t alignment, size_t size) noexcept nogil:
+    """A block at a multiple of `alignment`, a power of two, or NULL with ENOMEM."""
+    cdef int c
+    cdef int before = m4_errno()
+    cdef void *block
+    if alignment <= GRANULE:
+        return allocate(arena, heap, size)
+    c = aligned_class(arena, size, alignment)
+    if c >= 0:
+        return allocate(arena, heap, arena.knobs.class_size[c])
+    if heap == NULL:
+        join_arena(arena)
+    if M4_FAULT == FAULT_ALIGNMENT_IGNORED:
+        alignment = 1
+    block = allocate_large(arena, size if size != 0 else 1, alignment, False)
+    m4_set_errno(ENOMEM if block == NULL else before)
+    return block
+
+
+cdef inline void *move_block(Arena *arena, Heap *heap, void *old, uint64_t usable, bint large,
+                             size_t size) noexcept nogil:
+    """realloc by a new block: contents kept up to the smaller size; NULL with ENOMEM leaves the old block alone."""
+    cdef void *block = allocate(arena, heap, size)
+    cdef uint64_t kept = usable if usable < size else size
+    if block == NULL:
+        return NULL
+    if large and size > SMALL_MAX:
+        move_pages(arena, <char *>block, <char *>old, kept)
+    else:
+        if M4_FAULT == FAULT_REALLOC_LOSES_TAIL and kept > 8:
+            kept -= 8
+        memcpy(block, old, kept)
+    release(arena, heap, old)
+    return block
+
+
+cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) noexcept nogil:
+    """realloc: NULL old is malloc; size 0 frees and returns NULL; a pointer that is no live block is misuse.
+
+    A block stays where it is while the request still fits it and would not waste more than half of it.
+    """
+    cdef char *address = m4_untag(old)
+    cdef Record *record
+    cdef uint8_t *state
+    cdef uint64_t usable
+    cdef int before
+    if old == NULL:
+        return allocate(arena, heap, size)
+    if size == 0:
+        release(arena, heap, old)
+        return NULL
+    before = m4_errno()
+    record = record_of(arena, address)
+    usable = 0
+    if record != NULL:
+        state = slot_state(record, address)
+        if state != NULL:
+            if state[0] == LIVE:
+                usable = record.slot_size
+        elif record.kind == LARGE and record.start == address:
+            usable = record.usable
+    if usable == 0:
+        if heap == NULL:
+            join_arena(arena)
+        report_pointer(arena, True, address)
+        m4_set_errno(EINVAL)
+        return NULL
+    if record.kind == LARGE:
+        if size > SMALL_MAX and resize_large(arena, record, size):
+            m4_set_errno(before)
+            return old
+        return move_block(arena, heap, old, usable, True, size)
+    if size <= usable and (size > usable // 2 or usable <= 2 * GRANULE):
+        return old
+    return move_block(arena, heap, old, usable, False, size)
+
+
+cdef inline int release_sized(Arena *arena, Heap *heap, void *block, size_t size) noexcept nogil:
+    """free with the size that the client claims to have asked for; one that cannot be true is misuse."""
+    cdef uint64_t usable
+    if block == NULL:
+        return NO_MISUSE
+    usable = usable_bytes(arena, block)
+    if unlikely(usable != 0 and size > usable):
+        return report_size(arena, m4_untag(block), size, usable)
+    return release(arena, heap, block)

@@ -1,0 +1,42 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Slots: from a pointer to its slot's state byte, with one multiplication that also rejects interior pointers."""
+
+from libc.stdint cimport uint8_t, uint64_t
+
+from m4alloc._core.c cimport m4_load32, m4_multiply
+from m4alloc._core.types cimport NO_SPAN, UNIT_SHIFT, Arena, Record, Region
+
+
+cdef inline uint8_t *slot_state(const Record *record, const char *address) noexcept nogil:
+    """The state byte of the slot that starts at `address`; NULL unless `record` is a slab's and a slot starts there.
+
+    With r = ceil(2**64 / s) and d < 2**32, the high half of d * r is d // s, and the low half is below r exactly when
+    s divides d (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019). Other records have r = 0.
+    """
+    cdef uint64_t low
+    cdef uint64_t index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
+    if low >= record.reciprocal:
+        return NULL
+    return record.states + index
+
+
+cdef inline Region *region_of(Arena *arena, const char *address) noexcept nogil:
+    """The region that has handed out the unit of `address`, or NULL: then the pointer is not ours."""
+    cdef unsigned int i
+    cdef Region *region
+    for i in range(m4_load32(&arena.region_count)):
+        region = &arena.regions[i]
+        if <uint64_t>(address - region.base) < region.used:
+            return region
+    return NULL
+
+
+cdef inline Record *record_of(Arena *arena, const char *address) noexcept nogil:
+    """The record of the unit of `address`, or NULL when it is outside every region."""
+    cdef Region *region
+    if <uint64_t>(address - arena.base) < arena.used:
+        return arena.records + (<uint64_t>(address - arena.base) >> UNIT_SHIFT)
+    region = region_of(arena, address)
+    if region == NULL:
+        return NULL
+    return region.records + (<uint64_t>(address - region.base) >> UNIT_SHIFT)

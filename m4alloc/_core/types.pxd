@@ -1,0 +1,179 @@
+"""The core's records, bottom-up: slot, slab or span record, bin, heap, region, arena. Data only."""
+
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from m4alloc._core.c cimport pthread_key_t, pthread_mutex_t
+
+cdef enum:
+    GRANULE = 16               # every slot size is a multiple, every block is aligned to it
+    PAGE = 4096
+    UNIT_SHIFT = 16            # spans are runs of 64 KiB units
+    UNIT = 1 << 16
+    SMALL_MAX = 32768          # the largest slot; larger requests get a span of their own
+    CLASSES_MAX = 64
+    CLASS_TABLE = 2049         # one entry per granule up to SMALL_MAX
+    SPAN_LISTS = 65            # free spans of 1 to 63 units each have a list; 64 is for the rest
+    REGIONS_MAX = 64
+    MESSAGE_MAX = 256
+
+cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that fresh memory is free
+    FREE = 0                   # in its slab, for a refill to take
+    LIVE = 1                   # handed out
+    CACHED = 2                 # freed by its owner: in a delay line, a quarantine or a stack
+    REMOTE = 3                 # freed by another thread, on its way back to the owner
+    ABSENT = 4                 # past the last slot of the slab
+    HELD = 5                   # while a forked child rebuilds: CACHED and in a delay line
+    HELD_REMOTE = 6            # likewise: REMOTE and in a delay line
+
+cdef enum SpanKind:
+    NO_SPAN = 0                # inside a large block or a free span, or never used
+    SLAB = 1                   # every unit of a slab says so
+    LARGE = 2                  # first unit of a large block
+    FREE_SPAN = 3              # first and last unit of a free span
+
+cdef enum MisuseMode:
+    MISUSE_ABORT = 0
+    MISUSE_COUNT = 1
+    MISUSE_FORWARD = 2         # foreign pointers go to the next allocator; all else aborts
+    MISUSE_RAISE = 3           # the Python face raises
+
+cdef enum MisuseKind:
+    NO_MISUSE = 0
+    DOUBLE_FREE = 1
+    INTERIOR_FREE = 2
+    INVALID_FREE = 3
+    SIZE_MISMATCH = 4
+    WRITE_AFTER_FREE = 5
+    FOREIGN "M4_FOREIGN" = 6                # not ours, and the mode is to forward it
+
+cdef struct Slot "m4_slot":              # a free slot on a stack, in a delay line or a quarantine
+    char *address
+    uint8_t *state
+
+cdef struct Heap "m4_heap"
+cdef struct Arena "m4_arena"
+
+cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64 are all that malloc and free read
+    uint64_t reciprocal        # ceil(2**64 / slot size); 0 unless SLAB, so that one test rejects everything else
+    char *start                # first slot of the slab, or the large block
+    uint8_t *states
+    Heap *owner
+    uint32_t slot_size
+    uint32_t slots
+    uint16_t size_class
+    uint8_t kind               # SpanKind
+    uint8_t listed             # SLAB: it is in its bin's list of slabs with FREE slots
+    uint32_t units             # head of a slab, large block or free span: its length
+    Record *head               # SLAB, and last unit of a free span: the head's record
+    uint64_t usable            # LARGE: bytes the client may use (kept after the free, to tell a double free)
+    # The second line: slow paths only, and the atomic count of remote frees.
+    Record *next
+    Record *previous
+    Record *remote_next        # SLAB: next in the owner's list of slabs with remote frees; free span: the next older
+    Record *age_previous       # free span: the next younger
+    uint64_t reserved
+    uint64_t freed_ms          # free span: when
+    uint32_t free_slots        # SLAB: how many slots are FREE
+    uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
+    uint32_t dirty_units       # free span: units that may hold old contents and resident pages
+    int32_t unseen            # SLAB: published less drained; above 0 after a drain is a racing double free
+
+cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
+    Slot *top                  # the next push goes here
+    Slot *bottom
+    Slot *limit
+    Slot *delay                # ring of slots freed last; a slot leaves after delay_length further frees
+    uint32_t delay_next
+    uint32_t delay_length
+    uint32_t hooks             # what a free does besides: HOOK_*
+    uint32_t slot_size
+    Record *slabs              # slabs of ours with FREE slots
+    Slot *remote_delay         # the delay line of what we free of other threads'
+
+cdef enum:
+    HOOK_NO_DELAY = 1
+    HOOK_ZERO = 2
+    HOOK_QUARANTINE = 4
+
+cdef struct Ring "m4_ring":              # the quarantine of one bin
+    Slot *slots
+    uint32_t next
+    uint32_t remote_next       # position in the bin's remote delay line
+
+cdef struct Heap "m4_heap":              # what a thread owns; never freed: an exiting thread abandons it, a new one adopts it
+    Bin bins[CLASSES_MAX]
+    Arena *arena
+    Heap *next_heap            # all heaps of the arena
+    Heap *next_abandoned
+    Record *remote             # slabs with remote frees (atomic stack)
+    uint64_t random
+    uint8_t abandoned
+    Ring rings[CLASSES_MAX]
+
+cdef struct Region "m4_region":            # one reservation
+    char *base
+    uint64_t reserved          # bytes
+    uint64_t used              # bytes ever handed out as spans, from base
+    uint64_t committed         # bytes readable and writable, from base
+    Record *records
+    uint64_t records_committed # bytes
+    char *mapping              # what was mmapped for it (records, guard, spans)
+    uint64_t mapping_bytes
+
+cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4alloc/strategy.py has the units and the reasons)
+    uint64_t reserve
+    uint64_t capacity          # bytes of spans at most; 0: no limit but the reservation, and further regions may follow
+    uint32_t classes
+    uint32_t class_size[CLASSES_MAX]
+    uint32_t delay_line
+    uint32_t quarantine
+    uint32_t stack_depth
+    uint64_t stack_bytes
+    uint32_t refill_batch
+    uint32_t zero_on_free
+    uint64_t retain_bytes
+    uint64_t retain_ms
+    uint32_t randomise
+    uint32_t guards
+
+cdef struct Arena "m4_arena":
+    # Read by every free:
+    char *base                 # of the first region
+    uint64_t used              # of the first region
+    Record *records            # of the first region
+    # Read by every malloc:
+    uint8_t class_of[CLASS_TABLE]
+    # Slow paths; all below under the lock unless said otherwise.
+    uint32_t ready             # atomic
+    Knobs knobs
+    uint64_t class_reciprocal[CLASSES_MAX]
+    uint32_t class_units[CLASSES_MAX]
+    uint32_t class_slots[CLASSES_MAX]
+    uint32_t class_depth[CLASSES_MAX]
+    uint8_t *spare_states[CLASSES_MAX]
+    pthread_mutex_t lock
+    pthread_key_t key
+    Region regions[REGIONS_MAX]
+    uint32_t region_count      # atomic
+    Heap *heaps
+    Heap *abandoned
+    Record *span_lists[SPAN_LISTS]
+    uint64_t span_list_bits
+    Record *youngest           # free spans with dirty units, by age
+    Record *oldest
+    uint64_t dirty_bytes
+    uint64_t span_bytes        # in slabs and large blocks
+    uint64_t span_bytes_peak
+    uint64_t large_bytes
+    uint64_t large_blocks
+    char *metadata             # bump allocator for states, heaps, stacks
+    char *metadata_end
+    uint64_t metadata_bytes
+    void *metadata_chunks      # all chunks, for close
+    uint64_t forward           # the next allocator's free and realloc, for MISUSE_FORWARD (function pointers)
+    uint32_t misuse_mode
+    uint64_t misuses           # atomic
+    uint32_t extra_regions     # may the arena grow beyond its first region?
+    uint32_t process           # the process's own arena: its heaps are found through thread-local storage
+    Arena *next_arena
+    char message[MESSAGE_MAX]

@@ -1,0 +1,600 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: autotestdict=False, embedsignature=True, freethreading_compatible=True
+"""The core: malloc and free over a real arena, secure by default.
+
+The layers are the files of _core/, bottom-up: size_class, slot, region, metadata, span, slab, heap, large, misuse,
+arena, malloc, resize, fork, knobs, stats. This file adds the process's own arena with its C entry points (m4_*), which
+preload.c gives their public names, and the Python face.
+"""
+
+from cpython.buffer cimport PyBuffer_FillInfo
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+
+from m4alloc._core.arena cimport close_arena, join_arena, open_arena
+from m4alloc._core.c cimport (ENOMEM, M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_load32, m4_lock_init, m4_set_errno,
+                              m4_store32, m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific,
+                              pthread_key_create, pthread_mutex_lock, pthread_mutex_unlock, sched_yield, strlen,
+                              unlikely, write)
+from m4alloc._core.fork cimport rebuild_in_child
+from m4alloc._core.heap cimport drain_abandoned
+from m4alloc._core.knobs cimport default_knobs, read_settings
+from m4alloc._core.malloc cimport allocate, release
+from m4alloc._core.region cimport shrink_reservation
+from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
+from m4alloc._core.slot cimport region_of
+from m4alloc._core.span cimport purge_until
+from m4alloc._core.stats cimport Totals, broken_invariant, count
+from m4alloc._core.types cimport (DOUBLE_FREE, GRANULE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
+                                  SIZE_MISMATCH, SMALL_MAX, UNIT, Arena as CoreArena, Heap)
+
+cdef extern from "_cold.h":
+    pass
+
+cdef enum:
+    CLOSED = 0                 # values of CoreArena.ready
+    OPENING = 1
+    OPEN = 2
+    LEAST = 4 * 1024 * 1024    # bytes of address space without which an arena is not worth having
+
+cdef CoreArena process_arena
+cdef CoreArena *arenas = NULL  # all arenas, for the fork handlers
+
+
+# The process's own arena.
+
+cdef void before_fork() noexcept nogil:
+    cdef CoreArena *arena = arenas
+    while arena != NULL:
+        pthread_mutex_lock(&arena.lock)
+        arena = arena.next_arena
+
+
+cdef void after_fork_in_parent() noexcept nogil:
+    cdef CoreArena *arena = arenas
+    while arena != NULL:
+        pthread_mutex_unlock(&arena.lock)
+        arena = arena.next_arena
+
+
+cdef void after_fork_in_child() noexcept nogil:
+    cdef CoreArena *arena = arenas
+    while arena != NULL:
+        rebuild_in_child(arena, <Heap *>m4_thread_heap if arena.process else <Heap *>pthread_getspecific(arena.key))
+        arena = arena.next_arena
+
+
+cdef void refuse_settings(const char *message) noexcept nogil:
+    """A malformed environment: say so and leave, before the program has begun."""
+    write(2, message, strlen(message))
+    write(2, "\n", 1)
+    _exit(2)
+
+
+cdef void read_environment() noexcept nogil:
+    """Take the strategy and the options from M4ALLOC_STRATEGY, M4ALLOC_OPTIONS and M4ALLOC_RESERVE."""
+    cdef char message[MESSAGE_MAX * 2]
+    cdef const char *text = getenv("M4ALLOC_STRATEGY")
+    if text != NULL and not read_settings(&process_arena, "M4ALLOC_STRATEGY", text, True, message):
+        refuse_settings(message)
+    text = getenv("M4ALLOC_OPTIONS")
+    if text != NULL and not read_settings(&process_arena, "M4ALLOC_OPTIONS", text, False, message):
+        refuse_settings(message)
+
+
+cdef void open_process() noexcept nogil:
+    """Open the process's arena, once; whoever comes meanwhile waits."""
+    global arenas
+    if m4_load32(&process_arena.ready) == OPEN:
+        return
+    if not m4_swap32(&process_arena.ready, CLOSED, OPENING):
+        while m4_load32(&process_arena.ready) != OPEN:
+            sched_yield()
+        return
+    default_knobs(&process_arena.knobs)
+    if M4_PRELOAD:
+        read_environment()
+    process_arena.process = 1
+    process_arena.extra_regions = 1
+    open_arena(&process_arena, LEAST)  # without address space now, it is tried again when needed
+    process_arena.next_arena = arenas
+    arenas = &process_arena
+    m4_store32(&process_arena.ready, OPEN)
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)
+
+
+cdef Heap *enter "m4_enter"() noexcept nogil:
+    """The thread's first call: open the arena if need be, and join it; NULL: out of memory."""
+    open_process()
+    return join_arena(&process_arena)
+
+
+cdef inline Heap *my_heap() noexcept nogil:
+    """The calling thread's heap in the process's arena."""
+    cdef Heap *heap = <Heap *>m4_thread_heap
+    if unlikely(heap == NULL):
+        return enter()
+    return heap
+
+
+cdef void *m4_malloc "m4_malloc"(size_t size) noexcept nogil:
+    return allocate(&process_arena, my_heap(), size)
+
+
+cdef void *m4_calloc "m4_calloc"(size_t count, size_t size) noexcept nogil:
+    return allocate_zeroed(&process_arena, my_heap(), count, size)
+
+
+cdef void *m4_realloc "m4_realloc"(void *block, size_t size) noexcept nogil:
+    return reallocate(&process_arena, my_heap(), block, size)
+
+
+cdef void *m4_aligned "m4_aligned"(size_t alignment, size_t size) noexcept nogil:
+    return allocate_aligned(&process_arena, my_heap(), alignment, size)
+
+
+cdef int m4_free "m4_free"(void *block) noexcept nogil:
+    return release(&process_arena, my_heap(), block)
+
+
+cdef int m4_free_sized "m4_free_sized"(void *block, size_t size) noexcept nogil:
+    return release_sized(&process_arena, my_heap(), block, size)
+
+
+cdef size_t m4_usable_size "m4_usable_size"(void *block) noexcept nogil:
+    return usable_bytes(&process_arena, block)
+
+
+cdef bint m4_is_foreign "m4_is_foreign"(void *block) noexcept nogil:
+    """Was this pointer never ours?"""
+    return block != NULL and region_of(&process_arena, <char *>block) == NULL
+
+
+cdef bint m4_forwarding "m4_forwarding"() noexcept nogil:
+    """Do foreign pointers go to the next allocator?"""
+    return process_arena.misuse_mode == MISUSE_FORWARD
+
+
+cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil:
+    """Return the pages of free spans but `keep` bytes to the system; returns the bytes returned."""
+    cdef size_t purged
+    open_process()
+    pthread_mutex_lock(&process_arena.lock)
+    drain_abandoned(&process_arena)
+    purged = purge_until(&process_arena, keep, 0)
+    pthread_mutex_unlock(&process_arena.lock)
+    return purged
+
+
+cdef void m4_count "m4_count"(Totals *totals) noexcept nogil:
+    open_process()
+    count(&process_arena, totals)
+
+
+cdef uint64_t m4_misuses "m4_misuses"() noexcept nogil:
+    return process_arena.misuses
+
+
+cdef uint64_t m4_quarantine "m4_quarantine"() noexcept nogil:
+    """Frees of its size class that a slot waits for, at least, before it is handed out again."""
+    open_process()
+    return process_arena.knobs.delay_line + process_arena.knobs.quarantine
+
+
+cdef void m4_limit_lowered "m4_limit_lowered"(uint64_t limit) noexcept nogil:
+    """The program is about to lower RLIMIT_AS: keep no more than a quarter of it in reserve, so that it can live.
+
+    Without this a large reservation made earlier would already exceed the new limit, and every mmap would fail.
+    """
+    cdef uint64_t reserved, keep
+    cdef uint32_t i
+    open_process()
+    pthread_mutex_lock(&process_arena.lock)
+    if process_arena.region_count != 0:
+        reserved = 0
+        for i in range(process_arena.region_count):
+            reserved += process_arena.regions[i].reserved
+        keep = limit // 4
+        if reserved > keep:
+            shrink_reservation(&process_arena, reserved - keep)
+    pthread_mutex_unlock(&process_arena.lock)
+
+
+# The Python face. The calls are shorter than releasing the interpreter's lock would take, so it is kept.
+
+cdef object raise_misuse(int kind, const char *message):
+    """Raise spec.error.Misuse for what the core found; `spec` is imported only now."""
+    from m4alloc import Misuse
+
+    cdef str name = "invalid-free"
+    cdef str text = message.decode("ascii", "replace").removeprefix("m4alloc: ")
+    if kind == DOUBLE_FREE:
+        name = "use-after-free" if text.startswith("realloc") else "double-free"
+    elif kind == INTERIOR_FREE:
+        name = "interior-free"
+    elif kind == SIZE_MISMATCH:
+        name = "size-mismatch"
+    raise Misuse(name, text)
+
+
+cdef size_t checked_size(object size) except? 0:
+    """A request size from Python: ValueError below zero, MemoryError above what any allocator can serve."""
+    if size < 0:
+        raise ValueError(f"size is {size}; it must not be negative")
+    if size > 0x7FFFFFFFFFFFFFFF:
+        raise MemoryError(f"no block of {size} bytes can exist")
+    return size
+
+
+cdef class Block:
+    """One live block of an Arena, as a writable buffer of the size asked for.
+
+    Dropping a Block frees nothing; `with` and Arena.close() do. A dead Block raises Misuse when it is used.
+    """
+
+    cdef readonly Arena arena
+    cdef char *start
+    cdef size_t length
+    cdef Py_ssize_t exports
+    cdef object __weakref__
+
+    def __init__(self):
+        raise TypeError("a Block comes from Arena.malloc, calloc, realloc or aligned_alloc")
+
+    cdef int require_alive(self) except -1:
+        if self.start == NULL or self.arena.core == NULL:
+            from m4alloc import Misuse
+
+            raise Misuse("use-after-free", f"block of {self.length} bytes is dead")
+        return 0
+
+    @property
+    def address(self):
+        """Address of the first byte; also of a dead block's error message no more."""
+        self.require_alive()
+        return <uintptr_t>self.start
+
+    @property
+    def size(self):
+        """Bytes asked for."""
+        return self.length
+
+    @property
+    def usable_size(self):
+        """Bytes that may be used, at least `size`."""
+        self.require_alive()
+        return usable_bytes(self.arena.core, self.start)
+
+    @property
+    def alive(self):
+        """False once freed, resized into another Block, or when the arena was closed."""
+        return self.start != NULL and self.arena.core != NULL
+
+    def __len__(self):
+        return self.length
+
+    def __repr__(self):
+        if not self.alive:
+            return f"<Block of {self.length} bytes, dead>"
+        return f"<Block of {self.length} bytes at {<uintptr_t>self.start:#x}>"
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        self.require_alive()
+        PyBuffer_FillInfo(buffer, self, self.start, self.length, False, flags)
+        self.exports += 1
+        self.arena.exports += 1
+
+    def __releasebuffer__(self, Py_buffer *buffer):
+        self.exports -= 1
+        self.arena.exports -= 1
+
+    def __enter__(self):
+        self.require_alive()
+        return self
+
+    def __exit__(self, *exception):
+        if self.alive:
+            self.arena.free(self)
+
+
+cdef class Arena:
+    """A heap of its own over one reservation of real memory, with the core's strategy and all its checks.
+
+    capacity: bytes of slabs and large blocks at most, rounded up to 64 KiB units; 64 KiB to 16 TiB.
+    strategy: an m4alloc.Strategy; None is the default.
+    Raises: ValueError for a capacity out of range; MemoryError when address space or thread keys are out.
+    """
+
+    cdef CoreArena *core
+    cdef Py_ssize_t exports
+    cdef object __weakref__
+
+    def __cinit__(self, capacity=1 << 30, strategy=None):
+        cdef char message[MESSAGE_MAX * 2]
+        cdef bytes settings
+        global arenas
+        if not UNIT <= capacity <= 1 << 44:
+            raise ValueError(f"capacity is {capacity} bytes; it must be from 65,536 (64 KiB) to 2**44 (16 TiB)")
+        self.core = <CoreArena *>c_calloc(1, sizeof(CoreArena))
+        if self.core == NULL:
+            raise MemoryError("no memory for an Arena")
+        default_knobs(&self.core.knobs)
+        if strategy is not None:
+            settings = strategy.to_environment().encode()
+            if not read_settings(self.core, "strategy", settings, True, message):
+                c_free(self.core)
+                self.core = NULL
+                raise ValueError(message.decode())
+        self.core.knobs.capacity = (capacity + UNIT - 1) // UNIT * UNIT
+        self.core.knobs.reserve = 2 * self.core.knobs.capacity
+        self.core.misuse_mode = MISUSE_RAISE
+        if not open_arena(self.core, self.core.knobs.capacity):
+            c_free(self.core)
+            self.core = NULL
+            raise MemoryError(f"no address space for an arena of {capacity} bytes, or over 1,000 arenas are open")
+        self.core.next_arena = arenas
+        arenas = self.core
+
+    def __dealloc__(self):
+        self.discard()
+
+    cdef void discard(self) noexcept:
+        cdef CoreArena **link
+        global arenas
+        if self.core == NULL:
+            return
+        if arenas == self.core:
+            arenas = self.core.next_arena
+        else:
+            link = &arenas.next_arena
+            while link[0] != self.core:
+                link = &link[0].next_arena
+            link[0] = self.core.next_arena
+        close_arena(self.core)
+        c_free(self.core)
+        self.core = NULL
+
+    cdef int require_open(self) except -1:
+        if self.core == NULL:
+            raise ValueError("the arena is closed")
+        return 0
+
+    cdef Block wrap(self, void *start, size_t length):
+        cdef Block block
+        if start == NULL:
+            raise MemoryError(f"no room for {length} bytes in an arena of {self.core.knobs.capacity}")
+        block = Block.__new__(Block)
+        block.arena = self
+        block.start = <char *>start
+        block.length = length
+        return block
+
+    cdef char *take_back(self, Block block) except NULL:
+        """The address of a live Block of ours that nobody looks into."""
+        if block is None:
+            raise TypeError("a Block is needed, not None")
+        if block.start == NULL or block.arena.core == NULL:
+            from m4alloc import Misuse
+
+            raise Misuse("double-free", f"block of {block.length} bytes is dead")
+        if block.arena is not self:
+            from m4alloc import Misuse
+
+            raise Misuse("invalid-free", f"{block!r} belongs to another arena")
+        if block.exports:
+            raise BufferError(f"{block!r} has exported buffers; release them first")
+        return block.start
+
+    def malloc(self, size):
+        """A Block of `size` bytes with any contents. Raises MemoryError when the arena is full."""
+        cdef size_t length = checked_size(size)
+        self.require_open()
+        return self.wrap(allocate(self.core, join_arena(self.core), length), length)
+
+    def calloc(self, count, size):
+        """A zeroed Block of count * size bytes. Raises MemoryError when the product overflows or the arena is full."""
+        cdef size_t n = checked_size(count)
+        cdef size_t length = checked_size(size)
+        self.require_open()
+        return self.wrap(allocate_zeroed(self.core, join_arena(self.core), n, length), checked_size(count * size))
+
+    def aligned_alloc(self, alignment, size):
+        """A Block of `size` bytes at a multiple of `alignment`, a power of two (ValueError otherwise)."""
+        cdef size_t length = checked_size(size)
+        cdef size_t multiple = checked_size(alignment)
+        self.require_open()
+        if multiple == 0 or multiple & (multiple - 1):
+            raise ValueError(f"alignment is {alignment}; it must be a power of two")
+        return self.wrap(allocate_aligned(self.core, join_arena(self.core), multiple, length), length)
+
+    def realloc(self, Block block, size):
+        """A Block of `size` bytes that begins with the old one's contents; the old one is dead.
+
+        Raises: MemoryError leaves the old one alive; BufferError while buffers of it are exported; Misuse if it is dead.
+        """
+        cdef size_t length = checked_size(size)
+        cdef char *old
+        cdef void *start
+        self.require_open()
+        old = self.take_back(block)
+        start = reallocate(self.core, join_arena(self.core), old, length if length else 1)
+        if start == NULL:
+            raise MemoryError(f"no room for {length} bytes in an arena of {self.core.knobs.capacity}")
+        block.start = NULL
+        return self.wrap(start, length)
+
+    def free(self, Block block):
+        """Free a Block; it is dead from now on. Raises Misuse if it was, BufferError while buffers are exported."""
+        cdef char *start
+        cdef int kind
+        self.require_open()
+        start = self.take_back(block)
+        kind = release(self.core, join_arena(self.core), start)
+        block.start = NULL
+        if kind != NO_MISUSE:
+            raise_misuse(kind, self.core.message)
+
+    def call(self, int function, uintptr_t address=0, size_t size=0, size_t count=1, size_t alignment=0):
+        """One request on addresses, for the oracle: (result, errno, misuse) with a spec.event.Function's number.
+
+        misuse: 0, or why the pointer was refused: 1 double, 2 interior, 3 invalid, 4 size mismatch, 5 write after free.
+        """
+        cdef Heap *heap
+        cdef CoreArena *core = self.core
+        cdef uint64_t before
+        cdef void *result = NULL
+        cdef void *block = <void *>address
+        cdef int misuse = NO_MISUSE
+        cdef int code = 0
+        self.require_open()
+        heap = join_arena(core)
+        before = core.misuses
+        m4_set_errno(0)
+        if function == 1 or function == 14:
+            if alignment > GRANULE:
+                result = allocate_aligned(core, heap, alignment, size)
+            else:
+                result = allocate(core, heap, size)
+        elif function == 2:
+            result = allocate_zeroed(core, heap, count, size)
+        elif function == 3:
+            result = reallocate(core, heap, block, size)
+        elif function == 4:
+            if size != 0 and count > <size_t>0xFFFFFFFFFFFFFFFF // size:
+                m4_set_errno(ENOMEM)
+            else:
+                result = reallocate(core, heap, block, size * count)
+        elif function == 5 or function == 15:
+            misuse = release(core, heap, block)
+        elif function == 6 or function == 7 or function == 8:
+            if alignment == 0 or alignment & (alignment - 1) or (function == 8 and alignment % sizeof(void *)):
+                m4_set_errno(22)
+            else:
+                result = allocate_aligned(core, heap, alignment, size)
+        elif function == 9 or function == 10:
+            if function == 10 and size <= 0xFFFFFFFFFFFFF000:
+                size = (size + 4095) & ~<size_t>4095
+            result = allocate_aligned(core, heap, 4096, size)
+        elif function == 11:
+            return usable_bytes(core, block), 0, 0
+        elif function == 12 or function == 13:
+            misuse = release_sized(core, heap, block, size)
+        else:
+            raise ValueError(f"function {function} is no request of the malloc family")
+        code = m4_errno()
+        if misuse == NO_MISUSE and core.misuses != before:
+            misuse = DOUBLE_FREE
+        return <uintptr_t>result, code if result == NULL else 0, misuse
+
+    def totals(self):
+        """Statistics as a dict, in bytes unless the name says blocks, slabs or heaps. Cost: O(slots)."""
+        cdef Totals totals
+        self.require_open()
+        count(self.core, &totals)
+        return totals
+
+    def trim(self, size_t keep=0):
+        """Return the pages of free spans but `keep` bytes to the system; the bytes returned."""
+        cdef size_t purged
+        self.require_open()
+        pthread_mutex_lock(&self.core.lock)
+        purged = purge_until(self.core, keep, 0)
+        pthread_mutex_unlock(&self.core.lock)
+        return purged
+
+    def check(self):
+        """Raise AssertionError with the name of an invariant that does not hold. Wants other threads outside."""
+        cdef const char *broken
+        self.require_open()
+        broken = broken_invariant(self.core)
+        if broken != NULL:
+            raise AssertionError(broken.decode())
+
+    def close(self):
+        """Give all memory back; every Block of the arena is dead. Raises BufferError while buffers are exported."""
+        if self.exports:
+            raise BufferError(f"{self.exports} buffers of the arena's blocks are exported; release them first")
+        self.discard()
+
+    @property
+    def closed(self):
+        """Whether close() has been called."""
+        return self.core == NULL
+
+    @property
+    def quarantine(self):
+        """Frees of its size class that a block waits for before its memory is handed out again."""
+        self.require_open()
+        return self.core.knobs.delay_line + self.core.knobs.quarantine
+
+    @property
+    def quarantine_limit(self):
+        """The largest usable size that the quarantine applies to."""
+        return SMALL_MAX
+
+    def __enter__(self):
+        self.require_open()
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+def malloc(size):
+    """The address of a block of `size` bytes in the process's arena. Raises MemoryError."""
+    cdef void *block = m4_malloc(checked_size(size))
+    if block == NULL:
+        raise MemoryError(f"no room for {size} bytes")
+    return <uintptr_t>block
+
+
+def calloc(count, size):
+    """The address of count * size zeroed bytes. Raises MemoryError."""
+    cdef void *block = m4_calloc(checked_size(count), checked_size(size))
+    if block == NULL:
+        raise MemoryError(f"no room for {count * size} bytes")
+    return <uintptr_t>block
+
+
+def aligned_alloc(alignment, size):
+    """The address, a multiple of `alignment` (a power of two, else ValueError), of `size` bytes. Raises MemoryError."""
+    cdef size_t multiple = checked_size(alignment)
+    cdef void *block
+    if multiple == 0 or multiple & (multiple - 1):
+        raise ValueError(f"alignment is {alignment}; it must be a power of two")
+    block = m4_aligned(multiple, checked_size(size))
+    if block == NULL:
+        raise MemoryError(f"no room for {size} bytes aligned to {alignment}")
+    return <uintptr_t>block
+
+
+def realloc(uintptr_t address, size):
+    """The new address of a block resized to `size` bytes; 0 when size is 0. Raises MemoryError, Misuse."""
+    cdef size_t length = checked_size(size)
+    cdef uint64_t before = prepare_process()
+    cdef void *block = m4_realloc(<void *>address, length)
+    if process_arena.misuses != before:
+        raise_misuse(DOUBLE_FREE, process_arena.message)
+    if block == NULL and length != 0:
+        raise MemoryError(f"no room for {size} bytes")
+    return <uintptr_t>block
+
+
+def free(uintptr_t address):
+    """Free the block at `address`; 0 does nothing. Raises Misuse when it is not a live block's."""
+    cdef int kind
+    prepare_process()
+    kind = m4_free(<void *>address)
+    if kind != NO_MISUSE:
+        raise_misuse(kind, process_arena.message)
+
+
+def usable_size(uintptr_t address):
+    """Bytes of the live block at `address` that may be used; 0 when there is none."""
+    return m4_usable_size(<void *>address)
+
+
+cdef uint64_t prepare_process():
+    """In the extension the process's arena raises; how many misuses it has seen."""
+    open_process()
+    process_arena.misuse_mode = MISUSE_RAISE
+    return process_arena.misuses

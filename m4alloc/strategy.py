@@ -1,0 +1,194 @@
+"""Strategy: every policy knob of the core as one typed, validated, serialisable value."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+GRANULE = 16
+SMALL_MAX = 32768
+CLASSES_MAX = 64
+
+
+def default_classes() -> tuple[int, ...]:
+    """16 to 128 by 16, then four slot sizes a doubling up to 32,768: above 128 at most a fifth of a slot is wasted.
+
+    >>> default_classes()[:12]
+    (16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256)
+    """
+    sizes = []
+    size = step = GRANULE
+    while size <= SMALL_MAX:
+        sizes.append(size)
+        if size >= 8 * step:
+            step *= 2
+        size += step
+    return tuple(sizes)
+
+
+LIMITS: dict[str, tuple[int, int]] = {
+    "delay_line": (0, 4096),
+    "quarantine": (0, 65536),
+    "stack_depth": (16, 65536),
+    "stack_bytes": (65536, 2**30),
+    "refill_batch": (1, 4096),
+    "zero_on_free": (0, SMALL_MAX),
+    "retain_bytes": (0, 2**63 - 1),
+    "retain_ms": (0, 2**63 - 1),
+    "randomise": (0, 1),
+    "guards": (0, 1),
+    "reserve": (2**22, 2**44),
+}
+"""Least and greatest value of every number; the core refuses what is outside as well."""
+
+
+class StrategyError(ValueError):
+    """A strategy that the core could not run; the message names the knob, the value and what would be right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """Every policy of the core, checked when it is made.
+
+    classes: slot sizes in bytes, increasing multiples of 16, at most 64 of them, the last 32,768; larger requests get
+    a span of their own.
+    delay_line: slots of a class that a thread frees before the first of them can be handed out again; that long a
+    double free is certain to be caught.
+    quarantine: further slots of the class, filled with a pattern, that a freed slot waits for; a write after free
+    shows when it leaves.
+    stack_depth, stack_bytes: the most free slots, and bytes in them, that a thread keeps at hand for one class.
+    refill_batch: slots taken from a slab at a time.
+    zero_on_free: slots up to this many bytes are zeroed when freed.
+    retain_bytes, retain_ms: free spans keep their pages up to this much and this long; looked at when spans are freed.
+    randomise: whether a batch is handed out in random order.
+    guards: whether an inaccessible page follows each large block (Linux 6.13 and later).
+    reserve: bytes of address space of a reservation.
+    Raises: StrategyError.
+
+    >>> Strategy(delay_line=64).quarantine_length
+    64
+    >>> Strategy(delay_line=-1)
+    Traceback (most recent call last):
+    m4alloc.strategy.StrategyError: delay_line is -1; it must be from 0 to 4096
+    """
+
+    classes: tuple[int, ...] = default_classes()
+    delay_line: int = 16
+    quarantine: int = 0
+    stack_depth: int = 2048
+    stack_bytes: int = 1 << 20
+    refill_batch: int = 64
+    zero_on_free: int = 0
+    retain_bytes: int = 32 << 20
+    retain_ms: int = 10_000
+    randomise: bool = False
+    guards: bool = False
+    reserve: int = 1 << 38
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if not isinstance(value, int):
+                raise StrategyError(f"{name} is {value!r}; it must be a whole number")
+            if not least <= value <= most:
+                raise StrategyError(f"{name} is {value}; it must be from {least} to {most}")
+        object.__setattr__(self, "classes", tuple(self.classes))
+        self._check_classes()
+
+    def _check_classes(self) -> None:
+        if not 1 <= len(self.classes) <= CLASSES_MAX:
+            raise StrategyError(f"there are {len(self.classes)} classes; there must be from 1 to {CLASSES_MAX}")
+        previous = 0
+        for size in self.classes:
+            if not isinstance(size, int) or size % GRANULE or size <= 0:
+                raise StrategyError(f"class {size!r} must be a positive multiple of {GRANULE}")
+            if size <= previous:
+                raise StrategyError(f"class {size} follows {previous}; classes must increase")
+            previous = size
+        if previous != SMALL_MAX:
+            raise StrategyError(f"the last class is {previous}; it must be {SMALL_MAX}, so that every small size has one")
+
+    @property
+    def quarantine_length(self) -> int:
+        """Q: frees of its class between the free of a block and the first reuse of its memory, at least."""
+        return self.delay_line + self.quarantine
+
+    @classmethod
+    def default(cls) -> Self:
+        """What the core does unless told otherwise: secure where that costs nothing measurable."""
+        return cls()
+
+    @classmethod
+    def hardened(cls) -> Self:
+        """Everything the core has against exploitation, at the price of time and memory.
+
+        >>> Strategy.hardened().quarantine_length
+        320
+        """
+        return cls(delay_line=64, quarantine=256, zero_on_free=1024, randomise=True, guards=True, retain_bytes=1 << 20)
+
+    def with_(self, **changes: Any) -> Self:
+        """A strategy with some knobs changed.
+
+        >>> Strategy().with_(guards=True).guards
+        True
+        """
+        return replace(self, **changes)
+
+    def to_environment(self) -> str:
+        """The value of M4ALLOC_STRATEGY: the knobs that differ from the default, as key=value with commas.
+
+        >>> Strategy(delay_line=32, guards=True).to_environment()
+        'delay_line=32,guards=1'
+        """
+        default = type(self)()
+        parts = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != getattr(default, field.name):
+                text = "/".join(map(str, value)) if field.name == "classes" else str(int(value))
+                parts.append(f"{field.name}={text}")
+        return ",".join(parts)
+
+    def to_toml(self) -> str:
+        """The strategy as TOML, every knob on a line.
+
+        >>> Strategy.from_toml(Strategy.hardened().to_toml()) == Strategy.hardened()
+        True
+        """
+        lines = ["[strategy]"]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool):
+                text = str(value).lower()
+            else:
+                text = str(list(value)) if field.name == "classes" else str(value)
+            lines.append(f"{field.name} = {text}")
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_toml(cls, text: str, name: str = "strategy") -> Self:
+        """Read what to_toml writes; knobs left out have their default. name: of the file, for messages.
+
+        Raises: StrategyError for malformed TOML, unknown knobs and values out of range.
+        """
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise StrategyError(f"{name}: {error}") from error
+        table = document.get("strategy", document)
+        known = {field.name for field in fields(cls)}
+        for key in table:
+            if key not in known:
+                raise StrategyError(f"{name}: unknown knob {key!r}; there are {', '.join(sorted(known))}")
+        try:
+            return cls(**table)
+        except (StrategyError, TypeError) as error:
+            raise StrategyError(f"{name}: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a TOML file. Raises: StrategyError, OSError."""
+        return cls.from_toml(Path(path).read_text(), str(path))
