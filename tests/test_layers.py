@@ -67,7 +67,7 @@ def loaded_after(statement: str) -> set[str]:
         "import m4alloc; m4alloc.backend",
         "import m4alloc; m4alloc.Strategy",
         "import m4alloc; m4alloc.doctor()",
-        "from m4alloc.cli.main import parser; parser(['run'])",
+        "from m4alloc.cli.main import parsers; parsers(['run', 'lib', 'doctor'])",
     ],
 )
 def test_the_specification_is_not_imported_until_a_tool_needs_it(statement: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from m4alloc.cli import UsageError
-from m4alloc.lib import LibraryError, lib, recorder
+from m4alloc.lib import lib, recorder
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,12 +19,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one absolute path, or with --json both."""
-    try:
-        if arguments.json:
-            report = {"schema": "m4alloc/1", "verb": "lib", "allocator": str(lib()), "recorder": str(recorder())}
-            print(json.dumps(report, indent=2))
-        else:
-            print(recorder() if arguments.recorder else lib())
-    except LibraryError as error:
-        raise UsageError(str(error)) from error
+    if arguments.json:
+        report = {"schema": "m4alloc/1", "verb": "lib", "allocator": str(lib()), "recorder": str(recorder())}
+        print(json.dumps(report, indent=2))
+    else:
+        print(recorder() if arguments.recorder else lib())
     return 0

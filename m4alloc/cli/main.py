@@ -14,9 +14,14 @@ from typing import Protocol, cast
 
 import m4alloc
 from m4alloc import _shadow, cli
+from m4alloc._shadow import ShadowedError
 from m4alloc.cli import Exit, UsageError
+from m4alloc.lib import LibraryError
+from m4alloc.program import ProgramError
 
 WITHOUT_SPECIFICATION = frozenset({"doctor", "lib", "run"})
+AT_FAULT = (UsageError, ShadowedError, ProgramError, LibraryError)
+"""Errors of the input or the installation: one line, exit status 2."""
 EPILOG = """exit status: 0 holds, 1 violation, 2 usage, 3 nothing could be decided, 4 internal error, 130 interrupted;
 run and record return the program's own. Results go to stdout, progress and errors to stderr."""
 
@@ -49,32 +54,53 @@ def load(verb: str) -> Verb:
     return cast(Verb, importlib.import_module(f"m4alloc.cli.{verb}"))
 
 
-def parser(names: Sequence[str]) -> argparse.ArgumentParser:
-    """The command's parser, with the verbs named only: one verb loads one module."""
-    result = argparse.ArgumentParser(
+def parsers(names: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The command's parser, and those of the verbs named: one verb loads one module."""
+    whole = argparse.ArgumentParser(
         prog="m4alloc",
         description="A memory allocator held to its specification.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    result.add_argument("--version", action="version", version=f"m4alloc {m4alloc.__version__} ({m4alloc.backend})")
-    result.add_argument("--debug", action="store_true", help="print the traceback of an error")
-    subparsers = result.add_subparsers(dest="verb", metavar="VERB", required=True)
+    whole.add_argument("--version", action="version", version=f"m4alloc {m4alloc.__version__} ({m4alloc.backend})")
+    whole.add_argument("--debug", action="store_true", help="print the traceback of an error")
+    subparsers = whole.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name in names:
         load(name).add_parser(subparsers)
-    return result
+    return whole, dict(subparsers.choices)
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The arguments; when they are wrong, argparse prints the usage of the verb that was meant and leaves with 2."""
+    verb = meant(words)
+    whole, each = parsers([verb] if verb else verbs())
+    arguments, unknown = whole.parse_known_args(words)
+    if unknown:
+        each[arguments.verb].error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
+
+
+def meant(words: Sequence[str]) -> str:
+    """The verb among the words of a command line, or "" when the first that is no option is none.
+
+    >>> meant(["--debug", "lib", "--json"]), meant(["lob"])
+    ('lib', '')
+    """
+    first = next((word for word in words if not word.startswith("-")), "")
+    return first if first in verbs() else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `m4alloc ARGV` and return its exit status; argparse itself leaves with 2 for unknown options."""
+    """Run `m4alloc ARGV` and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    verb = next((word for word in words if not word.startswith("-")), "")
-    debug = "--debug" in words[: words.index(verb)] if verb else "--debug" in words
+    verb = meant(words)
+    debug = "--debug" in words[: words.index(verb) if verb else len(words)]
+    where = f"m4alloc {verb}".strip()
     try:
-        arguments = parser([verb] if verb in verbs() else verbs()).parse_args(words)
+        arguments = parse(words)
         return load(arguments.verb).run(arguments)
     except KeyboardInterrupt:
-        print("m4alloc: interrupted", file=sys.stderr)
+        print(f"{where}: interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter's own flush is quiet
@@ -82,8 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        where = f"m4alloc {verb}" if verb in verbs() else "m4alloc"
-        if isinstance(error, UsageError | _shadow.ShadowedError):
+        if isinstance(error, AT_FAULT):
             print(f"{where}: {error}", file=sys.stderr)
             return Exit.USAGE
         print(f"{where}: internal error: {type(error).__name__}: {error}", file=sys.stderr)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m4alloc.cli import UsageError
-from m4alloc.lib import LibraryError
-from m4alloc.program import ProgramError, locate
+from m4alloc.program import locate
 from m4alloc.run import environment
 
 if TYPE_CHECKING:
@@ -33,12 +32,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Become the program; returns only by an exception."""
     argv = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    program = locate(argv)
+    env = environment(_strategy(arguments.strategy) if arguments.strategy else None)
     try:
-        program = locate(argv)
-        env = environment(_strategy(arguments.strategy) if arguments.strategy else None)
         os.execve(program.path, program.argv, env)
-    except (ProgramError, LibraryError) as error:
-        raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(f"{argv[0]} cannot be run: {error.strerror}") from error
 
