@@ -23,7 +23,15 @@ LIBRARIES = {"preload": "libm4alloc.so", "record_preload": "libm4record.so"}
 GENERATED = {"preload": "_fast", "record_preload": "_record"}
 """The Cython module whose generated C each of them includes."""
 
-EXTENSION_FLAGS = ("-O3", "-DCYTHON_INLINE=", "-fvisibility=hidden", "-ftls-model=initial-exec", "-pthread", "-Wno-sign-compare")
+EXTENSION_FLAGS = (
+    "-O3",
+    "-DCYTHON_INLINE=",
+    "-fvisibility=hidden",
+    "-ftls-model=initial-exec",
+    "-pthread",
+    "-Wno-sign-compare",
+    "-Wno-unused-function",
+)
 COMPILE_FLAGS = (
     "-O3",
     "-fPIC",
