@@ -1,0 +1,554 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: autotestdict=False, embedsignature=True, freethreading_compatible=True
+"""The recorder: one record for each call of the malloc family, written into a file that the process maps.
+
+Compiled into libm4record.so only (record_preload.c includes the generated C); it is never imported. A call claims
+its record before it enters the next allocator and writes the request there, so that a crash leaves the call visible;
+it writes the reply when the allocator has returned. docs/record.md explains the design, docs/trace-format.md the
+file. No function here allocates, and none touches a Python object. Read it from the bottom up: enter, leave,
+claim, grow, start.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memcpy, memset, strlen
+
+from m4alloc._record_evidence cimport copy_prefix, leading_equal, leading_zeros
+from m4alloc._record_file cimport *
+from m4alloc._record_layout cimport *
+from m4alloc._record_system cimport *
+
+cdef extern from *:
+    """
+    /* What one thread knows. Zero before its first call, which is what generation 0 means. */
+    static _Thread_local struct {
+        char *next, *last;       /* records claimed and not used yet */
+        void *innermost;         /* the recorded call in flight */
+        void *inside;            /* its target */
+        uint32_t chunk;          /* the chunk of the records claimed */
+        uint32_t claimed;        /* how many were claimed at once */
+        uint32_t generation, id, busy;
+    } m4_thread;
+
+    /* The state word; later in a page that fork wipes, so that a child, however made, finds it EMPTY. */
+    static uint32_t m4_first_status;
+    static uint32_t *m4_status = &m4_first_status;
+    static pthread_key_t m4_key;  /* its destructor hands back the records of a thread that exits */
+    """
+    ctypedef struct Thread "__typeof__(m4_thread)":
+        char *next
+        char *last
+        void *innermost
+        void *inside
+        uint32_t chunk, claimed, generation, id, busy
+    Thread m4_thread
+    uint32_t *m4_status
+    pthread_key_t m4_key
+
+cdef enum:
+    EMPTY = 0     # nothing started in this process yet
+    STARTING = 1
+    ON = 2
+    OFF = 3       # not asked to record, or the trace has ended
+    CHUNKS = 131072  # records for 94 GB
+    BOOTSTRAP_SIZE = 65536
+    LOOK_LIMIT = 1 << 26  # evidence is not gathered on longer blocks
+
+cdef struct Reply:
+    uint64_t end
+    int error  # errno after the call, which began with 0 there
+
+cdef Process process
+cdef char *directory[CHUNKS]    # the first record of each chunk that is mapped
+cdef uint32_t finished[CHUNKS]  # records of it that nobody will write any more
+cdef uint32_t growing           # the only lock
+cdef uint64_t capacity          # records the file can have; 0: no bound yet
+cdef uint64_t claimed
+cdef uint64_t sequence
+cdef uint64_t lowest_inverted   # ~address of the lowest block handed out
+cdef uint64_t highest           # end of the highest
+cdef char buffer[BOOTSTRAP_SIZE]
+cdef uint64_t buffer_used
+
+
+# --- the bootstrap buffer: what dlsym itself allocates while it looks for the allocator ---
+
+cdef void *bootstrap(size_t size, size_t alignment) noexcept nogil:
+    """A zeroed block of the static buffer, its size in the 16 bytes before it; NULL when the buffer is used up."""
+    cdef uint64_t used, start
+    if size > BOOTSTRAP_SIZE or alignment > BOOTSTRAP_SIZE:
+        return NULL
+    if alignment < 16:
+        alignment = 16
+    used = add64(&buffer_used, size + 16 + alignment, RELAXED)
+    if used + size + 16 + alignment > BOOTSTRAP_SIZE:
+        return NULL
+    start = (<uint64_t>&buffer[used] + 16 + alignment - 1) & ~<uint64_t>(alignment - 1)
+    (<uint64_t *>(start - 16))[0] = size
+    return <void *>start
+
+
+cdef size_t bootstrapped(const void *block) noexcept nogil:
+    """The size (at least 1) of a block of the buffer, 0 for any other pointer."""
+    if <uintptr_t>block - <uintptr_t>buffer >= <uintptr_t>BOOTSTRAP_SIZE:
+        return 0
+    return (<uint64_t *>(<uintptr_t>block - 16))[0] or 1
+
+
+# --- the next allocator ---
+
+cdef void resolve(Target *target, void *site) noexcept nogil:
+    """Find the next definition of the function; for one that only the caller's own libraries have, look there.
+
+    A C++ runtime that came with dlopen is not in the global scope: the object that makes the call has it in its own.
+    """
+    cdef Dl_info info
+    cdef void *handle
+    cdef void *found
+    cdef int before = errno_location()[0]
+    m4_thread.busy += 1
+    if process.page == 0:
+        process.page = <uint64_t>sysconf(_SC_PAGESIZE)
+    found = dlsym(RTLD_NEXT, target.name)
+    if found == NULL and site != NULL and dladdr(site, &info) and info.dli_fname != NULL:
+        handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
+        found = dlsym(handle, target.name) if handle != NULL else NULL
+    if found != NULL:
+        object_range(found, &target.start, &target.stop, process.page)
+        if target.start <= <uintptr_t>&resolve < target.stop:
+            found = NULL
+    target.function = found
+    store32(&target.looked_up, 1, RELEASE)
+    m4_thread.busy -= 1
+    errno_location()[0] = before
+
+
+cdef void resolve_next() noexcept nogil:
+    """Learn what the next allocator offers besides the calls that are forwarded.
+
+    malloc_usable_size is believed only when it lives in the object that malloc lives in: an allocator without one
+    would otherwise be read by the C library's, which would take its blocks for its own.
+    """
+    cdef Dl_info allocator, usable
+    cdef void *symbol = dlsym(RTLD_NEXT, "malloc")
+    cdef void *get
+    process.page = <uint64_t>sysconf(_SC_PAGESIZE)
+    if symbol != NULL and dladdr(symbol, &allocator):
+        process.allocator = allocator.dli_fname
+        symbol = dlsym(RTLD_NEXT, "malloc_usable_size")
+        if symbol != NULL and dladdr(symbol, &usable) and usable.dli_fbase == allocator.dli_fbase:
+            process.usable_size = <UsableSize>symbol
+    process.misuses = <Misuses>dlsym(RTLD_NEXT, "m4alloc_misuses")
+    get = dlsym(RTLD_NEXT, "m4alloc_info")
+    if get != NULL:
+        process.info = (<GetInfo>get)()
+    process.resolved = True
+
+
+# --- the file ---
+
+cdef void end_trace(EndReason why) noexcept nogil:
+    """Record nothing more in this process, nor in children it forks from now on: their heap would be unknown."""
+    process.ended = True
+    if process.header.end_reason == RUNNING:
+        process.header.end_reason = why
+    store32(m4_status, OFF, RELEASE)
+
+
+# --- chunks of records: the file grows by one under a lock, and a finished one is unmapped ---
+
+cdef void add_chunk() noexcept nogil:
+    """Append the next chunk to the file, cut short where the file may not grow further; or end the trace."""
+    cdef uint64_t first = first_slot(process.chunks)
+    cdef uint64_t count = length_of(process.chunks)
+    cdef uint64_t offset = HEADER_SIZE + first * RECORD_SIZE
+    cdef EndReason why
+    cdef uint64_t allowed = room(&process, &why)
+    cdef struct_stat status
+    cdef char *start = NULL
+    cdef long fd
+    if offset + count * RECORD_SIZE > allowed:
+        count = (allowed - offset) // RECORD_SIZE if allowed > offset else 0
+        process.full = why
+        store64(&capacity, first + count, RELEASE)
+        if count == 0:
+            end_trace(why)
+            return
+    fd = syscall(SYS_openat, AT_FDCWD, <char *>process.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0)
+    if fd < 0:
+        end_trace(VANISHED)
+        return
+    if fstat(<int>fd, &status) != 0 or status.st_dev != process.device or status.st_ino != process.inode:
+        end_trace(VANISHED)
+    elif not reserve(fd, offset, count * RECORD_SIZE):
+        end_trace(FILE_LIMIT if errno_location()[0] == EFBIG else DISK_FULL)
+    else:
+        start = map_file(fd, offset, count * RECORD_SIZE, process.page)
+        if start == NULL:
+            end_trace(MAP_FAILED)
+        else:
+            storep(&directory[process.chunks], start, RELEASE)
+            process.chunks += 1
+    syscall(SYS_close, fd)
+
+
+cdef void grow(uint64_t chunk) noexcept nogil:
+    """Map chunks up to this one unless the trace ends first. Signals wait: a handler may jump away for good."""
+    cdef sigset_t everything, before
+    sigfillset(&everything)
+    pthread_sigmask(SIG_SETMASK, &everything, &before)
+    while exchange32(&growing, 1, ACQUIRE):
+        sched_yield()
+    while process.chunks <= chunk and not process.ended and load64(&capacity, ACQUIRE) == 0:
+        add_chunk()
+    store32(&growing, 0, RELEASE)
+    pthread_sigmask(SIG_SETMASK, &before, NULL)
+
+
+cdef void finish_batch() noexcept nogil:
+    """The thread is done with its batch; whoever finishes the last of a chunk unmaps it.
+
+    While a call is in flight further out, its record may lie in the batch: then the chunk stays mapped for good.
+    """
+    cdef uint32_t chunk = m4_thread.chunk
+    cdef uint64_t count = length_of(chunk)
+    cdef char *start
+    if m4_thread.claimed and m4_thread.innermost == NULL and m4_thread.generation == process.generation:
+        if add32(&finished[chunk], BATCH, SEQ_CST) + BATCH == count and load64(&capacity, ACQUIRE) == 0:
+            start = directory[chunk]
+            storep(&directory[chunk], NULL, RELEASE)
+            unmap_file(start, count * RECORD_SIZE, process.page)
+    m4_thread.claimed = 0
+    m4_thread.next = m4_thread.last = NULL
+
+
+cdef bint refill() noexcept nogil:
+    """Claim the next batch of records for this thread. False: the trace has ended."""
+    cdef uint64_t slot, chunk, bound
+    cdef char *start
+    finish_batch()
+    if m4_thread.generation != process.generation:
+        m4_thread.generation = process.generation
+        m4_thread.id = <uint32_t>syscall(SYS_gettid)
+        m4_thread.busy += 1
+        pthread_setspecific(m4_key, &m4_thread)
+        m4_thread.busy -= 1
+    slot = add64(&claimed, BATCH, RELAXED)
+    chunk = chunk_of(slot)
+    if chunk >= CHUNKS:
+        end_trace(LIMIT)
+        return False
+    start = loadp(&directory[chunk], ACQUIRE)
+    if start == NULL:
+        grow(chunk)
+        start = loadp(&directory[chunk], ACQUIRE)
+    bound = load64(&capacity, ACQUIRE)
+    if bound and slot >= bound:
+        end_trace(process.full)
+    if start == NULL or (bound and slot >= bound):
+        return False
+    m4_thread.chunk = <uint32_t>chunk
+    m4_thread.claimed = BATCH
+    m4_thread.next = start + (slot - first_slot(m4_thread.chunk)) * RECORD_SIZE
+    m4_thread.last = m4_thread.next + (min(<uint64_t>BATCH, bound - slot) if bound else BATCH) * RECORD_SIZE
+    return True
+
+
+# --- the start of a recording: at the first call of the program, and again in a forked child ---
+
+cdef bint watch_forks() noexcept nogil:
+    """Move the state word into a page of its own that a fork wipes, however the fork is made.
+
+    Where the kernel cannot (before 4.14, or under an emulator), forked() clears the word after fork().
+    """
+    cdef void *page = mmap(NULL, process.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    if page == MAP_FAILED_:
+        return False
+    madvise(page, process.page, MADV_WIPEONFORK)
+    (<uint32_t *>page)[0] = STARTING
+    storep(<char **>&m4_status, <char *>page, RELEASE)
+    return True
+
+
+cdef void forget_parent() noexcept nogil:
+    """Drop what this child inherited of its parent's file; it is mapped shared, and nothing may be written to it."""
+    global claimed, capacity, growing
+    cdef uint32_t chunk
+    for chunk in range(process.chunks):
+        if directory[chunk] != NULL and (capacity == 0 or first_slot(chunk + 1) <= capacity):
+            unmap_file(directory[chunk], length_of(chunk) * RECORD_SIZE, process.page)
+        directory[chunk] = NULL
+        finished[chunk] = 0
+    process.chunks = 0
+    claimed = capacity = 0
+    growing = 0
+
+
+cdef bint start() noexcept nogil:
+    """Begin a trace of this process. False: it is not to be recorded, or cannot be."""
+    cdef Header *parent = process.header
+    cdef uint32_t parent_pid = process.pid if parent != NULL else <uint32_t>getppid()
+    cdef char parent_file[256]
+    cdef size_t name
+    memset(parent_file, 0, sizeof(parent_file))
+    process.pid = <uint32_t>getpid()
+    if not process.resolved:
+        resolve_next()
+        if not read_settings(&process) or not watch_forks() or pthread_key_create(&m4_key, thread_exits) != 0:
+            return False
+    elif process.ended or parent == NULL:
+        return False
+    else:
+        name = strlen(process.path)
+        while process.path[name - 1] != c'/':
+            name -= 1
+        copy_text(parent_file, &process.path[name], sizeof(parent_file))
+        forget_parent()
+    process.generation += 1
+    if not create_file(&process):
+        process.ended = True
+        return False
+    fill_header(&process, parent_pid, parent_file, load64(&sequence, ACQUIRE))
+    if parent != NULL:
+        unmap_file(<char *>parent, HEADER_SIZE, process.page)
+    return True
+
+
+cdef uint32_t begin_recording() noexcept nogil:
+    """Start, or wait for the thread that does; returns ON or OFF."""
+    cdef sigset_t everything, before
+    cdef uint32_t status = EMPTY
+    if swap32(m4_status, &status, STARTING, False, SEQ_CST, SEQ_CST):
+        sigfillset(&everything)
+        pthread_sigmask(SIG_SETMASK, &everything, &before)
+        m4_thread.busy += 1
+        status = ON if start() else OFF
+        store32(m4_status, status, RELEASE)
+        m4_thread.busy -= 1
+        pthread_sigmask(SIG_SETMASK, &before, NULL)
+    while status == STARTING:
+        sched_yield()
+        status = load32(m4_status, ACQUIRE)
+    return status
+
+
+cdef void forked() noexcept nogil:
+    """The child's side of fork(): the page is wiped already, except where the kernel cannot do that."""
+    if process.header != NULL and process.pid != <uint32_t>getpid():
+        store32(m4_status, EMPTY, RELEASE)
+
+
+cdef void exiting() noexcept nogil:
+    """exit() was called. Calls that come later are recorded all the same."""
+    if load32(m4_status, ACQUIRE) == ON and process.header.end_reason == RUNNING:
+        process.header.end_reason = EXIT
+
+
+cdef void thread_exits(void *thread) noexcept nogil:
+    finish_batch()
+    m4_thread.generation = 0
+
+
+# --- evidence: what only somebody inside the call can see ---
+
+cdef void note_range(uint64_t start, uint64_t stop) noexcept nogil:
+    """Widen the range of addresses that the allocator has handed out."""
+    cdef uint64_t seen = load64(&lowest_inverted, RELAXED)
+    while unlikely(seen < ~start) and not swap64(&lowest_inverted, &seen, ~start, True, RELAXED, RELAXED):
+        pass
+    seen = load64(&highest, RELAXED)
+    while unlikely(seen < stop) and not swap64(&highest, &seen, stop, True, RELAXED, RELAXED):
+        pass
+
+
+cdef size_t observable(void *block, size_t size) noexcept nogil:
+    """How many bytes of the block a realloc to `size` has to keep, as far as they can be looked at; 0: none.
+
+    The pointer is the program's and may be anything. It is not followed when it lies outside of all that was handed
+    out, or is not aligned; past that, malloc_usable_size reads no more than the realloc to come reads itself.
+    """
+    cdef uint64_t address = <uint64_t>block
+    cdef size_t length
+    if process.usable_size == NULL or size == 0 or address & 7 or address < ~load64(&lowest_inverted, RELAXED) \
+            or address >= load64(&highest, RELAXED):
+        return 0
+    length = min(size, process.usable_size(block))
+    return 0 if length > LOOK_LIMIT or length > load64(&highest, RELAXED) - address else length
+
+
+cdef size_t copy_old(void *copy, const void *block, size_t length) noexcept nogil:
+    """Keep the first bytes of the block that realloc is about to move; returns how many."""
+    return copy_prefix(copy, block, length)
+
+
+# --- one call: enter, the allocator, leave ---
+
+cdef Record *claim() noexcept nogil:
+    """The record of the call that begins now, or NULL when the trace has ended."""
+    cdef char *record
+    if unlikely(m4_thread.next == m4_thread.last or m4_thread.generation != process.generation):
+        if not refill():
+            return NULL
+    record = m4_thread.next
+    m4_thread.next = record + RECORD_SIZE
+    return <Record *>record
+
+
+cdef Entry enter(Call *call, Target *target, uint8_t function, uint64_t address, uint64_t size,
+                 uint64_t extra, void *site) noexcept nogil:
+    """Begin a call: claim its record and write the request.
+
+    A call from inside a recorded one, made by the very object that serves it, is the allocator's own business and
+    only forwarded (operator new calling malloc). Made by anybody else, such as a new handler, it is the program's.
+    """
+    cdef Record *record
+    cdef Target *inside
+    cdef int before = errno_location()[0]
+    cdef uint32_t status
+    if unlikely(m4_thread.busy != 0 or environ == NULL):
+        return BOOTSTRAP
+    status = load32(m4_status, ACQUIRE)
+    if unlikely(status != ON and status != OFF):
+        status = begin_recording()
+    if unlikely(not load32(&target.looked_up, ACQUIRE)):
+        resolve(target, site)
+    inside = <Target *>m4_thread.inside
+    if unlikely(status != ON or (m4_thread.innermost != NULL
+                                 and <uintptr_t>site - inside.start < inside.stop - inside.start)):
+        errno_location()[0] = before
+        return FORWARD
+    record = claim()
+    if unlikely(record == NULL):
+        errno_location()[0] = before
+        return FORWARD
+    call.record = record
+    call.generation = process.generation
+    call.outer = <Call *>m4_thread.innermost
+    call.outer_target = inside
+    call.errno_before = before
+    call.misuses = process.misuses() if process.misuses != NULL else 0
+    m4_thread.innermost = call
+    m4_thread.inside = target
+    record.address = address
+    record.size = size
+    record.extra = extra
+    record.usable = -1
+    record.intact = -1
+    record.site = <uint64_t>site
+    record.thread = m4_thread.id
+    record.time_ns = clock(CLOCK_MONOTONIC) - process.monotonic_ns
+    record.begin = add64(&sequence, 1, SEQ_CST) + 1
+    store8(&record.function, function, RELEASE)
+    errno_location()[0] = 0
+    return RECORDED
+
+
+cdef Record *returned(Call *call, Reply *reply) noexcept nogil:
+    """The allocator has returned: draw the end number at once, and keep errno.
+
+    NULL when this is a child forked during the call (by a new handler): the record is the parent's.
+    """
+    reply.error = errno_location()[0]
+    reply.end = add64(&sequence, 1, SEQ_CST) + 1
+    m4_thread.innermost = call.outer
+    m4_thread.inside = call.outer_target
+    if unlikely(call.generation != process.generation or load32(m4_status, ACQUIRE) == EMPTY):
+        return NULL
+    return call.record
+
+
+cdef void complete(Call *call, Record *record, Reply *reply, bint failed, int error=0) noexcept nogil:
+    """Write what is left of the reply, the end number last, and give errno back as the allocator left it.
+
+    error: of a call that returns its error; any other has left it in errno.
+    """
+    if record != NULL:
+        if failed:
+            record.error = <uint16_t>(error or reply.error)
+        elif reply.error != 0 and reply.error != call.errno_before:
+            record.flags |= ERRNO_CHANGED
+        if process.misuses != NULL and record.address != 0 and process.misuses() != call.misuses:
+            record.flags |= MISUSE_CAUGHT
+        store64(&record.end, reply.end, RELEASE)
+    errno_location()[0] = reply.error if reply.error != 0 else call.errno_before
+
+
+cdef void note_block(Record *record, void *block, size_t size) noexcept nogil:
+    """Write the block handed out and its usable size."""
+    record.result = <uint64_t>block
+    if block != NULL:
+        if process.usable_size != NULL:
+            record.usable = <int64_t>process.usable_size(block)
+            size = max(size, <size_t>record.usable)
+        note_range(<uint64_t>block, <uint64_t>block + size)
+
+
+cdef void leave(Call *call) noexcept nogil:
+    """End a call that returns nothing."""
+    cdef Reply reply
+    cdef Record *record = returned(call, &reply)
+    complete(call, record, &reply, False)
+
+
+cdef void leave_number(Call *call, uint64_t number) noexcept nogil:
+    """End a call of malloc_usable_size."""
+    cdef Reply reply
+    cdef Record *record = returned(call, &reply)
+    if record != NULL:
+        record.result = number
+    complete(call, record, &reply, False)
+
+
+cdef void *leave_block(Call *call, void *block) noexcept nogil:
+    """End a call that returns a block, or NULL when it failed."""
+    cdef Reply reply
+    cdef Record *record = returned(call, &reply)
+    if record != NULL:
+        note_block(record, block, record.size)
+    complete(call, record, &reply, block == NULL)
+    return block
+
+
+cdef void *leave_zeroed(Call *call, void *block, size_t total) noexcept nogil:
+    """End a calloc, and count the bytes that are zero; a block known to be too small is not looked at."""
+    cdef Reply reply
+    cdef Record *record = returned(call, &reply)
+    if record != NULL:
+        note_block(record, block, total)
+        if block != NULL and total <= LOOK_LIMIT and (record.usable < 0 or total <= <uint64_t>record.usable):
+            record.intact = <int64_t>leading_zeros(<const char *>block, total)
+    complete(call, record, &reply, block == NULL)
+    return block
+
+
+cdef void *leave_resized(Call *call, void *block, const void *copy, size_t kept) noexcept nogil:
+    """End a realloc, and count the bytes unchanged: of the new block, or of the old one when it failed."""
+    cdef Reply reply
+    cdef Record *record = returned(call, &reply)
+    cdef const char *survivor = <const char *>block
+    if record != NULL:
+        note_block(record, block, 0)
+        if block == NULL:
+            survivor = <const char *>record.address
+        elif record.usable >= 0:
+            kept = min(kept, <size_t>record.usable)
+        if kept:
+            record.intact = <int64_t>leading_equal(survivor, <const char *>copy, kept)
+    complete(call, record, &reply, block == NULL)
+    return block
+
+
+cdef int leave_error(Call *call, int error, void *block) noexcept nogil:
+    """End a posix_memalign, which returns its error; block: what *memptr holds now."""
+    cdef Reply reply
+    cdef Record *record = returned(call, &reply)
+    if record != NULL:
+        if error == 0:
+            note_block(record, block, record.size)
+        record.result = <uint64_t>block
+    complete(call, record, &reply, error != 0, error)
+    return error
+
+
+cdef void leave_unwound() noexcept nogil:
+    """End the innermost call, which an exception leaves: operator new has failed."""
+    leave_block(<Call *>m4_thread.innermost, NULL)
