@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -95,3 +96,13 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="has no attribute 'mallok'"):
         _ = m4alloc.mallok
+
+
+def test_the_layers_of_the_core_are_those_of_the_design_and_use_only_lower_ones() -> None:
+    rows = re.findall(r"^\| (`.*?`) \|", (ROOT / "DESIGN.md").read_text(encoding="utf-8"), re.MULTILINE)
+    layers = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    files = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "m4alloc" / "_core").glob("*.pxd")}
+    assert set(layers) == set(files) - {"__init__"}
+    for number, layer in enumerate(layers):
+        used = set(re.findall(r"m4alloc\._core\.(\w+) cimport", files[layer]))
+        assert used <= set(layers[:number]), layer
