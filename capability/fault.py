@@ -33,7 +33,7 @@ class FaultKind(Enum):
     """SGX: the page is not this enclave's, or it is pending, modified or blocked."""
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - one of the four error families, named as DESIGN names it
     """An access that the architecture refused, or, in an asynchronous mode, found wrong afterwards.
 
     address: the first byte at fault as the architecture reports it; None when it does not say (asynchronous modes).

@@ -45,6 +45,7 @@ class ReferenceAllocator:
         "_clock",
         "_fits",
         "_pointers",
+        "_stale",
         "architecture",
         "free",
         "heap",
@@ -73,6 +74,7 @@ class ReferenceAllocator:
         self.quarantine = Quarantine(quarantine)
         self.memory = TaggedMemory(base, capacity, allocation_granule=unit, page=page)
         self._pointers: dict[int, Pointer] = {}
+        self._stale: dict[int, Pointer] = {}
         self._fits: dict[tuple[int, int], tuple[int, int]] = {}
         self._clock = 0
 
@@ -114,21 +116,20 @@ class ReferenceAllocator:
         Where no block ever was, a pointer made from an integer.  Cost: O(log n); O(frees) outside live blocks.
         """
         block = self.heap.lookup(address)
-        if block is None:
-            grave = self.heap.grave(address)
-            block = None if grave is None else grave.block
-        return FlatPointer(address, address, address) if block is None else self._pointers[block.base]
+        grave = self.heap.grave(address) if block is None else None
+        found = self._pointers[block.base] if block else self._stale[grave.block.base] if grave else None
+        return FlatPointer(address, address, address) if found is None else found
 
     def access(self, event: Event, pointer: Pointer) -> Event:
         """Serve a load, store or fill through `pointer`, if the architecture lets it.
 
-        A fill writes the low byte of the event's count; a store, whose data no event holds, writes that too.
+        A fill writes the byte in the event's result; so does a store, whose data no event holds.
         Raises Fault.
         """
         access = Access.LOAD if event.function is Function.LOAD else Access.STORE
         self.architecture.check(self.memory, pointer, event.address, event.size, access)
         if access is Access.STORE:
-            self.memory.fill(event.address, event.size, event.count & 0xFF)
+            self.memory.fill(event.address, event.size, event.result)
         return event
 
     # What the functions do
@@ -212,7 +213,8 @@ class ReferenceAllocator:
 
     def _give_up(self, block: Block, thread: int) -> None:
         """Retire the block's pointer, and bury the block until it may be reused."""
-        done = self.architecture.retire(self.memory, self._pointers[block.base])
+        pointer = self._stale[block.base] = self._pointers.pop(block.base)
+        done = self.architecture.retire(self.memory, pointer)
         self.heap.settle(self.heap.remove(block.base, self._clock, thread))
         self._release(self.quarantine.bury(block.base, block.usable, done.reusable))
 
@@ -306,6 +308,7 @@ class ReferenceAllocator:
         twin.quarantine = self.quarantine.copy()
         twin.memory = self.memory.copy()
         twin._pointers = dict(self._pointers)
+        twin._stale = dict(self._stale)
         twin._fits = self._fits
         twin._clock = self._clock
         return twin

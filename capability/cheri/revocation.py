@@ -100,5 +100,5 @@ class Revocation:
         return twin
 
     def key(self) -> Hashable:
-        """What is painted, in order; provenances are names, and names do not matter."""
-        return tuple(self._painted.values())
+        """What is painted; provenances are names, and names and order do not matter."""
+        return frozenset(self._painted.values())
