@@ -49,6 +49,7 @@ LINK_FLAGS = (
     "-Wl,--gc-sections",  # drops every function that talks to Python
     "-Wl,-z,defs",  # and proves that none is left
     "-Wl,-z,relro",
+    "-Wl,-z,nodelete",  # a thread that exits later still calls into the library
     "-Wl,-z,now",
 )
 

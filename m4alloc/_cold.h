@@ -15,9 +15,10 @@ struct m4_slot;
 
 static void *m4_allocate_slow(struct m4_arena *, struct m4_heap *, size_t) M4_APART;
 static int m4_release_slow(struct m4_arena *, struct m4_heap *, char *) M4_APART;
-static void m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_bin *, struct m4_slot) M4_APART;
+static int m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_record *, struct m4_slot) M4_APART;
-static void m4_push_slot(struct m4_arena *, struct m4_heap *, struct m4_bin *, struct m4_slot) M4_APART;
+static int m4_push_slot(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
+static int m4_finish_turn(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_refill(struct m4_arena *, struct m4_heap *, uint32_t) M4_APART;
 static struct m4_heap *m4_enter(void) M4_APART;
 

@@ -12,6 +12,7 @@ cdef int m4_free "m4_free"(void *block) noexcept nogil
 cdef int m4_free_sized "m4_free_sized"(void *block, size_t size) noexcept nogil
 cdef size_t m4_usable_size "m4_usable_size"(void *block) noexcept nogil
 cdef bint m4_is_foreign "m4_is_foreign"(void *block) noexcept nogil
+cdef uint64_t m4_quarantine_limit "m4_quarantine_limit"() noexcept nogil
 cdef bint m4_forwarding "m4_forwarding"() noexcept nogil
 cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil
 cdef void m4_count "m4_count"(Totals *totals) noexcept nogil

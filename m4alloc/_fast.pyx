@@ -13,19 +13,20 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
 from m4alloc._core.c cimport (ENOMEM, M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_load32, m4_lock_init, m4_set_errno,
                               m4_store32, m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific,
-                              pthread_key_create, pthread_mutex_lock, pthread_mutex_unlock, sched_yield, strlen,
+                              pthread_key_create, pthread_mutex_lock, pthread_mutex_unlock, sched_yield, snprintf, strlen,
                               unlikely, write)
 from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned
-from m4alloc._core.knobs cimport default_knobs, read_settings
+from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
 from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
+from m4alloc._core.size_class cimport quarantine_limit
 from m4alloc._core.slot cimport region_of
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stats cimport Totals, broken_invariant, count
 from m4alloc._core.types cimport (DOUBLE_FREE, GRANULE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
-                                  SIZE_MISMATCH, SMALL_MAX, UNIT, Arena as CoreArena, Heap)
+                                  SIZE_MISMATCH, UNIT, Arena as CoreArena, Heap)
 
 cdef extern from "_cold.h":
     pass
@@ -75,6 +76,11 @@ cdef void read_environment() noexcept nogil:
     cdef char message[MESSAGE_MAX * 2]
     cdef const char *text = getenv("M4ALLOC_STRATEGY")
     if text != NULL and not read_settings(&process_arena, "M4ALLOC_STRATEGY", text, True, message):
+        refuse_settings(message)
+    text = getenv("M4ALLOC_RESERVE")
+    if text != NULL and set_knob(&process_arena.knobs, "reserve", 7, text, strlen(text)) != 0:
+        snprintf(message, MESSAGE_MAX, "m4alloc: M4ALLOC_RESERVE: \"%.64s\" is not a number of bytes from 2**22 to 2**44",
+                 text)
         refuse_settings(message)
     text = getenv("M4ALLOC_OPTIONS")
     if text != NULL and not read_settings(&process_arena, "M4ALLOC_OPTIONS", text, False, message):
@@ -133,11 +139,15 @@ cdef void *m4_aligned "m4_aligned"(size_t alignment, size_t size) noexcept nogil
 
 
 cdef int m4_free "m4_free"(void *block) noexcept nogil:
-    return release(&process_arena, my_heap(), block)
+    if unlikely(m4_thread_heap == NULL):  # a thread that only frees, or that is exiting, gets no heap
+        open_process()
+    return release(&process_arena, <Heap *>m4_thread_heap, block)
 
 
 cdef int m4_free_sized "m4_free_sized"(void *block, size_t size) noexcept nogil:
-    return release_sized(&process_arena, my_heap(), block, size)
+    if unlikely(m4_thread_heap == NULL):
+        open_process()
+    return release_sized(&process_arena, <Heap *>m4_thread_heap, block, size)
 
 
 cdef size_t m4_usable_size "m4_usable_size"(void *block) noexcept nogil:
@@ -147,6 +157,12 @@ cdef size_t m4_usable_size "m4_usable_size"(void *block) noexcept nogil:
 cdef bint m4_is_foreign "m4_is_foreign"(void *block) noexcept nogil:
     """Was this pointer never ours?"""
     return block != NULL and region_of(&process_arena, <char *>block) == NULL
+
+
+cdef uint64_t m4_quarantine_limit "m4_quarantine_limit"() noexcept nogil:
+    """The largest usable size to which m4_quarantine applies."""
+    open_process()
+    return quarantine_limit(&process_arena)
 
 
 cdef bint m4_forwarding "m4_forwarding"() noexcept nogil:
@@ -181,7 +197,7 @@ cdef uint64_t m4_quarantine "m4_quarantine"() noexcept nogil:
 
 
 cdef void m4_limit_lowered "m4_limit_lowered"(uint64_t limit) noexcept nogil:
-    """The program is about to lower RLIMIT_AS: keep no more than a quarter of it in reserve, so that it can live.
+    """The program is about to lower RLIMIT_AS: keep no more than an eighth of it in reserve, so that it can live.
 
     Without this a large reservation made earlier would already exceed the new limit, and every mmap would fail.
     """
@@ -193,7 +209,7 @@ cdef void m4_limit_lowered "m4_limit_lowered"(uint64_t limit) noexcept nogil:
         reserved = 0
         for i in range(process_arena.region_count):
             reserved += process_arena.regions[i].reserved
-        keep = limit // 4
+        keep = limit // 8
         if reserved > keep:
             shrink_reservation(&process_arena, reserved - keep)
     pthread_mutex_unlock(&process_arena.lock)
@@ -529,7 +545,7 @@ cdef class Arena:
     @property
     def quarantine_limit(self):
         """The largest usable size that the quarantine applies to."""
-        return SMALL_MAX
+        return quarantine_limit(self.core)
 
     def __enter__(self):
         self.require_open()

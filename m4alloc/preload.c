@@ -24,7 +24,7 @@ struct m4alloc_info {
 EXPORT const struct m4alloc_info *m4alloc_info(void)
 {
     static struct m4alloc_info info;
-    info.quarantine_limit = 32768;
+    info.quarantine_limit = m4_quarantine_limit();
     info.quarantine = (uint32_t)m4_quarantine();
     info.version = 1;
     return &info;
@@ -275,10 +275,23 @@ int m4_setrlimit64(int resource, const struct rlimit *limit) { return m4_prlimit
 
 typedef void (*new_handler)(void);
 
-static __attribute__((cold, noinline)) void *new_failed(size_t alignment, size_t size, int nothrow)
+static void *cplusplus_symbol(const char *name)
 {
-    new_handler (*get_handler)(void) = (new_handler(*)(void))dlsym(RTLD_DEFAULT, "_ZSt15get_new_handlerv");
-    void (*throw_bad_alloc)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "_ZSt17__throw_bad_allocv");
+    void *symbol = dlsym(RTLD_DEFAULT, name);
+    if (symbol == NULL) { /* loaded late and locally, as a dependency of a plug-in */
+        void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+        if (library != NULL) {
+            symbol = dlsym(library, name);
+            dlclose(library);
+        }
+    }
+    return symbol;
+}
+
+static __attribute__((cold, noinline)) void *new_failed(size_t alignment, size_t size)
+{
+    new_handler (*get_handler)(void) = (new_handler(*)(void))cplusplus_symbol("_ZSt15get_new_handlerv");
+    void (*throw_bad_alloc)(void) = (void (*)(void))cplusplus_symbol("_ZSt17__throw_bad_allocv");
     static const char message[] = "m4alloc: operator new: out of memory\n";
     for (;;) {
         new_handler handler = get_handler != NULL ? get_handler() : NULL;
@@ -290,8 +303,6 @@ static __attribute__((cold, noinline)) void *new_failed(size_t alignment, size_t
         if (block != NULL)
             return block;
     }
-    if (nothrow)
-        return NULL;
     if (throw_bad_alloc != NULL)
         throw_bad_alloc();
     if (write(2, message, sizeof message - 1) < 0)
@@ -299,23 +310,61 @@ static __attribute__((cold, noinline)) void *new_failed(size_t alignment, size_t
     abort();
 }
 
-static inline void *new_block(size_t size, int nothrow)
+/* What a new_handler throws must not leave a nothrow form, and C cannot catch it. libstdc++'s own nothrow forms call
+ * operator new, which is ours, and catch. */
+static __attribute__((cold, noinline)) void *new_failed_nothrow(size_t alignment, size_t size, const void *tag)
+{
+    new_handler (*get_handler)(void) = (new_handler(*)(void))cplusplus_symbol("_ZSt15get_new_handlerv");
+    void *library;
+    void *block = NULL;
+    if (get_handler == NULL || get_handler() == NULL)
+        return NULL;
+    library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    if (library == NULL)
+        return NULL;
+    if (alignment > 1) {
+        void *(*next)(size_t, size_t, const void *) =
+            (void *(*)(size_t, size_t, const void *))dlsym(library, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+        if (next != NULL)
+            block = next(size, alignment, tag);
+    } else {
+        void *(*next)(size_t, const void *) = (void *(*)(size_t, const void *))dlsym(library, "_ZnwmRKSt9nothrow_t");
+        if (next != NULL)
+            block = next(size, tag);
+    }
+    dlclose(library);
+    return block;
+}
+
+static inline void *new_block(size_t size)
 {
     void *block = m4_malloc(size);
-    return __builtin_expect(block != NULL, 1) ? block : new_failed(1, size, nothrow);
+    return __builtin_expect(block != NULL, 1) ? block : new_failed(1, size);
 }
 
-static inline void *new_aligned(size_t size, size_t alignment, int nothrow)
+static inline void *new_aligned(size_t size, size_t alignment)
 {
     void *block = m4_aligned(alignment, size);
-    return __builtin_expect(block != NULL, 1) ? block : new_failed(alignment, size, nothrow);
+    return __builtin_expect(block != NULL, 1) ? block : new_failed(alignment, size);
 }
 
-#define NEW(name) EXPORT void *name(size_t size) { return new_block(size, 0); }
-#define NEW_NOTHROW(name) EXPORT void *name(size_t size, const void *tag) { (void)tag; return new_block(size, 1); }
-#define NEW_ALIGNED(name) EXPORT void *name(size_t size, size_t a) { return new_aligned(size, a, 0); }
+static inline void *new_block_nothrow(size_t size, const void *tag)
+{
+    void *block = m4_malloc(size);
+    return __builtin_expect(block != NULL, 1) ? block : new_failed_nothrow(1, size, tag);
+}
+
+static inline void *new_aligned_nothrow(size_t size, size_t alignment, const void *tag)
+{
+    void *block = m4_aligned(alignment, size);
+    return __builtin_expect(block != NULL, 1) ? block : new_failed_nothrow(alignment, size, tag);
+}
+
+#define NEW(name) EXPORT void *name(size_t size) { return new_block(size); }
+#define NEW_NOTHROW(name) EXPORT void *name(size_t size, const void *tag) { return new_block_nothrow(size, tag); }
+#define NEW_ALIGNED(name) EXPORT void *name(size_t size, size_t a) { return new_aligned(size, a); }
 #define NEW_ALIGNED_NOTHROW(name) \
-    EXPORT void *name(size_t size, size_t a, const void *tag) { (void)tag; return new_aligned(size, a, 1); }
+    EXPORT void *name(size_t size, size_t a, const void *tag) { return new_aligned_nothrow(size, a, tag); }
 #define DELETE(name) EXPORT void name(void *block) { free(block); }
 #define DELETE_SIZED(name) EXPORT void name(void *block, size_t size) { free_sized(block, size); }
 #define DELETE_OTHER(name) EXPORT void name(void *block, size_t other) { (void)other; free(block); }

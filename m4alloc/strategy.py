@@ -30,7 +30,9 @@ def default_classes() -> tuple[int, ...]:
 
 LIMITS: dict[str, tuple[int, int]] = {
     "delay_line": (0, 4096),
+    "delay_bytes": (0, 2**30),
     "quarantine": (0, 65536),
+    "quarantine_bytes": (0, 2**30),
     "stack_depth": (16, 65536),
     "stack_bytes": (65536, 2**30),
     "refill_batch": (1, 4096),
@@ -58,6 +60,8 @@ class Strategy:
     double free is certain to be caught.
     quarantine: further slots of the class, filled with a pattern, that a freed slot waits for; a write after free
     shows when it leaves.
+    delay_bytes, quarantine_bytes: the most that either may hold of one class, but one slot at least: above a slot size
+    of delay_bytes / delay_line the line is shorter.
     stack_depth, stack_bytes: the most free slots, and bytes in them, that a thread keeps at hand for one class.
     refill_batch: slots taken from a slab at a time.
     zero_on_free: slots up to this many bytes are zeroed when freed.
@@ -76,13 +80,15 @@ class Strategy:
 
     classes: tuple[int, ...] = default_classes()
     delay_line: int = 16
+    delay_bytes: int = 16 << 10
     quarantine: int = 0
-    stack_depth: int = 2048
-    stack_bytes: int = 1 << 20
+    quarantine_bytes: int = 1 << 20
+    stack_depth: int = 1024
+    stack_bytes: int = 256 << 10
     refill_batch: int = 64
     zero_on_free: int = 0
     retain_bytes: int = 32 << 20
-    retain_ms: int = 10_000
+    retain_ms: int = 1000
     randomise: bool = False
     guards: bool = False
     reserve: int = 1 << 38
@@ -112,8 +118,25 @@ class Strategy:
 
     @property
     def quarantine_length(self) -> int:
-        """Q: frees of its class between the free of a block and the first reuse of its memory, at least."""
+        """Q: frees of its class between the free of a block and the first reuse of its memory, at least.
+
+        In full up to quarantine_limit bytes.
+        """
         return self.delay_line + self.quarantine
+
+    @property
+    def quarantine_limit(self) -> int:
+        """The largest slot size up to which every class has the delay line and the quarantine in full length.
+
+        >>> Strategy().quarantine_limit
+        1024
+        """
+        limit = 0
+        for size in self.classes:
+            if self.delay_line * size > self.delay_bytes or self.quarantine * size > self.quarantine_bytes:
+                break
+            limit = size
+        return limit
 
     @classmethod
     def default(cls) -> Self:
@@ -127,7 +150,7 @@ class Strategy:
         >>> Strategy.hardened().quarantine_length
         320
         """
-        return cls(delay_line=64, quarantine=256, zero_on_free=1024, randomise=True, guards=True, retain_bytes=1 << 20)
+        return cls(delay_line=64, delay_bytes=1 << 20, quarantine=256, zero_on_free=1024, randomise=True, guards=True, retain_bytes=1 << 20)
 
     def with_(self, **changes: Any) -> Self:
         """A strategy with some knobs changed.

@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from m4alloc._core.c cimport m4_lock_init, pthread_mutex_lock, pthread_mutex_unlock
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport (CACHED, FREE, HELD, HELD_REMOTE, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap, Record,
+from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HELD, HELD_DELAYED, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap, Record,
                                   Region, Slot)
 
 
@@ -52,12 +52,13 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef uint32_t c
     cdef Heap *heap = arena.heaps
     cdef Bin *bin
-    cdef uint32_t both = arena.knobs.delay_line + arena.knobs.quarantine
+    cdef uint32_t both
     while heap != NULL:
         heap.remote = NULL
         for c in range(arena.knobs.classes):
             bin = &heap.bins[c]
-            hold(arena, bin.remote_delay, both, REMOTE, HELD_REMOTE)
+            both = arena.class_delay[c] + arena.class_quarantine[c]
+            hold(arena, bin.remote_delay, both, DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
                 hold(arena, bin.delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
                 bin.top = bin.bottom
@@ -70,11 +71,12 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef uint32_t c
     cdef Heap *heap = arena.heaps
     cdef Bin *bin
-    cdef uint32_t both = arena.knobs.delay_line + arena.knobs.quarantine
+    cdef uint32_t both
     while heap != NULL:
         for c in range(arena.knobs.classes):
             bin = &heap.bins[c]
-            restore(bin.remote_delay, both, REMOTE)
+            both = arena.class_delay[c] + arena.class_quarantine[c]
+            restore(bin.remote_delay, both, DELAYED)
             if vanished(heap, survivor):
                 restore(bin.delay, both, CACHED)
         if vanished(heap, survivor):
@@ -85,18 +87,17 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
 
 
 cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil:
-    """Make FREE what was REMOTE, and in slabs of vanished threads what was CACHED; count and list anew."""
+    """Make FREE what is in no delay line but was on its way back, or on a vanished thread's stack; count and list anew."""
     cdef bint orphan = vanished(slab.owner, survivor)
     cdef uint32_t free_slots = 0
     cdef uint32_t i
     for i in range(slab.slots):
-        if slab.states[i] == REMOTE or (orphan and slab.states[i] == CACHED):
+        if slab.states[i] == REMOTE or slab.states[i] == DELAYED or (orphan and slab.states[i] == CACHED):
             slab.states[i] = FREE
         if slab.states[i] == FREE:
             free_slots += 1
     slab.free_slots = free_slots
     slab.remote = 0
-    slab.unseen = 0
     if orphan:
         slab.listed = 0
     if free_slots != 0 and not slab.listed:

@@ -7,14 +7,13 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from m4alloc._core.c cimport (M4_FAULT, m4_add32, m4_exchange32, m4_exchange_pointer, m4_load32, m4_load_pointer,
+from m4alloc._core.c cimport (M4_FAULT, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_swap8,
                               m4_swap_pointer, memmove, pthread_mutex_lock, pthread_mutex_unlock)
 from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.misuse cimport report_racing_free
 from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, unlist_slab
 from m4alloc._core.slot cimport record_of
-from m4alloc._core.types cimport (CACHED, CLASSES_MAX, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, REMOTE, Arena,
+from m4alloc._core.types cimport (CACHED, CLASSES_MAX, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE, Arena,
                                   Bin, Heap, Record, Slot)
 
 
@@ -43,12 +42,12 @@ cdef inline Heap *new_heap(Arena *arena, uint64_t seed) noexcept nogil:
     heap.random = seed | 1
     for c in range(arena.knobs.classes):
         heap.bins[c].slot_size = arena.knobs.class_size[c]
-        heap.bins[c].delay_length = arena.knobs.delay_line
-        if arena.knobs.delay_line == 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE:
+        heap.bins[c].delay_length = arena.class_delay[c]
+        if arena.class_delay[c] == 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE:
             heap.bins[c].hooks |= HOOK_NO_DELAY
         if arena.knobs.class_size[c] <= arena.knobs.zero_on_free:
             heap.bins[c].hooks |= HOOK_ZERO
-        if arena.knobs.quarantine != 0 and M4_FAULT != FAULT_REUSE_BEFORE_QUARANTINE:
+        if arena.class_quarantine[c] != 0 and M4_FAULT != FAULT_REUSE_BEFORE_QUARANTINE:
             heap.bins[c].hooks |= HOOK_QUARANTINE
     heap.next_heap = arena.heaps
     arena.heaps = heap
@@ -60,7 +59,7 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     cdef Bin *bin = &heap.bins[c]
     cdef uint32_t depth = arena.class_depth[c]
     cdef Slot *memory
-    cdef uint64_t slots = depth + arena.knobs.delay_line + arena.knobs.quarantine
+    cdef uint64_t slots = depth + arena.class_delay[c] + arena.class_quarantine[c]
     if bin.bottom != NULL:
         return True
     pthread_mutex_lock(&arena.lock)
@@ -69,8 +68,8 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     if memory == NULL:
         return False
     bin.delay = memory
-    heap.rings[c].slots = memory + arena.knobs.delay_line
-    bin.bottom = memory + arena.knobs.delay_line + arena.knobs.quarantine
+    heap.rings[c].slots = memory + arena.class_delay[c]
+    bin.bottom = memory + arena.class_delay[c] + arena.class_quarantine[c]
     bin.top = bin.bottom
     bin.limit = bin.bottom + depth
     return True
@@ -103,7 +102,8 @@ cdef inline void empty_stack(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
         give_slot(arena, heap, bin.top[0])
 
 
-cdef inline void push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, Slot slot) noexcept nogil:
+cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, char *address,
+                                             uint8_t *state) noexcept nogil:
     """Push a CACHED slot of ours on its stack; a full stack first gives its older half back to the slabs."""
     cdef uint64_t half, i
     if bin.top == bin.limit:
@@ -112,39 +112,56 @@ cdef inline void push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, Sl
             give_slot(arena, heap, bin.bottom[i])
         memmove(bin.bottom, bin.bottom + half, (<uint64_t>(bin.limit - bin.bottom) - half) * sizeof(Slot))
         bin.top -= half
-    bin.top[0] = slot
+    bin.top.address = address
+    bin.top.state = state
     bin.top += 1
+    return NO_MISUSE
 
 
-cdef inline void publish_remote(Slot slot, Record *slab) noexcept nogil:
-    """Tell the owner of a slab that one more of its slots is REMOTE; the first since the last drain queues the slab."""
+cdef inline void queue_slab(Record *slab) noexcept nogil:
+    """Push a slab on its owner's list of slabs with remote frees."""
     cdef Heap *owner = slab.owner
-    cdef void *first
+    cdef void *first = m4_load_pointer(<void **>&owner.remote)
+    while True:
+        slab.remote_next = <Record *>first
+        if m4_swap_pointer(<void **>&owner.remote, &first, slab):
+            return
+
+
+cdef inline bint publish_remote(Record *slab, uint8_t *state) noexcept nogil:
+    """Hand a DELAYED slot to the owner of its slab; False: it is DELAYED no more, for its owner freed it as well.
+
+    The count is raised before the state is set, and the slab is queued while its count is above 0: so a drain never
+    finds more than is counted, and what it does not find yet keeps the slab queued. Until then the slot is not FREE,
+    so the slab cannot be dissolved under us.
+    """
+    cdef bint first
+    cdef bint done
     if M4_FAULT == FAULT_REMOTE_FREE_LOST:
-        return
-    if m4_add32(&slab.remote, 1) == 0:
-        first = m4_load_pointer(<void **>&owner.remote)
-        while True:
-            slab.remote_next = <Record *>first
-            if m4_swap_pointer(<void **>&owner.remote, &first, slab):
-                break
+        return True
+    first = m4_add32(&slab.remote, 1) == 0
+    done = m4_swap8(state, DELAYED, REMOTE)
+    if not done:
+        if m4_add32(&slab.remote, <uint32_t>-1) == 1:
+            first = False
+    if first:
+        queue_slab(slab)
+    return done
 
 
 cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nogil:
     """Make the REMOTE slots of one of our slabs FREE. They have been through the freeing thread's delay line."""
-    cdef uint32_t published = m4_exchange32(&slab.remote, 0)
     cdef uint32_t found = 0
-    cdef uint32_t i
+    cdef uint32_t left, i
     cdef uint8_t *states = slab.states
     for i in range(slab.slots):
         if states[i] == REMOTE:
             states[i] = FREE
             found += 1
+    left = m4_add32(&slab.remote, -found) - found
     slab.free_slots += found
-    slab.unseen += <int>published - <int>found
-    if slab.unseen > 0:  # a published slot was overwritten: its owner freed it at the same moment
-        slab.unseen = 0
-        report_racing_free(arena, slab)
+    if left != 0:  # somebody is between raising the count and setting the state
+        queue_slab(slab)
     settle_slab(arena, &heap.bins[slab.size_class], slab)
 
 

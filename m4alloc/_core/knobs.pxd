@@ -31,13 +31,15 @@ cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
     knobs.reserve = <uint64_t>1 << 38
     knobs.capacity = 0
     knobs.delay_line = 16
+    knobs.delay_bytes = 16 << 10
     knobs.quarantine = 0
-    knobs.stack_depth = 2048
-    knobs.stack_bytes = 1 << 20
+    knobs.quarantine_bytes = 1 << 20
+    knobs.stack_depth = 1024
+    knobs.stack_bytes = 256 << 10
     knobs.refill_batch = 64
     knobs.zero_on_free = 0
     knobs.retain_bytes = 32 << 20
-    knobs.retain_ms = 10000
+    knobs.retain_ms = 1000
     knobs.randomise = 0
     knobs.guards = 0
 
@@ -98,6 +100,12 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
     if is_word(key, key_length, "quarantine"):
         knobs.quarantine = <uint32_t>n
         return 0 if number and n <= 65536 else 2
+    if is_word(key, key_length, "delay_bytes"):
+        knobs.delay_bytes = n
+        return 0 if number and n <= <uint64_t>1 << 30 else 2
+    if is_word(key, key_length, "quarantine_bytes"):
+        knobs.quarantine_bytes = n
+        return 0 if number and n <= <uint64_t>1 << 30 else 2
     if is_word(key, key_length, "stack_depth"):
         knobs.stack_depth = <uint32_t>n
         return 0 if number and within(n, 16, 65536) else 2
@@ -147,8 +155,8 @@ cdef inline int set_option(Arena *arena, const char *key, size_t key_length, con
 cdef inline const char *known_keys(bint strategy) noexcept nogil:
     """What may stand before the equals sign."""
     if strategy:
-        return ("classes delay_line quarantine stack_depth stack_bytes refill_batch zero_on_free retain_bytes "
-                "retain_ms randomise guards reserve")
+        return ("classes delay_line delay_bytes quarantine quarantine_bytes stack_depth stack_bytes refill_batch "
+                "zero_on_free retain_bytes retain_ms randomise guards reserve")
     return "misuse"
 
 

@@ -12,7 +12,7 @@ from m4alloc._core.region cimport round_up
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.span cimport (give_span, grow_span, large_span_units, region_of_record, shrink_span, take_span,
                                  unit_address)
-from m4alloc._core.types cimport LARGE, NO_SPAN, PAGE, UNIT, UNIT_SHIFT, Arena, Record
+from m4alloc._core.types cimport LARGE, NO_SPAN, PAGE, SMALL_MAX, Arena, Record
 
 cdef enum:
     REMAP_LEAST = 1 << 20      # below this, copying is cheaper than moving pages
@@ -44,16 +44,16 @@ cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment
     cdef uint64_t usable
     if size >= SIZE_LIMIT or alignment >= SIZE_LIMIT:
         return NULL
+    usable = round_up(size if size > SMALL_MAX else SMALL_MAX + 1, PAGE)  # never as small as what is quarantined
     pthread_mutex_lock(&arena.lock)
     if arena.abandoned != NULL:
         drain_abandoned(arena)
-    record = take_span(arena, large_units(arena, size), alignment)
+    record = take_span(arena, large_units(arena, usable), alignment)
     if record == NULL:
         pthread_mutex_unlock(&arena.lock)
         return NULL
     dirty = record.dirty_units != 0
     address = unit_address(region_of_record(arena, record), record)
-    usable = round_up(size, PAGE)
     record.start = address
     record.usable = usable
     record.kind = LARGE

@@ -7,16 +7,17 @@ Every function takes the arena and the calling thread's heap in it (NULL when it
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from m4alloc._core.arena cimport join_arena
-from m4alloc._core.c cimport (ENOMEM, M4_FAULT, m4_errno, m4_set_errno, m4_swap8, memset, pthread_mutex_lock,
+from m4alloc._core.c cimport (ENOMEM, M4_FAULT, m4_coarse_ms, m4_errno, m4_multiply, m4_set_errno, m4_swap8, memset, pthread_mutex_lock,
                               pthread_mutex_unlock, unlikely)
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
-from m4alloc._core.heap cimport publish_remote, push_slot, refill
+from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.misuse cimport report_pointer, report_write
+from m4alloc._core.misuse cimport report_pointer, report_racing_free, report_write
 from m4alloc._core.size_class cimport size_class
+from m4alloc._core.span cimport purge_until
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport (CACHED, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE, REMOTE, SMALL_MAX,
+from m4alloc._core.types cimport (CACHED, DELAYED, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE, SMALL_MAX,
                                   UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
 from m4alloc._core.c cimport m4_untag
 
@@ -71,6 +72,26 @@ cdef inline Slot exchange_slot(Slot *ring, uint32_t *next, uint32_t length, Slot
     return oldest
 
 
+cdef inline int finish_turn "m4_finish_turn"(Arena *arena, Heap *heap, Bin *bin, char *oldest,
+                                                   uint8_t *state) noexcept nogil:
+    """The end of a free that fills the last place of its delay line: start over, and look at the clock now and then.
+
+    This is the tick that returns pages which have been free for too long, also to a program that only calls free.
+    """
+    cdef int before
+    bin.delay_next = 0
+    heap.ticks += 1
+    if heap.ticks % 4 == 0 and arena.oldest != NULL:
+        before = m4_errno()
+        pthread_mutex_lock(&arena.lock)
+        purge_until(arena, arena.knobs.retain_bytes, m4_coarse_ms())
+        pthread_mutex_unlock(&arena.lock)
+        m4_set_errno(before)
+    if oldest != NULL:
+        push_slot(arena, heap, bin, oldest, state)
+    return NO_MISUSE
+
+
 cdef inline void check_poison(Arena *arena, const Slot *slot, uint32_t slot_size) noexcept nogil:
     """Report the first byte of a quarantined slot that is not poison any more."""
     cdef uint32_t i
@@ -80,48 +101,76 @@ cdef inline void check_poison(Arena *arena, const Slot *slot, uint32_t slot_size
             return
 
 
-cdef inline void release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin *bin, Slot slot) noexcept nogil:
+cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin *bin, char *address,
+                                                   uint8_t *state) noexcept nogil:
     """The rest of a free by the owner under a strategy with hooks: zeroing, no delay line, quarantine."""
     cdef uint32_t c = <uint32_t>(bin - heap.bins)
+    cdef Slot slot
+    slot.address = address
+    slot.state = state
+    if M4_FAULT != FAULT_STATE_NOT_CLEARED:
+        state[0] = CACHED
     if bin.hooks & HOOK_ZERO:
         memset(slot.address, 0, bin.slot_size)
     if not bin.hooks & HOOK_NO_DELAY:
         slot = exchange_slot(bin.delay, &bin.delay_next, bin.delay_length, slot)
     if slot.address != NULL and bin.hooks & HOOK_QUARANTINE:
         memset(slot.address, POISON, bin.slot_size)
-        slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.knobs.quarantine, slot)
+        slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.class_quarantine[c], slot)
         if slot.address != NULL:
             check_poison(arena, &slot, bin.slot_size)
     if slot.address != NULL:
-        push_slot(arena, heap, bin, slot)
+        push_slot(arena, heap, bin, slot.address, slot.state)
+    return NO_MISUSE
+
+
+cdef inline Slot delay_remote(Arena *arena, Heap *heap, uint32_t c, uint32_t length, Slot slot) noexcept nogil:
+    """Put a DELAYED slot into the delay line for other threads' slots; the one that leaves (NULL address: none)."""
+    cdef Bin *bin = &heap.bins[c]
+    if bin.remote_delay == NULL:
+        pthread_mutex_lock(&arena.lock)
+        bin.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
+        pthread_mutex_unlock(&arena.lock)
+        if bin.remote_delay == NULL:  # out of memory: rather no delay than a lost slot
+            return slot
+    return exchange_slot(bin.remote_delay, &heap.rings[c].remote_next, length, slot)
+
+
+cdef inline Slot delay_orphan(Arena *arena, uint32_t c, uint32_t length, Slot slot) noexcept nogil:
+    """delay_remote for threads without a heap: they share one, under the lock."""
+    pthread_mutex_lock(&arena.lock)
+    if arena.orphans == NULL:
+        arena.orphans = new_heap(arena, 1)
+        if arena.orphans != NULL:
+            arena.orphans.abandoned = 1  # no thread's, and on no list
+    if arena.orphans != NULL:
+        slot = delay_remote(arena, arena.orphans, c, length, slot)
+    pthread_mutex_unlock(&arena.lock)
+    return slot
 
 
 cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record, Slot slot) noexcept nogil:
     """Free a slot of another thread's: mark it, delay it here, then tell its owner.
 
     The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
+    heap: NULL for a thread that has allocated nothing, or no longer has a heap because it is exiting.
     """
     cdef uint32_t c = record.size_class
-    cdef uint32_t length = arena.knobs.delay_line + arena.knobs.quarantine
-    cdef Bin *bin
-    if heap == NULL:
-        heap = join_arena(arena)
-    if not m4_swap8(slot.state, LIVE, REMOTE):
+    cdef uint32_t length = arena.class_delay[c] + arena.class_quarantine[c]
+    if not m4_swap8(slot.state, LIVE, DELAYED):
         return report_pointer(arena, False, slot.address)
     if arena.knobs.zero_on_free >= record.slot_size:
         memset(slot.address, 0, record.slot_size)
-    if heap != NULL and length != 0:
-        bin = &heap.bins[c]
-        if bin.remote_delay == NULL:
-            pthread_mutex_lock(&arena.lock)
-            bin.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
-            pthread_mutex_unlock(&arena.lock)
-        if bin.remote_delay != NULL:
-            slot = exchange_slot(bin.remote_delay, &heap.rings[c].remote_next, length, slot)
-            if slot.address == NULL:
-                return NO_MISUSE
-            record = record_of(arena, slot.address)
-    publish_remote(slot, record.head)
+    if length != 0:
+        if heap == NULL:
+            slot = delay_orphan(arena, c, length, slot)
+        else:
+            slot = delay_remote(arena, heap, c, length, slot)
+        if slot.address == NULL:
+            return NO_MISUSE
+        record = record_of(arena, slot.address)
+    if not publish_remote(record.head, slot.state):
+        return report_racing_free(arena, record)
     return NO_MISUSE
 
 
@@ -133,8 +182,6 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
     if address == NULL:
         return NO_MISUSE
     before = m4_errno()
-    if heap == NULL and arena.region_count == 0:
-        join_arena(arena)
     record = record_of(arena, address)
     slot.address = address
     slot.state = NULL
@@ -142,9 +189,7 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
         slot.state = slot_state(record, address)
     if slot.state != NULL and slot.state[0] == LIVE:
         if record.owner == heap:
-            if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-                slot.state[0] = CACHED
-            release_hooked(arena, heap, &heap.bins[record.size_class], slot)
+            release_hooked(arena, heap, &heap.bins[record.size_class], address, slot.state)
             result = NO_MISUSE
         else:
             result = release_remote(arena, heap, record, slot)
@@ -160,27 +205,43 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     """Free a block: NO_MISUSE, or what was wrong (MisuseKind) when the mode lets the program go on. errno is kept."""
     cdef char *address = m4_untag(block)
     cdef uint64_t offset = <uint64_t>(address - arena.base)
+    cdef uint64_t index, low
+    cdef uint8_t *state
     cdef Record *record
     cdef Bin *bin
-    cdef Slot slot
+    cdef Slot *place
+    cdef Slot *top
+    cdef Slot oldest
     if unlikely(offset >= arena.used):
         return release_slow(arena, heap, address)
     record = arena.records + (offset >> UNIT_SHIFT)
-    slot.address = address
-    slot.state = slot_state(record, address)
-    if unlikely(slot.state == NULL or slot.state[0] != LIVE or record.owner != heap):
+    # slot_state by hand: one branch fewer.
+    index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
+    if unlikely(low >= record.reciprocal):
+        return release_slow(arena, heap, address)
+    state = record.states + index
+    if unlikely(state[0] != LIVE or record.owner != heap):
         return release_slow(arena, heap, address)
     bin = &heap.bins[record.size_class]
-    if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        slot.state[0] = CACHED
     if unlikely(bin.hooks != 0):
-        release_hooked(arena, heap, bin, slot)
+        return release_hooked(arena, heap, bin, address, state)
+    if M4_FAULT != FAULT_STATE_NOT_CLEARED:
+        state[0] = CACHED
+    # exchange_slot and push_slot by hand: field by field, and what is rare is a call at the very end.
+    place = bin.delay + bin.delay_next
+    oldest.address = place.address
+    oldest.state = place.state
+    place.address = address
+    place.state = state
+    bin.delay_next += 1
+    if unlikely(bin.delay_next == bin.delay_length):
+        return finish_turn(arena, heap, bin, oldest.address, oldest.state)
+    top = bin.top
+    if unlikely(oldest.address == NULL):
         return NO_MISUSE
-    slot = exchange_slot(bin.delay, &bin.delay_next, bin.delay_length, slot)
-    if slot.address != NULL:
-        if unlikely(bin.top == bin.limit):
-            push_slot(arena, heap, bin, slot)
-        else:
-            bin.top[0] = slot
-            bin.top += 1
+    if unlikely(top == bin.limit):
+        return push_slot(arena, heap, bin, oldest.address, oldest.state)
+    top.address = oldest.address
+    top.state = oldest.state
+    bin.top = top + 1
     return NO_MISUSE

@@ -84,7 +84,7 @@ cdef inline int report_pointer(Arena *arena, bint resizing, char *address) noexc
         snprintf(line, MESSAGE_MAX - 1, "m4alloc: %s %p: large block of %llu bytes is already free",
                  again, address, <unsigned long long>record.usable)
     else:
-        snprintf(line, MESSAGE_MAX - 1, "m4alloc: invalid %s of %p: no block was ever handed out there", verb, address)
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: invalid %s of %p: no block starts there", verb, address)
     return finish_report(arena, kind, line)
 
 

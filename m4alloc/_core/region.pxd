@@ -21,22 +21,23 @@ cdef inline uint64_t round_up(uint64_t n, uint64_t to) noexcept nogil:
 cdef inline bint reserve_region(Arena *arena, uint64_t wanted, uint64_t least) noexcept nogil:
     """Reserve `wanted` bytes of units, halving until the system agrees or less than `least` is left.
 
-    At most half of what RLIMIT_AS allows is taken: the rest of the program needs address space too.
+    A quarter of what RLIMIT_AS allows at most, unless one block needs more: the rest of the program needs room too.
     """
-    cdef uint64_t limit = m4_address_space_limit() // 2
+    cdef uint64_t limit = m4_address_space_limit()
     cdef uint64_t records_bytes, total
     cdef char *mapping
     cdef Region *region
     if arena.region_count == REGIONS_MAX:
         return False
+    if limit != <uint64_t>-1 and wanted > limit // 4:
+        wanted = limit // 4 if limit // 4 > least else least
     wanted = round_up(wanted, UNIT)
     while True:
         records_bytes = round_up((wanted >> UNIT_SHIFT) * sizeof(Record), PAGE)
         total = records_bytes + PAGE + wanted + UNIT
-        if total <= limit:
-            mapping = <char *>mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-            if <void *>mapping != MAP_FAILED:
-                break
+        mapping = <char *>mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        if <void *>mapping != MAP_FAILED:
+            break
         if wanted // 2 < least or wanted <= UNIT:
             return False
         wanted = round_up(wanted // 2, UNIT)

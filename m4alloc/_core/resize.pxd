@@ -116,8 +116,6 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
         elif record.kind == LARGE and record.start == address:
             usable = record.usable
     if usable == 0:
-        if heap == NULL:
-            join_arena(arena)
         report_pointer(arena, True, address)
         m4_set_errno(EINVAL)
         return NULL

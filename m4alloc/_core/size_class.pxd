@@ -33,6 +33,13 @@ cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment)
     return -1
 
 
+cdef inline uint32_t bounded(uint32_t slots, uint64_t bytes, uint64_t slot) noexcept nogil:
+    """As many of `slots` slots as fit in `bytes`, but one at least when any are wanted."""
+    if slots * slot <= bytes:
+        return slots
+    return <uint32_t>(bytes // slot if bytes > slot else 1)
+
+
 cdef inline void build_classes(Arena *arena) noexcept nogil:
     """Fill the tables from the strategy's slot sizes (increasing multiples of GRANULE, the last is SMALL_MAX)."""
     cdef Knobs *knobs = &arena.knobs
@@ -57,3 +64,14 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         if depth > knobs.stack_depth:
             depth = knobs.stack_depth
         arena.class_depth[c] = <uint32_t>(depth if depth > 16 else 16)
+        arena.class_delay[c] = bounded(knobs.delay_line, knobs.delay_bytes, slot)
+        arena.class_quarantine[c] = bounded(knobs.quarantine, knobs.quarantine_bytes, slot)
+
+
+cdef inline uint32_t quarantine_limit(const Arena *arena) noexcept nogil:
+    """The largest slot size up to which every class has the delay line and the quarantine in full length."""
+    cdef uint32_t c = 0
+    while (c < arena.knobs.classes and arena.class_delay[c] == arena.knobs.delay_line
+           and arena.class_quarantine[c] == arena.knobs.quarantine):
+        c += 1
+    return arena.knobs.class_size[c - 1] if c != 0 else 0

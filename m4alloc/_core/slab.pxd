@@ -63,7 +63,6 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     memset(states + slots, ABSENT, length - slots)
     slab.free_slots = slots
     slab.remote = 0
-    slab.unseen = 0
     slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
     for i in range(units):

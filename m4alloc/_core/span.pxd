@@ -6,7 +6,8 @@ All functions here want the arena's lock held.
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport (M4_FAULT, MADV_DONTNEED, m4_coarse_ms, m4_lowest_bit, madvise)
+from m4alloc._core.c cimport (M4_FAULT, MADV_DONTNEED, m4_address_space_limit, m4_coarse_ms,
+                              m4_lowest_bit, madvise)
 from m4alloc._core.fault cimport FAULT_LARGE_OVERLAPS
 from m4alloc._core.region cimport commit, reserve_region, set_used
 from m4alloc._core.types cimport (FREE_SPAN, LARGE, NO_SPAN, SPAN_LISTS, UNIT, UNIT_SHIFT, Arena, Record, Region)
@@ -144,6 +145,9 @@ cdef inline Record *find_free(Arena *arena, uint64_t units) noexcept nogil:
 cdef inline Record *extend(Arena *arena, uint64_t units) noexcept nogil:
     """A span from the unused end of a region, committed; NULL: out of memory or of address space."""
     cdef uint64_t bytes = units << UNIT_SHIFT
+    cdef uint64_t least = bytes if bytes > REGION_LEAST else REGION_LEAST
+    cdef uint64_t wanted = bytes if bytes > arena.knobs.reserve else arena.knobs.reserve
+    cdef uint64_t limit
     cdef uint32_t i = 0
     cdef Region *region
     cdef Record *span
@@ -151,8 +155,10 @@ cdef inline Record *extend(Arena *arena, uint64_t units) noexcept nogil:
         if i == arena.region_count:
             if not arena.extra_regions:
                 return NULL
-            if not reserve_region(arena, bytes if bytes > arena.knobs.reserve else arena.knobs.reserve,
-                                  bytes if bytes > REGION_LEAST else REGION_LEAST):
+            limit = m4_address_space_limit()
+            if limit != <uint64_t>-1 and wanted > limit // 16:  # under a limit, grow by little
+                wanted = limit // 16 if limit // 16 > least else least
+            if not reserve_region(arena, wanted, least):
                 return NULL
         region = &arena.regions[i]
         if region.reserved - region.used >= bytes:

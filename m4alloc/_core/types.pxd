@@ -1,6 +1,6 @@
 """The core's records, bottom-up: slot, slab or span record, bin, heap, region, arena. Data only."""
 
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from m4alloc._core.c cimport pthread_key_t, pthread_mutex_t
 
@@ -20,10 +20,11 @@ cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that
     FREE = 0                   # in its slab, for a refill to take
     LIVE = 1                   # handed out
     CACHED = 2                 # freed by its owner: in a delay line, a quarantine or a stack
-    REMOTE = 3                 # freed by another thread, on its way back to the owner
-    ABSENT = 4                 # past the last slot of the slab
-    HELD = 5                   # while a forked child rebuilds: CACHED and in a delay line
-    HELD_REMOTE = 6            # likewise: REMOTE and in a delay line
+    DELAYED = 3                # freed by another thread: in that thread's delay line
+    REMOTE = 4                 # and out of it: for the owner to collect
+    ABSENT = 5                 # past the last slot of the slab
+    HELD = 6                   # while a forked child rebuilds: CACHED and in a delay line
+    HELD_DELAYED = 7           # likewise: DELAYED and in a delay line
 
 cdef enum SpanKind:
     NO_SPAN = 0                # inside a large block or a free span, or never used
@@ -71,12 +72,11 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     Record *previous
     Record *remote_next        # SLAB: next in the owner's list of slabs with remote frees; free span: the next older
     Record *age_previous       # free span: the next younger
-    uint64_t reserved
     uint64_t freed_ms          # free span: when
     uint32_t free_slots        # SLAB: how many slots are FREE
     uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    int32_t unseen            # SLAB: published less drained; above 0 after a drain is a racing double free
+    uint32_t spare[3]          # 128 bytes in all
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
@@ -107,6 +107,7 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     Heap *next_abandoned
     Record *remote             # slabs with remote frees (atomic stack)
     uint64_t random
+    uint32_t ticks             # full turns of delay lines
     uint8_t abandoned
     Ring rings[CLASSES_MAX]
 
@@ -126,7 +127,9 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint32_t classes
     uint32_t class_size[CLASSES_MAX]
     uint32_t delay_line
+    uint64_t delay_bytes
     uint32_t quarantine
+    uint64_t quarantine_bytes
     uint32_t stack_depth
     uint64_t stack_bytes
     uint32_t refill_batch
@@ -150,6 +153,8 @@ cdef struct Arena "m4_arena":
     uint32_t class_units[CLASSES_MAX]
     uint32_t class_slots[CLASSES_MAX]
     uint32_t class_depth[CLASSES_MAX]
+    uint32_t class_delay[CLASSES_MAX]
+    uint32_t class_quarantine[CLASSES_MAX]
     uint8_t *spare_states[CLASSES_MAX]
     pthread_mutex_t lock
     pthread_key_t key
@@ -157,6 +162,7 @@ cdef struct Arena "m4_arena":
     uint32_t region_count      # atomic
     Heap *heaps
     Heap *abandoned
+    Heap *orphans              # the delay lines of threads without a heap
     Record *span_lists[SPAN_LISTS]
     uint64_t span_list_bits
     Record *youngest           # free spans with dirty units, by age
