@@ -1,6 +1,7 @@
 """Threads exchange blocks, come and go: no byte is lost and nothing piles up."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ def test_threads(check: str) -> None:
 
 def stress(threads: int, seconds: float, environment: dict[str, str] | None = None) -> None:
     """Every block of the run kept its pattern, and there were at least 2,000 a second."""
-    argv = [build(PRELOAD / "stress.c"), str(threads), str(seconds)]
+    argv: list[str | Path] = [build(PRELOAD / "stress.c"), str(threads), str(seconds)]
     ran = run(argv, timeout=seconds + 60, environment=environment)
     assert (ran.status, ran.err) == (0, ""), ran
     counted = re.fullmatch(r"(\d+) blocks checked, 0 lost\n", ran.out)
