@@ -18,9 +18,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 MACHINES = ("x86_64", "aarch64")
 
-LIBRARIES = {"preload": "libm4alloc.so", "record_preload": "libm4record.so"}
+LIBRARIES = {"preload": "libm4alloc.so", "record_preload": "libm4record.so", "replay_preload": "libm4replay.so"}
 """The C file (without suffix) of each library, and the library's name in the package."""
-GENERATED = {"preload": "_fast", "record_preload": "_record"}
+GENERATED = {"preload": "_fast", "record_preload": "_record", "replay_preload": "_replay"}
 """The Cython module whose generated C each of them includes."""
 
 EXTENSION_FLAGS = (
@@ -121,7 +121,7 @@ def compile_library(
 ) -> Path:
     """Build one preload library, needing only libc, and return the absolute path of `output`.
 
-    source: "preload" (the allocator) or "record_preload" (the recorder).
+    source: "preload" (the allocator), "record_preload" (the recorder) or "replay_preload" (the replayer).
     defines: extra macros, name to value: `{"M4_FAULT": 3}` is `-DM4_FAULT=3`.
     CC, CFLAGS and LDFLAGS of the environment are respected; the last two come after our own flags.
     The file appears complete or not at all, so programs that run on an older one are not disturbed.

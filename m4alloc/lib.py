@@ -27,6 +27,14 @@ def recorder() -> Path:
     return _existing("libm4record.so")
 
 
+def replayer() -> Path:
+    """The absolute path of libm4replay.so, which makes recorded calls again before its host program's main.
+
+    Raises LibraryError: the package was installed without the native core.
+    """
+    return _existing("libm4replay.so")
+
+
 def _existing(name: str) -> Path:
     path = PACKAGE / name
     if not path.exists():
