@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
@@ -84,14 +85,50 @@ static inline char *m4_untag(void *p)
 #endif
 }
 
-/* Recursive: what runs under the lock may release a slab, and other libraries' fork handlers may allocate. */
-static inline void m4_lock_init(pthread_mutex_t *lock)
+/* A recursive futex lock. Recursive, since what runs under it may release a slab, and other libraries' fork handlers may
+ * allocate. Not a pthread mutex, since one of those forgets its owner in a forked child, whose thread has another id;
+ * here the owner is the address of its thread-local storage, which the child keeps. */
+typedef struct m4_lock {
+    uint32_t state; /* 0 free, 1 held, 2 held and somebody waits */
+    uint32_t depth;
+    void *owner;
+} m4_lock;
+
+static inline void m4_acquire(m4_lock *lock)
 {
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
+    void *me = &m4_thread_heap;
+    uint32_t state = 0;
+    int before, spins = 100;
+    if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == me) {
+        lock->depth++;
+        return;
+    }
+    while (!__atomic_compare_exchange_n(&lock->state, &state, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        if (spins-- > 0) {
+            state = 0;
+            continue;
+        }
+        before = errno;
+        while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
+            syscall(SYS_futex, &lock->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+        errno = before;
+        break;
+    }
+    lock->depth = 1;
+    __atomic_store_n(&lock->owner, me, __ATOMIC_RELAXED);
+}
+
+static inline void m4_relinquish(m4_lock *lock)
+{
+    int before;
+    if (--lock->depth != 0)
+        return;
+    __atomic_store_n(&lock->owner, NULL, __ATOMIC_RELAXED);
+    if (__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2) {
+        before = errno;
+        syscall(SYS_futex, &lock->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        errno = before;
+    }
 }
 
 static inline int m4_floor_log2(uint64_t n) { return 63 - __builtin_clzll(n); }

@@ -11,12 +11,12 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (ENOMEM, M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_load32, m4_lock_init, m4_set_errno,
+from m4alloc._core.c cimport (ENOMEM, M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_load32, m4_set_errno,
                               m4_store32, m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific,
-                              pthread_key_create, pthread_mutex_lock, pthread_mutex_unlock, sched_yield, snprintf, strlen,
+                              pthread_key_create, m4_acquire, m4_relinquish, sched_yield, snprintf, strlen,
                               unlikely, write)
 from m4alloc._core.fork cimport rebuild_in_child
-from m4alloc._core.heap cimport drain_abandoned
+from m4alloc._core.heap cimport drain_abandoned, drain_remote, empty_stacks
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
 from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
@@ -46,14 +46,14 @@ cdef CoreArena *arenas = NULL  # all arenas, for the fork handlers
 cdef void before_fork() noexcept nogil:
     cdef CoreArena *arena = arenas
     while arena != NULL:
-        pthread_mutex_lock(&arena.lock)
+        m4_acquire(&arena.lock)
         arena = arena.next_arena
 
 
 cdef void after_fork_in_parent() noexcept nogil:
     cdef CoreArena *arena = arenas
     while arena != NULL:
-        pthread_mutex_unlock(&arena.lock)
+        m4_relinquish(&arena.lock)
         arena = arena.next_arena
 
 
@@ -174,10 +174,13 @@ cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil:
     """Return the pages of free spans but `keep` bytes to the system; returns the bytes returned."""
     cdef size_t purged
     open_process()
-    pthread_mutex_lock(&process_arena.lock)
+    m4_acquire(&process_arena.lock)
     drain_abandoned(&process_arena)
+    if m4_thread_heap != NULL:
+        drain_remote(&process_arena, <Heap *>m4_thread_heap)
+        empty_stacks(&process_arena, <Heap *>m4_thread_heap)
     purged = purge_until(&process_arena, keep, 0)
-    pthread_mutex_unlock(&process_arena.lock)
+    m4_relinquish(&process_arena.lock)
     return purged
 
 
@@ -204,7 +207,7 @@ cdef void m4_limit_lowered "m4_limit_lowered"(uint64_t limit) noexcept nogil:
     cdef uint64_t reserved, keep
     cdef uint32_t i
     open_process()
-    pthread_mutex_lock(&process_arena.lock)
+    m4_acquire(&process_arena.lock)
     if process_arena.region_count != 0:
         reserved = 0
         for i in range(process_arena.region_count):
@@ -212,7 +215,7 @@ cdef void m4_limit_lowered "m4_limit_lowered"(uint64_t limit) noexcept nogil:
         keep = limit // 8
         if reserved > keep:
             shrink_reservation(&process_arena, reserved - keep)
-    pthread_mutex_unlock(&process_arena.lock)
+    m4_relinquish(&process_arena.lock)
 
 
 # The Python face. The calls are shorter than releasing the interpreter's lock would take, so it is kept.
@@ -512,9 +515,9 @@ cdef class Arena:
         """Return the pages of free spans but `keep` bytes to the system; the bytes returned."""
         cdef size_t purged
         self.require_open()
-        pthread_mutex_lock(&self.core.lock)
+        m4_acquire(&self.core.lock)
         purged = purge_until(self.core, keep, 0)
-        pthread_mutex_unlock(&self.core.lock)
+        m4_relinquish(&self.core.lock)
         return purged
 
     def check(self):

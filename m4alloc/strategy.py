@@ -88,7 +88,7 @@ class Strategy:
     refill_batch: int = 64
     zero_on_free: int = 0
     retain_bytes: int = 32 << 20
-    retain_ms: int = 1000
+    retain_ms: int = 250
     randomise: bool = False
     guards: bool = False
     reserve: int = 1 << 38

@@ -3,8 +3,8 @@
 
 from libc.stdint cimport uint64_t
 
-from m4alloc._core.c cimport (m4_lock_init, m4_set_thread_heap, pthread_getspecific, pthread_key_create,
-                              pthread_key_delete, pthread_mutex_lock, pthread_mutex_unlock, pthread_setspecific)
+from m4alloc._core.c cimport (m4_set_thread_heap, pthread_getspecific, pthread_key_create,
+                              pthread_key_delete, m4_acquire, m4_relinquish, pthread_setspecific)
 from m4alloc._core.heap cimport abandon, new_heap
 from m4alloc._core.metadata cimport release_metadata
 from m4alloc._core.region cimport release_regions, reserve_region
@@ -24,7 +24,6 @@ cdef inline bint open_arena(Arena *arena, uint64_t least) noexcept nogil:
 
     least: bytes without which there is no point in an arena.
     """
-    m4_lock_init(&arena.lock)
     build_classes(arena)
     if pthread_key_create(&arena.key, thread_exits) != 0:
         return False
@@ -48,9 +47,9 @@ cdef inline Heap *join_arena(Arena *arena) noexcept nogil:
         heap = <Heap *>pthread_getspecific(arena.key)
         if heap != NULL:
             return heap
-    pthread_mutex_lock(&arena.lock)
+    m4_acquire(&arena.lock)
     heap = new_heap(arena, <uint64_t>&heap ^ <uint64_t>arena.base ^ arena.metadata_bytes)
-    pthread_mutex_unlock(&arena.lock)
+    m4_relinquish(&arena.lock)
     if heap == NULL:
         return NULL
     if arena.process:

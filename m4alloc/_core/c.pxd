@@ -29,13 +29,12 @@ cdef extern from "_atomics.h" nogil:
     void *MAP_FAILED
     void *m4_thread_heap
 
-    ctypedef struct pthread_mutex_t:
-        pass
+    ctypedef struct m4_lock:
+        uint32_t state
     ctypedef unsigned int pthread_key_t
 
-    int pthread_mutex_lock(pthread_mutex_t *) noexcept
-    int pthread_mutex_unlock(pthread_mutex_t *) noexcept
-    void m4_lock_init(pthread_mutex_t *) noexcept
+    void m4_acquire(m4_lock *) noexcept
+    void m4_relinquish(m4_lock *) noexcept
     int pthread_key_create(pthread_key_t *, void (*)(void *) noexcept nogil) noexcept
     int pthread_key_delete(pthread_key_t) noexcept
     int pthread_setspecific(pthread_key_t, const void *) noexcept

@@ -7,7 +7,7 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from m4alloc._core.c cimport m4_lock_init, pthread_mutex_lock, pthread_mutex_unlock
+from m4alloc._core.c cimport m4_relinquish
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HELD, HELD_DELAYED, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap, Record,
@@ -111,10 +111,11 @@ cdef inline void rebuild_in_child(Arena *arena, const Heap *survivor) noexcept n
     cdef Region *region
     cdef Record *record
     cdef Record *end
-    m4_lock_init(&arena.lock)
+    arena.lock.state = 1  # held since before the fork; who waited for it did not come along
     while heap != NULL and not vanished(heap, survivor):
         heap = heap.next_heap
     if heap == NULL:
+        m4_relinquish(&arena.lock)
         return
     hold_all(arena, survivor)
     for i in range(arena.region_count):
@@ -126,3 +127,4 @@ cdef inline void rebuild_in_child(Arena *arena, const Heap *survivor) noexcept n
                 rebuild_slab(record, survivor)
             record += record.units if record.units != 0 else 1
     restore_all(arena, survivor)
+    m4_relinquish(&arena.lock)

@@ -8,7 +8,7 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from m4alloc._core.c cimport (M4_FAULT, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_swap8,
-                              m4_swap_pointer, memmove, pthread_mutex_lock, pthread_mutex_unlock)
+                              m4_swap_pointer, memmove, m4_acquire, m4_relinquish)
 from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, unlist_slab
@@ -62,9 +62,9 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     cdef uint64_t slots = depth + arena.class_delay[c] + arena.class_quarantine[c]
     if bin.bottom != NULL:
         return True
-    pthread_mutex_lock(&arena.lock)
+    m4_acquire(&arena.lock)
     memory = <Slot *>take_metadata(arena, slots * sizeof(Slot))
-    pthread_mutex_unlock(&arena.lock)
+    m4_relinquish(&arena.lock)
     if memory == NULL:
         return False
     bin.delay = memory
@@ -80,9 +80,9 @@ cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogi
     if slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL:
         if slab.listed:
             unlist_slab(bin, slab)
-        pthread_mutex_lock(&arena.lock)
+        m4_acquire(&arena.lock)
         release_slab(arena, slab)
-        pthread_mutex_unlock(&arena.lock)
+        m4_relinquish(&arena.lock)
     elif slab.free_slots != 0 and not slab.listed:
         list_slab(bin, slab)
 
@@ -102,6 +102,13 @@ cdef inline void empty_stack(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
         give_slot(arena, heap, bin.top[0])
 
 
+cdef inline void empty_stacks(Arena *arena, Heap *heap) noexcept nogil:
+    """Return every slot on every stack to its slab."""
+    cdef uint32_t c
+    for c in range(arena.knobs.classes):
+        empty_stack(arena, heap, &heap.bins[c])
+
+
 cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, char *address,
                                              uint8_t *state) noexcept nogil:
     """Push a CACHED slot of ours on its stack; a full stack first gives its older half back to the slabs."""
@@ -116,6 +123,18 @@ cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, cha
     bin.top.state = state
     bin.top += 1
     return NO_MISUSE
+
+
+cdef inline void scavenge(Arena *arena, Heap *heap) noexcept nogil:
+    """Give back the stacks of classes that have not been used since the last look, so that they pin no slabs."""
+    cdef uint32_t c
+    cdef Bin *bin
+    for c in range(arena.knobs.classes):
+        bin = &heap.bins[c]
+        if bin.top == heap.rings[c].seen_top and bin.delay_next == heap.rings[c].seen_next:
+            empty_stack(arena, heap, bin)
+        heap.rings[c].seen_top = bin.top
+        heap.rings[c].seen_next = bin.delay_next
 
 
 cdef inline void queue_slab(Record *slab) noexcept nogil:
@@ -197,11 +216,14 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
     drain_remote(arena, heap)
     slab = bin.slabs
     if slab == NULL:
-        pthread_mutex_lock(&arena.lock)
+        heap.slabs_made += 1
+        if heap.slabs_made % 16 == 0:
+            scavenge(arena, heap)
+        m4_acquire(&arena.lock)
         if arena.abandoned != NULL:
             drain_abandoned(arena)
         slab = new_slab(arena, heap, c)
-        pthread_mutex_unlock(&arena.lock)
+        m4_relinquish(&arena.lock)
         if slab == NULL:
             return False
         list_slab(bin, slab)
@@ -230,12 +252,10 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
 cdef inline void abandon(Heap *heap) noexcept nogil:
     """The thread of a heap exits: give the stacks back, leave the rest (delay lines above all) to the next thread."""
     cdef Arena *arena = heap.arena
-    cdef uint32_t c
     drain_remote(arena, heap)
-    for c in range(arena.knobs.classes):
-        empty_stack(arena, heap, &heap.bins[c])
-    pthread_mutex_lock(&arena.lock)
+    empty_stacks(arena, heap)
+    m4_acquire(&arena.lock)
     heap.abandoned = 1
     heap.next_abandoned = arena.abandoned
     arena.abandoned = heap
-    pthread_mutex_unlock(&arena.lock)
+    m4_relinquish(&arena.lock)

@@ -39,7 +39,7 @@ cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
     knobs.refill_batch = 64
     knobs.zero_on_free = 0
     knobs.retain_bytes = 32 << 20
-    knobs.retain_ms = 1000
+    knobs.retain_ms = 250
     knobs.randomise = 0
     knobs.guards = 0
 

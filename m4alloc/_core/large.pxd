@@ -4,8 +4,8 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport (M4_FAULT, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, MAP_FAILED, MREMAP_DONTUNMAP,
-                              MREMAP_FIXED, MREMAP_MAYMOVE, madvise, memcpy, memset, mremap, pthread_mutex_lock,
-                              pthread_mutex_unlock)
+                              MREMAP_FIXED, MREMAP_MAYMOVE, madvise, memcpy, memset, mremap, m4_acquire,
+                              m4_relinquish)
 from m4alloc._core.fault cimport FAULT_REALLOC_LOSES_TAIL
 from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.region cimport round_up
@@ -45,12 +45,12 @@ cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment
     if size >= SIZE_LIMIT or alignment >= SIZE_LIMIT:
         return NULL
     usable = round_up(size if size > SMALL_MAX else SMALL_MAX + 1, PAGE)  # never as small as what is quarantined
-    pthread_mutex_lock(&arena.lock)
+    m4_acquire(&arena.lock)
     if arena.abandoned != NULL:
         drain_abandoned(arena)
     record = take_span(arena, large_units(arena, usable), alignment)
     if record == NULL:
-        pthread_mutex_unlock(&arena.lock)
+        m4_relinquish(&arena.lock)
         return NULL
     dirty = record.dirty_units != 0
     address = unit_address(region_of_record(arena, record), record)
@@ -60,7 +60,7 @@ cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment
     arena.large_bytes += usable
     arena.large_blocks += 1
     place_guard(arena, record)
-    pthread_mutex_unlock(&arena.lock)
+    m4_relinquish(&arena.lock)
     if zeroed and dirty:
         memset(address, 0, size)
     return address
@@ -69,17 +69,17 @@ cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment
 cdef inline bint free_large(Arena *arena, char *address) noexcept nogil:
     """Free the large block that starts at `address`; False when none does."""
     cdef Record *record
-    pthread_mutex_lock(&arena.lock)
+    m4_acquire(&arena.lock)
     record = record_of(arena, address)
     if record == NULL or record.kind != LARGE or record.start != address:
-        pthread_mutex_unlock(&arena.lock)
+        m4_relinquish(&arena.lock)
         return False
     lift_guard(arena, record)
     arena.large_bytes -= record.usable
     arena.large_blocks -= 1
     record.kind = NO_SPAN
     give_span(arena, record, record.units, True)
-    pthread_mutex_unlock(&arena.lock)
+    m4_relinquish(&arena.lock)
     return True
 
 
@@ -91,7 +91,7 @@ cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexc
         return False
     units = large_units(arena, size)
     usable = round_up(size, PAGE)
-    pthread_mutex_lock(&arena.lock)
+    m4_acquire(&arena.lock)
     lift_guard(arena, record)
     if units > record.units:
         done = grow_span(arena, record, <uint32_t>units)
@@ -101,7 +101,7 @@ cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexc
         arena.large_bytes += usable - record.usable
         record.usable = usable
     place_guard(arena, record)
-    pthread_mutex_unlock(&arena.lock)
+    m4_relinquish(&arena.lock)
     return done
 
 

@@ -7,10 +7,10 @@ Every function takes the arena and the calling thread's heap in it (NULL when it
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from m4alloc._core.arena cimport join_arena
-from m4alloc._core.c cimport (ENOMEM, M4_FAULT, m4_coarse_ms, m4_errno, m4_multiply, m4_set_errno, m4_swap8, memset, pthread_mutex_lock,
-                              pthread_mutex_unlock, unlikely)
+from m4alloc._core.c cimport (ENOMEM, M4_FAULT, m4_coarse_ms, m4_errno, m4_multiply, m4_set_errno, m4_swap8, memset, m4_acquire,
+                              m4_relinquish, unlikely)
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
-from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill
+from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_pointer, report_racing_free, report_write
@@ -76,16 +76,22 @@ cdef inline int finish_turn "m4_finish_turn"(Arena *arena, Heap *heap, Bin *bin,
                                                    uint8_t *state) noexcept nogil:
     """The end of a free that fills the last place of its delay line: start over, and look at the clock now and then.
 
-    This is the tick that returns pages which have been free for too long, also to a program that only calls free.
+    This is the tick by which pages that have been free for too long go back to the system without a thread for it.
     """
     cdef int before
+    cdef uint64_t now
     bin.delay_next = 0
     heap.ticks += 1
-    if heap.ticks % 4 == 0 and arena.oldest != NULL:
+    if heap.ticks % 4 == 0:
         before = m4_errno()
-        pthread_mutex_lock(&arena.lock)
-        purge_until(arena, arena.knobs.retain_bytes, m4_coarse_ms())
-        pthread_mutex_unlock(&arena.lock)
+        now = m4_coarse_ms()
+        if now - heap.scavenged_ms >= arena.knobs.retain_ms:
+            heap.scavenged_ms = now
+            scavenge(arena, heap)
+        if arena.oldest != NULL:
+            m4_acquire(&arena.lock)
+            purge_until(arena, arena.knobs.retain_bytes, now)
+            m4_relinquish(&arena.lock)
         m4_set_errno(before)
     if oldest != NULL:
         push_slot(arena, heap, bin, oldest, state)
@@ -128,9 +134,9 @@ cdef inline Slot delay_remote(Arena *arena, Heap *heap, uint32_t c, uint32_t len
     """Put a DELAYED slot into the delay line for other threads' slots; the one that leaves (NULL address: none)."""
     cdef Bin *bin = &heap.bins[c]
     if bin.remote_delay == NULL:
-        pthread_mutex_lock(&arena.lock)
+        m4_acquire(&arena.lock)
         bin.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
-        pthread_mutex_unlock(&arena.lock)
+        m4_relinquish(&arena.lock)
         if bin.remote_delay == NULL:  # out of memory: rather no delay than a lost slot
             return slot
     return exchange_slot(bin.remote_delay, &heap.rings[c].remote_next, length, slot)
@@ -138,14 +144,14 @@ cdef inline Slot delay_remote(Arena *arena, Heap *heap, uint32_t c, uint32_t len
 
 cdef inline Slot delay_orphan(Arena *arena, uint32_t c, uint32_t length, Slot slot) noexcept nogil:
     """delay_remote for threads without a heap: they share one, under the lock."""
-    pthread_mutex_lock(&arena.lock)
+    m4_acquire(&arena.lock)
     if arena.orphans == NULL:
         arena.orphans = new_heap(arena, 1)
         if arena.orphans != NULL:
             arena.orphans.abandoned = 1  # no thread's, and on no list
     if arena.orphans != NULL:
         slot = delay_remote(arena, arena.orphans, c, length, slot)
-    pthread_mutex_unlock(&arena.lock)
+    m4_relinquish(&arena.lock)
     return slot
 
 

@@ -94,6 +94,14 @@ cdef inline void set_used(Arena *arena, Region *region, uint64_t used) noexcept 
         m4_store64(&arena.used, used)
 
 
+cdef inline void release_spare_records(Region *region) noexcept nogil:
+    """Give back the address space of records beyond the region's units: a hole between the records and the guard."""
+    cdef char *keep = <char *>region.records + round_up(((region.reserved >> UNIT_SHIFT) + 1) * sizeof(Record), PAGE)
+    cdef char *end = <char *>((<uint64_t>region.base - PAGE) & ~<uint64_t>(PAGE - 1))
+    if keep < end:
+        munmap(keep, <uint64_t>(end - keep))
+
+
 cdef inline uint64_t shrink_reservation(Arena *arena, uint64_t bytes) noexcept nogil:
     """Give back up to `bytes` of address space that no span has ever used; the only unmapping there is.
 
@@ -108,6 +116,7 @@ cdef inline uint64_t shrink_reservation(Arena *arena, uint64_t bytes) noexcept n
     if bytes == 0 or munmap(end - bytes, bytes) != 0:
         return 0
     region.reserved -= bytes
+    release_spare_records(region)
     # What follows the units is slack from aligning the base; it goes too, so that the mapping stays one piece.
     munmap(end, <uint64_t>(region.mapping + region.mapping_bytes - end))
     region.mapping_bytes = <uint64_t>(region.base + region.reserved - region.mapping)

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport pthread_mutex_lock, pthread_mutex_unlock
+from m4alloc._core.c cimport m4_acquire, m4_relinquish
 from m4alloc._core.span cimport unit_address
 from m4alloc._core.types cimport (FREE, FREE_SPAN, LARGE, LIVE, SLAB, UNIT, UNIT_SHIFT, Arena, Heap, Record, Region)
 
@@ -33,7 +33,7 @@ cdef inline void count(Arena *arena, Totals *totals) noexcept nogil:
     cdef Record *record
     cdef Record *end
     cdef Heap *heap
-    pthread_mutex_lock(&arena.lock)
+    m4_acquire(&arena.lock)
     totals[0] = Totals(0, 0, arena.large_bytes, arena.large_blocks, 0, arena.span_bytes, arena.span_bytes_peak,
                        arena.dirty_bytes, 0, 0, arena.metadata_bytes, 0, 0, arena.misuses)
     for i in range(arena.region_count):
@@ -60,7 +60,7 @@ cdef inline void count(Arena *arena, Totals *totals) noexcept nogil:
     while heap != NULL:
         totals.heaps += 1
         heap = heap.next_heap
-    pthread_mutex_unlock(&arena.lock)
+    m4_relinquish(&arena.lock)
 
 
 cdef inline const char *broken_invariant(Arena *arena) noexcept nogil:

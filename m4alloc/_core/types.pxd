@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from m4alloc._core.c cimport pthread_key_t, pthread_mutex_t
+from m4alloc._core.c cimport pthread_key_t, m4_lock
 
 cdef enum:
     GRANULE = 16               # every slot size is a multiple, every block is aligned to it
@@ -95,10 +95,12 @@ cdef enum:
     HOOK_ZERO = 2
     HOOK_QUARANTINE = 4
 
-cdef struct Ring "m4_ring":              # the quarantine of one bin
+cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: its quarantine above all
     Slot *slots
     uint32_t next
     uint32_t remote_next       # position in the bin's remote delay line
+    uint32_t seen_next         # the bin's delay_next and top when scavenge last looked
+    Slot *seen_top
 
 cdef struct Heap "m4_heap":              # what a thread owns; never freed: an exiting thread abandons it, a new one adopts it
     Bin bins[CLASSES_MAX]
@@ -108,6 +110,8 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     Record *remote             # slabs with remote frees (atomic stack)
     uint64_t random
     uint32_t ticks             # full turns of delay lines
+    uint32_t slabs_made
+    uint64_t scavenged_ms
     uint8_t abandoned
     Ring rings[CLASSES_MAX]
 
@@ -156,7 +160,7 @@ cdef struct Arena "m4_arena":
     uint32_t class_delay[CLASSES_MAX]
     uint32_t class_quarantine[CLASSES_MAX]
     uint8_t *spare_states[CLASSES_MAX]
-    pthread_mutex_t lock
+    m4_lock lock
     pthread_key_t key
     Region regions[REGIONS_MAX]
     uint32_t region_count      # atomic
