@@ -44,9 +44,9 @@ static bool aligned(void *block, std::align_val_t alignment) {
 }
 
 CHECK(every_form_of_new_has_its_delete) {
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < 40; round++) {
         for (std::size_t size : sizes) {
-            if (size > 100000 && round > 3) continue;
+            if (size > 10000 && round > 1) continue;
             void *blocks[] = {::operator new(size),
                               ::operator new(size),
                               ::operator new(size, std::nothrow),
@@ -68,10 +68,10 @@ CHECK(every_form_of_new_has_its_delete) {
 }
 
 CHECK(every_aligned_form_of_new_has_its_delete) {
-    for (int round = 0; round < 30; round++) {
+    for (int round = 0; round < 12; round++) {
         for (std::align_val_t alignment : alignments) {
             for (std::size_t size : sizes) {
-                if (size > 100000 && round > 1) continue;
+                if (size > 10000 && round > 1) continue;
                 void *blocks[] = {::operator new(size, alignment),
                                   ::operator new(size, alignment),
                                   ::operator new(size, alignment, std::nothrow),

@@ -6,7 +6,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
-enum { SLOTS = 512, OWN = 300, THREADS = 4 };
+enum { SLOTS = 256, OWN = 150, THREADS = 4 };
 struct held {
     size_t size;
     unsigned char bytes[];
@@ -26,7 +26,7 @@ static int verify(const struct held *block) { return intact(block->bytes, block-
 
 static size_t some_size(uint64_t *state) {
     uint64_t kind = next_random(state) % 200;
-    return next_random(state) % (kind == 0 ? 300000 : kind < 20 ? 6000 : 400);
+    return next_random(state) % (kind == 0 ? 150000 : kind < 20 ? 6000 : 400);
 }
 
 /* Replace random shared blocks; most are freed by another thread than made them. */

@@ -5,13 +5,14 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* Fill memory with blocks of `size` bytes until malloc fails or `limit` bytes are held; returns the bytes held. */
+/* Take blocks of `size` bytes until malloc fails or `limit` bytes are held, and free them; returns the bytes held.
+ * At most the first page of each is written. */
 static size_t exhaust(size_t size, size_t limit) {
     void **first = NULL, **block;
     size_t held = 0;
     errno = 0;
     while (held < limit && (block = malloc(size))) {
-        memset(block, 0x5a, size);
+        memset(block, 0x5a, size < 4096 ? size : 4096);
         *block = first, first = block;
         held += size;
     }
@@ -60,7 +61,7 @@ CHECK(a_quarter_of_the_limit_can_be_had_in_any_size) {
     EXPECT(error == 0, "pthread_create gave %d", error);
     static const size_t sizes[] = {48, 4096, 100000, 1000000, 4000000};
     for (size_t i = 0; i < COUNT(sizes); i++) {
-        size_t held = exhaust(sizes[i], limit);
+        size_t held = exhaust(sizes[i], sizes[i] > 4096 || limit <= 128 * MIB ? limit : limit / 4);
         EXPECT(held >= limit / 4, "of %zu bytes only %zu in blocks of %zu", limit, held, sizes[i]);
     }
     some_work(NULL);
@@ -81,7 +82,7 @@ static void lower_address_space_to(size_t bytes) {
 
 static void *allocates_until_it_fails(void *unused) {
     static const size_t sizes[] = {100, 5000, 300000};
-    for (size_t i = 0; i < COUNT(sizes); i++) exhaust(sizes[i], 512 * MIB);
+    for (size_t i = 0; i < COUNT(sizes); i++) exhaust(sizes[i], sizes[i] > 5000 ? 512 * MIB : 32 * MIB);
     return unused;
 }
 
