@@ -79,7 +79,10 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write every sample there")
     parser.add_argument("--library", action="append", default=[], metavar="NAME=PATH", help="one more allocator")
     chosen = parser.parse_args(words)
-    among, missing = peers(chosen.library)
+    try:
+        among, missing = peers(chosen.library)
+    except ValueError as error:
+        parser.error(str(error))
     samples: dict[str, list[dict[str, float]]] = {peer.name: [] for peer in among}
     with tempfile.TemporaryDirectory() as directory:
         program = compile_pairs(Path(directory))

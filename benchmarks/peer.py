@@ -36,7 +36,7 @@ class Peer:
 def peers(extra: Iterable[str] = ()) -> tuple[list[Peer], list[str]]:
     """The allocators to compare, glibc first, and the lines that install those of Debian's that are missing.
 
-    extra: further ones as NAME=PATH.
+    extra: further ones as NAME=PATH. Raises ValueError: it is not that, or no such file exists.
     """
     found, missing = [Peer("glibc", ""), Peer("m4alloc", str(lib()))], []
     for name, (file, package) in DEBIAN.items():
@@ -48,7 +48,7 @@ def peers(extra: Iterable[str] = ()) -> tuple[list[Peer], list[str]]:
     for word in extra:
         name, equals, path = word.partition("=")
         if not equals or not Path(path).is_file():
-            raise SystemExit(f"--library {word}: want NAME=PATH of a library that exists")
+            raise ValueError(f"--library {word}: want NAME=PATH of a library that exists")
         found.append(Peer(name, str(Path(path).resolve())))
     return found, missing
 

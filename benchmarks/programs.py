@@ -91,7 +91,10 @@ def main(words: list[str] | None = None) -> int:
     known = {workload.name for workload in WORKLOADS}
     for name in set(chosen.only) - known:
         parser.error(f"--only {name}: the programs are {', '.join(sorted(known))}")
-    among, missing = peers(chosen.library)
+    try:
+        among, missing = peers(chosen.library)
+    except ValueError as error:
+        parser.error(str(error))
     costs: dict[str, dict[str, list[Cost]]] = {}
     with tempfile.TemporaryDirectory() as directory:
         for workload in WORKLOADS:
