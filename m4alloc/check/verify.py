@@ -1,0 +1,442 @@
+"""The main job: run a program on an allocator, record it, judge every reply, compare, report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from m4alloc.check.compare import Comparison, compare
+from m4alloc.check.excerpt import excerpt
+from m4alloc.check.heap_life import heap_life
+from m4alloc.check.images import Judged, Judges, ending
+from m4alloc.check.progress import Progress, Silent
+from m4alloc.check.verify_page import page
+from m4alloc.check.verify_report import (
+    FAIL_ON,
+    Found,
+    Image,
+    Replay,
+    RuleCount,
+    Survivors,
+    Verdict,
+    VerifyReport,
+    interpreter_note,
+)
+from m4alloc.program import Program, locate
+from m4alloc.trace.format import EndReason, TraceError
+from m4alloc.trace.index import TraceTree, images_beside, open_index, read_index
+from m4alloc.trace.preload import library_of, preloaded
+from m4alloc.trace.read import Trace
+from m4alloc.trace.record import record
+from m4alloc.trace.replay import ReplayError, replay
+from m4alloc.view.raster import rasterise
+from spec.error import Violation
+from spec.standard import contract
+
+STANDARD = "c17,glibc"
+"""What programs linked with the GNU C library rely on."""
+
+EXACT_BLOCKS = 1500
+"""Heaps of at most so many blocks are drawn block by block."""
+
+KEPT = 100
+"""Findings of each family that a report tells."""
+
+
+class VerifyError(ValueError):
+    """The request itself was at fault: what was wrong, and what would be right."""
+
+
+def verify(
+    argv: Sequence[str],
+    *,
+    allocator: str | os.PathLike[str] = "m4alloc",
+    standard: str = STANDARD,
+    output: str | os.PathLike[str] | None = None,
+    keep_trace: str | os.PathLike[str] | None = None,
+    repeat: int = 5,
+    fail_on: Sequence[str] = (),
+    seed: int = 0,
+    limit: int | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: IO[bytes] | None = None,
+    stdout: int | None = None,
+    progress: Progress | None = None,
+) -> VerifyReport:
+    """Run the program on `allocator`, judge every reply by `standard`, compare with the system's malloc.
+
+    allocator: "m4alloc", "system", or the path of a library that defines malloc.
+    output: where the HTML page goes; None writes none. keep_trace: where the recording goes; without it a recording
+    is kept only when a rule broke, beside the page or in the working directory.
+    repeat: unrecorded runs on each allocator; 0 runs the program once, recorded, and compares nothing.
+    fail_on: kinds of verify_report.FAIL_ON. seed: of the order of the runs. limit: bytes of one trace at most.
+    stdin: what each run reads from its start; None is /dev/null. stdout: a descriptor for the recorded run's output.
+    The program runs with M4ALLOC_OPTIONS=misuse=count, so that its mistakes are counted and do not end it.
+    Raises ProgramError, AllocatorError, VerifyError, ValueError (standard), LibraryError, OSError.
+    Cost: the program's time 1 + 2 `repeat` times, and some microseconds a request.
+
+    >>> report = verify(["true"], allocator="system", repeat=0)
+    >>> report.verdict.value, report.status, report.refused
+    ('HOLDS', 0, 0)
+    """
+    program = locate(argv)
+    contract(standard)
+    _check_kinds(fail_on)
+    if repeat < 0:
+        raise VerifyError(f"repeat is {repeat}; 0 compares nothing, 5 is usual")
+    lasting = _lasting_place(output, keep_trace)
+    told = Silent() if progress is None else progress
+    environment = _environment(env)
+    with tempfile.TemporaryDirectory(prefix="m4alloc-") as folder, _interrupts() as interrupts, told:
+        with _input(stdin) as given:
+            told.phase("running the program")
+            recording = record(
+                argv,
+                Path(folder) / lasting.name,
+                allocator=allocator,
+                limit=limit,
+                env=environment,
+                stdin=given.fileno(),
+                stdout=stdout,
+            )
+            stopped_by_hand = bool(interrupts)
+            interrupts.clear()
+            tree = open_index(recording.index)
+            judged, images, orphans, seconds = _judge(tree, standard, told, interrupts)
+            comparison, replayed, notes = None, None, _notes(program, environment, tree, orphans)
+            if repeat and not interrupts and not stopped_by_hand and sum(image.checked for image in images):
+                comparison = _compare(program, allocator, environment, given, repeat, seed, told, interrupts)
+                replayed, remark = _replay(tree.path, allocator, repeat, told, interrupts)
+                notes += remark
+            elif stopped_by_hand:
+                notes.append("the program was interrupted: it was not run again for a comparison")
+        report = _report(tuple(argv), standard, judged, images, seconds)
+        report = _with(
+            report,
+            allocator=_name(allocator, images),
+            status=recording.status,
+            comparison=comparison,
+            replay=replayed,
+            notes=tuple(notes),
+            fail_on=tuple(fail_on),
+            seed=seed,
+            interrupted=bool(interrupts) or stopped_by_hand,
+        )
+        if keep_trace is not None or report.verdict is Verdict.VIOLATED:
+            _keep(tree.path, lasting)
+            report = _with(report, trace=_shown(lasting), script=_write_script(report, tree, judged, lasting))
+    return _finish(report, output)
+
+
+def verify_trace(
+    path: str | os.PathLike[str],
+    *,
+    standard: str = STANDARD,
+    output: str | os.PathLike[str] | None = None,
+    fail_on: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> VerifyReport:
+    """Judge a recording made earlier: no program runs and nothing is compared.
+
+    path: the index of a recording, or one trace. The rest is as for `verify`.
+    Raises TraceError, VerifyError, ValueError (standard), OSError.
+    """
+    contract(standard)
+    _check_kinds(fail_on)
+    tree = open_index(path)
+    told = Silent() if progress is None else progress
+    with _interrupts() as interrupts, told:
+        judged, images, orphans, seconds = _judge(tree, standard, told, interrupts)
+    report = _report(tree.program, standard, judged, images, seconds)
+    report = _with(
+        report,
+        allocator=_name("", images),
+        status=tree.status,
+        notes=tuple(_orphan_notes(orphans)),
+        fail_on=tuple(fail_on),
+        interrupted=bool(interrupts),
+        trace=_shown(Path(path)),
+    )
+    return _finish(report, output)
+
+
+# Judging.
+
+
+def _judge(
+    tree: TraceTree, standard: str, told: Progress, interrupts: list[int]
+) -> tuple[list[Judged], tuple[Image, ...], list[Trace], float]:
+    """Judge all images and measure their heaps."""
+    told.phase("checking every reply", sum(trace.used for trace in tree.traces))
+    judges = Judges(tree.traces, standard, told.advance, lambda: bool(interrupts))
+    started = time.perf_counter()
+    judged = judges.run()
+    seconds = time.perf_counter() - started
+    told.phase("measuring the heap")
+    return judged, tuple(_image(one) for one in judged), judges.orphans, seconds
+
+
+def _image(judged: Judged) -> Image:
+    trace, lives = judged.trace, judged.lives
+    records = trace.records[trace.records["function"] > 0]
+    survivors = Survivors()
+    if trace.end_reason is EndReason.EXIT:
+        left = lives.survivors
+        own = left.born >= 0
+        survivors = Survivors(int(own.sum()), int(left.size[own].sum()))
+    blocks = lives.blocks()
+    few = len(blocks) <= EXACT_BLOCKS
+    return Image(
+        pid=trace.pid,
+        image=trace.image,
+        parent=judged.parent,
+        command=trace.command,
+        allocator=trace.allocator,
+        threads=len(set(records["thread"].tolist())),
+        requests=len(records),
+        checked=judged.acceptor.events,
+        ended=ending(trace),
+        complete=trace.end_reason.is_complete,
+        survivors=survivors,
+        life=heap_life(lives),
+        raster=None if few or not lives.requests else rasterise(blocks, 0, lives.requests, min_shift=12),
+        blocks=blocks if few else None,
+    )
+
+
+def _report(
+    command: tuple[str, ...], standard: str, judged: Sequence[Judged], images: tuple[Image, ...], seconds: float
+) -> VerifyReport:
+    rules = contract(standard)
+    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    violations: list[Found] = []
+    misuses: list[Found] = []
+    for index, one in enumerate(judged):
+        tally.update(one.acceptor.tally)
+        counts.update(one.acceptor.counts)
+        for broken in one.acceptor.violations:
+            event = broken.event.begin if broken.event else 0
+            violations.append(Found("violation", broken.rule.name, broken.message, index, event, broken.after_misuse))
+        for misuse in one.acceptor.misuses:
+            event = misuse.event.begin if misuse.event else 0
+            misuses.append(Found("misuse", misuse.kind, misuse.message, index, event))
+    # The innocent first: what the allocator did on its own account is what the verdict rests on.
+    violations.sort(key=lambda found: bool(found.after_misuse))
+    return VerifyReport(
+        command=command,
+        allocator="",
+        standard=rules.name,
+        status=None,
+        images=images,
+        rules=tuple(
+            RuleCount(name, rule.sentence, rules.clause(rule), tally[name], counts[name])
+            for name, rule in rules.rules.items()
+        ),
+        violations=tuple(violations[:KEPT]),
+        refused=sum(number for name, number in counts.items() if name in rules.rules),
+        misuses=tuple(misuses[:KEPT]),
+        misuse_counts={name: number for name, number in sorted(counts.items()) if name not in rules.rules},
+        seconds=seconds,
+    )
+
+
+def _notes(program: Program, environment: Mapping[str, str], tree: TraceTree, orphans: Sequence[Trace]) -> list[str]:
+    notes = [interpreter_note(program.executable.name, environment), *_orphan_notes(orphans)]
+    if not sum(trace.used for trace in tree.traces):
+        notes.append(
+            "no request was recorded: the program makes none, defines malloc itself, or starts others that are "
+            "statically linked"
+        )
+    return [note for note in notes if note]
+
+
+def _orphan_notes(orphans: Sequence[Trace]) -> list[str]:
+    return [f"process {trace.pid} was not judged: its parent's trace is missing" for trace in orphans]
+
+
+# Comparing.
+
+
+def _compare(
+    program: Program,
+    allocator: str | os.PathLike[str],
+    environment: Mapping[str, str],
+    given: IO[bytes],
+    repeat: int,
+    seed: int,
+    told: Progress,
+    interrupts: list[int],
+) -> Comparison | None:
+    """Run the program on both; None when interrupted."""
+    told.phase("comparing with the system's malloc", 2 * repeat)
+
+    def advance(done: int, _: int) -> None:
+        told.advance(done)
+        if interrupts:
+            raise KeyboardInterrupt
+
+    library = library_of(allocator)
+    others = environment.get("LD_PRELOAD", "")
+    with preloaded([library] if library else [], others) as preload:
+        sides = ((Path(os.fspath(allocator)).name, preload, environment), ("system malloc", others, environment))
+        try:
+            return compare(program, *sides, repeat=repeat, seed=seed, stdin=given, progress=advance)
+        except KeyboardInterrupt:
+            interrupts.append(signal.SIGINT)
+            return None
+
+
+def _replay(
+    recording: Path, allocator: str | os.PathLike[str], repeat: int, told: Progress, interrupts: list[int]
+) -> tuple[Replay | None, list[str]]:
+    """Replay the requests alone on both; None, and why, when that could not be done."""
+    if interrupts:
+        return None, []
+    told.phase("replaying the requests")
+    try:
+        ours, other = replay(recording, allocator=[allocator, "system"], repeat=repeat).results
+    except ReplayError as error:
+        return None, [f"no replay time: {error}"]
+    return (Replay(ours.seconds, other.seconds), []) if other.seconds else (None, [])
+
+
+# Where things are kept.
+
+
+def _lasting_place(output: str | os.PathLike[str] | None, keep_trace: str | os.PathLike[str] | None) -> Path:
+    """Where a recording would be kept; refuses to overwrite what is no recording, before anything runs."""
+    place = Path(keep_trace) if keep_trace is not None else Path(output or "verify.html").with_suffix(".m4t")
+    for path in (place, Path(output) if output is not None else place):
+        if not path.parent.is_dir():
+            raise VerifyError(f"{path.parent} is not a directory: {path} cannot be written there")
+        if path.is_dir():
+            raise VerifyError(f"{path} is a directory; a file is needed")
+    if place.exists():
+        try:
+            read_index(place)
+        except TraceError as error:
+            raise VerifyError(f"{place} exists and is not a recording; it is kept") from error
+    return place
+
+
+def _keep(index: Path, place: Path) -> None:
+    """Move a recording to where it lasts, in place of an older one."""
+    for old in images_beside(place) if place.exists() else ():
+        old.unlink()
+    for image in images_beside(index):
+        shutil.move(image, place.with_name(image.name))
+    shutil.move(index, place)
+
+
+def _write_script(report: VerifyReport, tree: TraceTree, judged: Sequence[Judged], place: Path) -> str:
+    """Write the excerpt of the first violation beside the recording; its name, or "" when there is none."""
+    if not report.violations:
+        return ""
+    first = report.violations[0]
+    one = judged[first.image]
+    violation = next(
+        found
+        for found in one.acceptor.violations
+        if isinstance(found, Violation) and found.event is not None and found.event.begin == first.event
+    )
+    told = excerpt(one.trace, tree.inherited(one.trace), violation, one.acceptor)
+    if not told:
+        return ""
+    script = place.with_suffix(".heap")
+    script.write_text(told, encoding="utf-8")
+    return _shown(script)
+
+
+def _finish(report: VerifyReport, output: str | os.PathLike[str] | None) -> VerifyReport:
+    if output is None:
+        return report
+    report = _with(report, page=_shown(Path(output)))
+    Path(output).write_text(page(report), encoding="utf-8")
+    return report
+
+
+def _shown(path: Path) -> str:
+    return os.fspath(path)
+
+
+# Small things.
+
+
+def _with(report: VerifyReport, **changes: object) -> VerifyReport:
+    from dataclasses import replace
+
+    return replace(report, **changes)  # type: ignore[arg-type]
+
+
+def _name(allocator: str | os.PathLike[str], images: Sequence[Image]) -> str:
+    """What a report calls the allocator: the name it was asked for by, or the file that served malloc."""
+    if os.fspath(allocator):
+        return Path(os.fspath(allocator)).name
+    return Path(images[0].allocator).name if images else "an allocator"
+
+
+def _check_kinds(fail_on: Sequence[str]) -> None:
+    unknown = [kind for kind in fail_on if kind not in FAIL_ON]
+    if unknown:
+        raise VerifyError(f"--fail-on {unknown[0]}: the kinds are {', '.join(FAIL_ON)}")
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    """The program's environment: as given, with misuse counted."""
+    environment = dict(os.environ if env is None else env)
+    kept = [
+        word for word in environment.get("M4ALLOC_OPTIONS", "").split(",") if word and not word.startswith("misuse=")
+    ]
+    environment["M4ALLOC_OPTIONS"] = ",".join([*kept, "misuse=count"])
+    return environment
+
+
+@contextmanager
+def _input(stdin: IO[bytes] | None) -> Iterator[IO[bytes]]:
+    """A file that every run can read from its start: a copy of what came through a pipe, else the file itself."""
+    if stdin is None or stdin.isatty():
+        with Path(os.devnull).open("rb") as null:
+            yield null
+    elif stdin.seekable():
+        yield stdin
+    else:
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(stdin, copy)
+            copy.seek(0)
+            yield copy
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect SIGINTs instead of raising: the program gets its own, and what was judged so far stands.
+
+    The second one while we judge raises KeyboardInterrupt after all. Outside the main thread nothing is changed.
+    """
+    caught: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        caught.append(number)
+        if len(caught) > 2:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+__all__ = ["STANDARD", "VerifyError", "verify", "verify_trace"]

@@ -1,0 +1,173 @@
+"""The report of `verify` as the lines that a terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from m4alloc.check.compare import Comparison, Output
+from m4alloc.check.verify_report import Found, Image, Verdict, VerifyReport
+from m4alloc.view import text
+from m4alloc.view.quantity import duration, number, percent, plural, ratio, size
+
+LABEL = 13
+SHOWN = 5
+"""Findings of a kind that are told; the rest are counted."""
+
+
+def lines(report: VerifyReport) -> list[str]:
+    """The report in plain text, one fact a line; a violation ends in claim, replay and file."""
+    rows: list[tuple[str, str]] = [("recorded", recorded(report))]
+    if report.rules:
+        rows += [("contract", contract(report)), ("", not_observed(report))]
+    rows += _findings("refused", report.violations, report.refused)
+    rows.append(("misuse", misuse(report.misuse_counts)))
+    rows += _findings("", report.misuses, sum(report.misuse_counts.values()))
+    rows.append(("at exit", at_exit(report)))
+    if report.main is not None and report.main.life.peak.blocks:
+        rows += _heap(report, report.main)
+    rows += [("against", line) for line in against(report)]
+    rows += [("note", note) for note in report.notes]
+    if report.status:
+        rows.append(("program", ended(report.status)))
+    rows.append(("verdict", verdict(report)))
+    if report.page:
+        rows.append(("report", report.page))
+    if report.verdict is Verdict.VIOLATED:
+        rows += _closing(report)
+    elif report.trace:
+        rows.append(("trace", report.trace))
+    return [f"{label:<{LABEL}}{text.printable(line)}".rstrip() for label, line in rows if line]
+
+
+def recorded(report: VerifyReport) -> str:
+    """How much was recorded, of how many processes and threads."""
+    processes = plural(report.processes, "process", "processes")
+    return f"{plural(report.requests, 'request')} from {processes}, {plural(report.threads, 'thread')}"
+
+
+def contract(report: VerifyReport) -> str:
+    """How many rules there are, how many were observed, how many replies passed."""
+    observed = sum(1 for rule in report.rules if rule.observed)
+    speed = f" ({number(round(report.checked / report.seconds))} a second)" if report.seconds > 0.2 else ""
+    return (
+        f"{plural(len(report.rules), 'rule')} of {report.standard}: {observed} observed, "
+        f"{plural(report.admitted, 'reply', 'replies')} admitted, {number(report.refused)} refused{speed}"
+    )
+
+
+def not_observed(report: VerifyReport) -> str:
+    """The rules for which there was no evidence, by name."""
+    names = [rule.name for rule in report.rules if not rule.observed]
+    return f"not observed: {', '.join(names)}" if names else ""
+
+
+def misuse(counts: Mapping[str, int]) -> str:
+    """What the program did wrong, by kind."""
+    told = [f"{number(count)} {kind}" for kind, count in sorted(counts.items()) if count]
+    return f"by the program: {', '.join(told)}" if told else "none by the program"
+
+
+def _findings(label: str, findings: tuple[Found, ...], total: int) -> list[tuple[str, str]]:
+    rows = [(label, f"{found.name}: {found.message}") for found in findings[:SHOWN]]
+    if total > len(rows) > 0:
+        rows.append(("", f"and {number(total - len(rows))} more"))
+    return rows
+
+
+def at_exit(report: VerifyReport) -> str:
+    """The blocks that processes left behind when they exited."""
+    left = report.survivors
+    if not left.blocks:
+        return ""
+    return f"{plural(left.blocks, 'block')}, {size(left.bytes)} never freed (information, not an error)"
+
+
+def _heap(report: VerifyReport, image: Image) -> list[tuple[str, str]]:
+    life = image.life
+    peak = life.peak
+    where = f" (process {image.pid}, {plural(image.requests, 'request')})" if len(report.images) > 1 else ""
+    rows = [
+        (
+            "heap",
+            f"peak {size(peak.live)} live in {plural(peak.blocks, 'block')}; footprint {size(peak.footprint)}; "
+            f"internal {percent(peak.internal)}, external {percent(peak.external)}{where}",
+        ),
+        ("live bytes", text.sparkline([moment.live for moment in life.curve])),
+    ]
+    top = life.classes[:6]
+    if top:
+        shares = ", ".join(f"{size(one.size)} {percent(one.blocks / life.allocated)}" for one in top)
+        rest = len(life.classes) - len(top)
+        rows.append(("sizes", shares + (f", {plural(rest, 'other size', 'other sizes')}" if rest else "")))
+    return rows
+
+
+def against(report: VerifyReport) -> list[str]:
+    """The comparison with the other allocator: two figures of time, one of memory, and whether the output agreed."""
+    comparison = report.comparison
+    if comparison is None:
+        return []
+    replay = f", replay time {ratio(report.replay.ratio)}" if report.replay else ""
+    runs = len(comparison.ours.runs)
+    how = f"median of {runs}, interleaved" if runs > 1 else "one run each"
+    first = (
+        f"{comparison.other.allocator}: program time {ratio(comparison.time_ratio)}{replay}, "
+        f"peak memory {peak_ratio(comparison)} ({how}); output {output(comparison)}"
+    )
+    second = (
+        f"program {duration(comparison.ours.seconds)} on ours, {duration(comparison.other.seconds)} on theirs; "
+        f"peak {size(comparison.ours.peak_bytes)} and {size(comparison.other.peak_bytes)}"
+    )
+    return [first, second]
+
+
+def peak_ratio(comparison: Comparison) -> str:
+    """The ratio of peak memories, or why there is none."""
+    value = comparison.peak_ratio
+    return f"below {size(comparison.floor_bytes)} (not measurable)" if value is None else ratio(value)
+
+
+def output(comparison: Comparison) -> str:
+    """Whether stdout, stderr and exit status agreed, in words."""
+    return {
+        Output.EQUAL: "equal",
+        Output.DIFFERS: "DIFFERS",
+        Output.VARIES: "varies from run to run on either",
+    }[comparison.output]
+
+
+def ended(status: int) -> str:
+    """How a program that failed ended."""
+    return f"exit status {status}" if status >= 0 else f"killed by signal {-status}"
+
+
+def verdict(report: VerifyReport) -> str:
+    """The verdict, and what it does not cover."""
+    remarks = []
+    if report.interrupted:
+        remarks.append(f"interrupted after {number(report.checked)} of {plural(report.requests, 'request')}")
+    if not report.requests:
+        remarks.append("no request was recorded")
+    late = sum(1 for found in report.violations if found.after_misuse)
+    if late:
+        remarks.append(f"{number(late)} refused after the program's own misuse, from where on nothing is promised")
+    incomplete = [image for image in report.images if not image.complete]
+    if incomplete:
+        remarks.append(f"{plural(len(incomplete), 'trace')} incomplete: {incomplete[0].ended}")
+    if report.failed_on:
+        remarks.append(f"failed on {', '.join(report.failed_on)}")
+    return report.verdict.value + (f" ({'; '.join(remarks)})" if remarks else "")
+
+
+def _closing(report: VerifyReport) -> list[tuple[str, str]]:
+    """A violation's three last lines: the claim that failed, the command that replays it, the file that holds it."""
+    first = next(found for found in report.violations if not found.after_misuse)
+    rule = next((rule for rule in report.rules if rule.name == first.name), None)
+    claim = f"{rule.name}: {rule.sentence}" if rule else first.name
+    rows = [("claim", claim)]
+    if report.trace:
+        rows.append(("replay", f"m4alloc verify --standard {report.standard} --trace {report.trace}"))
+    held = " and ".join(name for name in (report.trace, report.script) if name)
+    if held:
+        rows.append(("file", held))
+    return rows
