@@ -47,7 +47,7 @@ def locate(argv: Sequence[str]) -> Program:
     m4alloc.program.ProgramError: no program called 'no-such-program' on PATH
     """
     if not argv:
-        raise ProgramError("no program given; it stands after `--`, as in: m4alloc run -- ls -l")
+        raise ProgramError("no program given; it stands after `--`, as in: -- ls -l")
     name = argv[0]
     found = shutil.which(name)
     if found is None:
