@@ -90,7 +90,7 @@ class FreeRanges:
             for base in tops.irange(low, best):
                 at = align_up(base, alignment)
                 if at + size <= tops[base]:
-                    best = at if best is None else min(best, at)
+                    best = at  # not above the old best: that is aligned too, and base is not above it
                     break
         return best
 

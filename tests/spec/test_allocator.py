@@ -366,6 +366,27 @@ def test_a_pending_sweep_is_brought_forward_when_memory_runs_out() -> None:
         allocator.access(Event(Function.LOAD, address=address, size=1), allocator.pointer(address + 64))
 
 
+def test_calloc_zeroes_what_another_block_left_behind_to_the_last_usable_byte() -> None:
+    allocator = small()
+    address = malloc(allocator, 64)
+    allocator.request(Event(Function.FILL, address=address, size=64, result=0x5A))
+    free(allocator, address)
+    reply = allocator.request(Event(Function.CALLOC, size=50, count=1))
+    assert (reply.result, reply.usable, reply.intact) == (address, 64, 50)
+    assert allocator.memory.load(address, 64) == bytes(64)
+
+
+def test_a_copy_remembers_its_own_stale_pointers() -> None:
+    allocator = small(architecture=Cheri())
+    address = malloc(allocator, 64)
+    stale = allocator.pointer(address)
+    free(allocator, address)
+    twin = allocator.copy()
+    free(allocator, malloc(allocator, 16))
+    assert allocator.pointer(address) != stale
+    assert twin.pointer(address) == stale
+
+
 def test_quarantine_delays_reuse_by_its_length() -> None:
     allocator = small(quarantine=3)
     first, *others = (malloc(allocator, 64) for _ in range(4))
