@@ -26,7 +26,7 @@ from spec.judge import (
     resizes_to_zero,
 )
 from spec.reuse import ReuseWindow
-from spec.standard import ReallocZero, contract
+from spec.standard import Contract, ReallocZero, contract
 from spec.story import death, inside, life, request, when
 
 USER_ADDRESSES = (1, 2**56)
@@ -36,7 +36,7 @@ USER_ADDRESSES = (1, 2**56)
 class Acceptor:
     """A heap, a contract, and what was found so far.
 
-    standard: names as `spec.standard.contract` takes them.
+    standard: names as `spec.standard.contract` takes them, or a contract.
     quarantine, quarantine_limit: what the trace header promises (bytes of usable size; no limit unless given).
     heap: where the history starts, for a forked child its parent's; the acceptor takes it over.
     arena: [low, high), where blocks may lie. page: bytes, the alignment of valloc.
@@ -57,7 +57,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
 
     def __init__(
         self,
-        standard: str = "c17,glibc",
+        standard: str | Contract = "c17,glibc",
         *,
         quarantine: int = 0,
         quarantine_limit: int = SIZE_MAX,
@@ -69,7 +69,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
     ) -> None:
         if quarantine < 0:
             raise ValueError(f"quarantine is a number of frees, 0 or more, not {quarantine}")
-        self.contract = contract(standard)
+        self.contract = standard if isinstance(standard, Contract) else contract(standard)
         self.heap = Heap() if heap is None else heap
         self.window = ReuseWindow(self.heap, quarantine, quarantine_limit)
         self.span = arena or USER_ADDRESSES

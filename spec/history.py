@@ -31,7 +31,7 @@ class Phase(IntEnum):
 def points(events: Iterable[Event]) -> Iterator[tuple[Phase, Event]]:
     """Merge the begin and end numbers of `events` into one order.
 
-    events: ordered by begin; those without numbers (begin 0) stand where they are and overlap nothing.
+    events: ordered by begin; those without numbers (begin 0) overlap nothing and stand right before the next begin.
     Calls that never returned (end 0) have no END.
     Raises: ValueError when begins do not ascend.  Cost: O(log c) an event with c calls under way.
 
@@ -42,11 +42,15 @@ def points(events: Iterable[Event]) -> Iterator[tuple[Phase, Event]]:
     begin_phase, end_phase, whole = Phase
     under_way: list[tuple[int, Event]] = []
     held: Event | None = None  # has begun; whether another call begins before it ends is not known yet
+    waiting: list[Event] = []  # events without a number, until it is known which calls have ended
     last = 0
     for event in chain(events, (_AFTER_ALL,)):
         begin = event.begin
         if not begin:
-            yield whole, event
+            if held is None and not under_way:
+                yield whole, event
+            else:
+                waiting.append(event)
             continue
         if begin <= last:
             raise ValueError(f"an event begins at {begin}, after one at {last}: order the events by begin")
@@ -60,6 +64,9 @@ def points(events: Iterable[Event]) -> Iterator[tuple[Phase, Event]]:
             held = None
         while under_way and under_way[0][0] < begin:
             yield end_phase, heappop(under_way)[1]
+        if waiting:
+            yield from ((whole, other) for other in waiting)
+            waiting.clear()
         if event.end:
             held = event
         elif event is not _AFTER_ALL:

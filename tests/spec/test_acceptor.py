@@ -1,0 +1,262 @@
+"""The acceptor: what its findings say, what it makes of threads, and how it goes on after a fault."""
+
+from __future__ import annotations
+
+from errno import ENOMEM
+
+import pytest
+
+from spec.acceptor import Acceptor
+from spec.event import ERRNO_CHANGED, MISUSE_CAUGHT, Event, Function
+from spec.history import accept
+from spec.script import check, parse, to_events
+
+
+def findings(text: str) -> list[str]:
+    return [str(finding) for finding in check(parse(text)).acceptor.findings]
+
+
+MALLOC_24 = Event(Function.MALLOC, size=24, result=0x1000)
+
+MESSAGES = {
+    "result-disjoint": (
+        "@1 a = malloc 24 -> 0x1000 usable 32\n@2 b = calloc 2 8 -> 0x1010",
+        "result-disjoint: calloc(2, 8) at event 2, thread 2 returned 0x1010 with 16 bytes, 16 bytes into block #1 "
+        "(24 bytes at 0x1000, usable 32), live since event 1, thread 1. A block shares no byte with any other live "
+        "block. (glibc malloc(3))",
+    ),
+    "realloc-keeps-contents": (
+        "[1..2] a = malloc 24 -> 0x1000\n[3..4] b = realloc a 16 -> 0x2000 intact 5",
+        "realloc-keeps-contents: realloc(0x1000, 16) at event 3 returned 0x2000, whose byte 5 of the 16 to keep "
+        "changed; it was block #1 (24 bytes at 0x1000), live since event 1. realloc keeps the contents up to the "
+        "smaller of the old and the new size. (glibc realloc(3), DESCRIPTION)",
+    ),
+    "quarantine-respected": (
+        "given quarantine 2\na = malloc 24 -> 0x1000 usable 32\nfree a\nb = malloc 24 -> 0x1000 usable 32",
+        "quarantine-respected: malloc(24) at event 3 returned 0x1000, which reuses block #1 (24 bytes at 0x1000, "
+        "usable 32), freed at event 2, after 0 other frees of its size class instead of 2. Between the free of a block "
+        "and the reply that reuses any byte of it, at least Q other blocks of its size class are freed in the process. "
+        "(the trace header: quarantine Q and the largest usable size it applies to)",
+    ),
+    "double-free": (
+        "@1 a = malloc 24 -> 0x1000\n@2 free a\n@3 free a",
+        "double-free: free(0x1000) at event 3, thread 3 names the start of block #1 (24 bytes at 0x1000), freed at "
+        "event 2, thread 2",
+    ),
+    "interior-free": (
+        "a = malloc 24 -> 0x1000\nfree_sized a+8 16",
+        "interior-free: free_sized(0x1008, 16) at event 2 names 8 bytes into block #1 (24 bytes at 0x1000), "
+        "live since event 1",
+    ),
+    "invalid-free": (
+        "realloc 0x5000 8 -> 0x6000",
+        "invalid-free: realloc(0x5000, 8) at event 1 names no address inside any block",
+    ),
+    "use-after-free": (
+        "a = malloc 24 -> 0x1000\nfree a\nload a 16 4",
+        "use-after-free: load of 4 bytes at 0x1010 at event 3 names 16 bytes into block #1 (24 bytes at 0x1000), "
+        "freed at event 2",
+    ),
+    "out-of-bounds": (
+        "a = malloc 24 -> 0x1000\nstore a 20 8",
+        "out-of-bounds: store of 8 bytes at 0x1014 at event 2 ends 4 bytes behind block #1 (24 bytes at 0x1000), "
+        "live since event 1",
+    ),
+    "size-mismatch": (
+        "a = aligned_alloc 64 24 -> 0x1000\nfree_aligned_sized a 32 24",
+        "size-mismatch: free_aligned_sized(0x1000, 32, 24) at event 2 names an alignment of 32 for block #1 (24 bytes "
+        "at 0x1000) of 64",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_finding_tells_what_happened_to_which_block_since_when_and_the_rule(name: str) -> None:
+    text, message = MESSAGES[name]
+    assert findings(text) == [message]
+
+
+def test_violation_after_unreported_misuse_says_so() -> None:
+    outcome = check(parse("a = malloc 8 -> 0x1000\nfree a\nfree a\nb = malloc 8 -> 0x1008"))
+    assert [violation.after_misuse for violation in outcome.acceptor.violations] == [3]
+    assert str(outcome.acceptor.violations[0]).endswith("; the client broke its side at event 3")
+
+
+# Threads.
+
+
+def test_block_may_be_reused_while_its_free_is_still_running() -> None:
+    assert findings("[1..2] a = malloc 8 -> 0x1000\n@1 [3..6] free a\n@2 [4..5] b = malloc 8 -> 0x1000") == []
+
+
+def test_block_may_be_reused_by_a_call_that_began_before_its_free() -> None:
+    assert findings("[1..2] a = malloc 8 -> 0x1000\n@2 [3..6] b = malloc 8 -> 0x1000\n@1 [4..5] free a") == []
+
+
+def test_block_may_not_be_reused_by_a_call_that_ended_before_its_free() -> None:
+    text = "[1..2] a = malloc 8 -> 0x1000\n@2 [3..4] b = malloc 8 -> 0x1000\n@1 [5..6] free a"
+    assert [message.split(":")[0] for message in findings(text)] == ["reuse-only-after-free"]
+
+
+def test_realloc_that_moves_gives_up_its_block_when_it_begins() -> None:
+    text = "[1..2] a = malloc 8 -> 0x1000\n@1 [3..6] c = realloc a 64 -> 0x2000\n@2 [4..5] b = malloc 8 -> 0x1000"
+    assert findings(text) == []
+
+
+def test_realloc_that_failed_gave_up_nothing() -> None:
+    text = (
+        "[1..2] a = malloc 8 -> 0x1000\n@1 [3..6] realloc a 64 -> NULL ENOMEM\n"
+        "@2 [4..5] b = malloc 8 -> 0x1000 ! violates realloc-failure-keeps-block"
+    )
+    assert check(parse(text)).ok
+
+
+def test_realloc_that_shrinks_in_place_gives_up_the_tail_when_it_begins() -> None:
+    text = "[1..2] a = malloc 64 -> 0x1000\n@1 [3..6] a = realloc a 16 -> 0x1000\n@2 [4..5] b = malloc 8 -> 0x10{}"
+    assert findings(text.format("10")) == []
+    assert "result-disjoint" in findings(text.format("08 usable 16"))[0] or "aligned" in findings(text.format("08"))[0]
+
+
+def test_realloc_in_place_never_gives_up_the_common_part() -> None:
+    text = "[1..2] a = malloc 64 -> 0x1000\n@1 [3..6] a = realloc a {} -> 0x1000\n@2 [4..5] b = malloc 8 -> 0x1000"
+    for size in (16, 128):
+        assert findings(text.format(size))[0].startswith("reuse-only-after-free: malloc(8) at event 4")
+
+
+def test_realloc_that_grows_in_place_gets_the_extension_when_it_ends() -> None:
+    grows = "[1..2] a = malloc 16 -> 0x1000\n@1 [3..{}] a = realloc a 64 -> 0x1000\n@2 [4..{}] b = malloc 8 -> 0x1010"
+    assert "realloc(0x1000, 64)" in findings(grows.format(6, 5))[0]
+    assert "malloc(8)" in findings(grows.format(5, 6))[0]
+
+
+def test_call_that_never_returned_gives_up_but_gets_nothing() -> None:
+    text = "[1..2] a = malloc 8 -> 0x1000\n@1 [3..] {} -> 0x1000\n@2 [4..5] b = malloc 8 -> 0x1000"
+    assert findings(text.format("realloc a 8")) == []
+    assert findings("[1..] a = malloc 8 -> 0x1000\n@2 [4..5] b = malloc 8 -> 0x1000") == []
+
+
+def test_free_during_a_realloc_in_place_is_misuse() -> None:
+    text = "[1..2] a = malloc 8 -> 0x1000\n@1 [3..6] a = realloc a 16 -> 0x1000 ! misuse double-free\n@2 [4..5] free a"
+    outcome = check(parse(text))
+    assert outcome.ok
+    assert not outcome.acceptor.heap.live
+
+
+QUARANTINE = """given quarantine 1
+[1..2] a = malloc 8 -> 0x1000 usable 16
+[3..4] b = malloc 8 -> 0x1010 usable 16
+@1 [5..{}] free {}
+@2 [6..{}] free {}
+@3 [{}..{}] c = malloc 8 -> 0x1000 usable 16
+"""
+
+
+def test_free_that_overlaps_the_free_of_a_block_may_count_as_later() -> None:
+    assert findings(QUARANTINE.format(8, "b", 7, "a", 9, 10)) == []
+
+
+def test_free_that_overlaps_the_reuse_of_a_block_may_count_as_earlier() -> None:
+    assert findings(QUARANTINE.format(7, "a", 9, "b", 8, 10)) == []
+
+
+def test_free_that_ended_before_the_free_of_a_block_never_counts() -> None:
+    text = QUARANTINE.replace("[6..{}]", "[8..{}]").format(6, "b", 9, "a", 10, 11)
+    assert [message.split(":")[0] for message in findings(text)] == ["quarantine-respected"]
+
+
+def test_free_that_began_after_the_reuse_of_a_block_never_counts() -> None:
+    text = (
+        "given quarantine 1\n[1..2] a = malloc 8 -> 0x1000 usable 16\n[3..4] b = malloc 8 -> 0x1010 usable 16\n"
+        "[5..6] free a\n@3 [7..9] c = malloc 8 -> 0x1000 usable 16\n@2 [10..11] free b"
+    )
+    assert [message.split(":")[0] for message in findings(text)] == ["quarantine-respected"]
+
+
+def test_quarantine_is_inherited_by_a_forked_child() -> None:
+    parent = Acceptor(quarantine=1)
+    parent.step(MALLOC_24._replace(usable=32))
+    parent.step(Event(Function.FREE, address=0x1000))
+    child = Acceptor(quarantine=1, heap=parent.heap.copy())
+    assert child.step(MALLOC_24._replace(usable=32, size=8, result=0x1010))[0].args[0].name == "quarantine-respected"
+
+
+def test_quarantine_leaves_out_blocks_above_its_limit_and_of_unknown_size() -> None:
+    for usable in (" usable 48", ""):
+        text = (
+            f"given quarantine 1 limit 32\na = malloc 24 -> 0x1000{usable}\nfree a\nb = malloc 24 -> 0x1000 usable 32"
+        )
+        assert findings(text) == []
+
+
+# Evidence.
+
+
+def test_without_evidence_a_rule_is_not_observed() -> None:
+    acceptor = accept(to_events(parse("a = calloc 3 8 -> 0x1000\na = realloc a 8 -> 0x1000\nfree a\nfree NULL")))
+    for rule in ("calloc-zeroes", "realloc-keeps-contents", "usable-at-least-requested", "free-keeps-errno"):
+        assert rule in acceptor.not_observed
+    assert acceptor.tally["result-disjoint"] == 2
+
+
+def test_a_flag_that_nobody_looked_for_is_no_evidence_unless_raised() -> None:
+    free = Event(Function.FREE)
+    assert Acceptor().step(free) == []
+    looking = Acceptor(observes=ERRNO_CHANGED | MISUSE_CAUGHT)
+    looking.step(free)
+    assert (looking.tally["free-keeps-errno"], looking.tally["free-null-does-nothing"]) == (1, 1)
+    assert len(Acceptor().step(free._replace(flags=ERRNO_CHANGED))) == 1
+
+
+def test_failure_is_judged_by_the_standards_that_name_errors() -> None:
+    failed = Event(Function.MALLOC, size=24)
+    assert Acceptor("c17").step(failed) == []
+    assert [str(finding).split(".")[0] for finding in Acceptor("posix").step(failed)] == [
+        "result-non-null-or-enomem: malloc(24) at event 1 returned NULL with no error"
+    ]
+    assert Acceptor("posix").step(failed._replace(errno=ENOMEM)) == []
+
+
+# After a fault.
+
+
+def test_one_fault_is_one_finding() -> None:
+    text = (
+        "a = malloc 24 -> 0x1000\nb = malloc 24 -> 0x1010 ! violates result-disjoint\n"
+        "store a 0 8 ! misuse out-of-bounds\nfree a\nfree b"
+    )
+    outcome = check(parse(text.replace("store a 0 8 ! misuse out-of-bounds\n", "")))
+    assert outcome.ok
+    twice = "a = malloc 24 -> 0x1000\nb = malloc 24 -> 0x1000 ! violates reuse-only-after-free\nfree a\nfree b"
+    assert check(parse(twice)).ok
+
+
+def test_block_outside_the_address_space_takes_no_room() -> None:
+    text = f"a = malloc 32 -> {2**64 - 16:#x} ! violates result-contained\nb = malloc 8 -> 0x1000\nfree a\nfree b"
+    assert check(parse(text)).ok
+
+
+def test_realloc_to_zero_bytes_leaves_open_whether_the_block_is_dead() -> None:
+    open_ended = "given standard c17\na = malloc 24 -> 0x1000\nrealloc a 0 -> NULL\n"
+    assert findings(open_ended + "free a") == []
+    assert findings(open_ended + "b = malloc 24 -> 0x1000") == []
+    assert "double-free" in findings(open_ended.replace("c17", "glibc") + "free a")[0]
+    assert "errno" not in findings(open_ended.replace("c17", "glibc"))
+
+
+def test_usable_size_asked_later_is_believed() -> None:
+    text = "a = malloc 24 -> 0x1000\nusable_size a -> 40\nb = malloc 8 -> 0x1020 ! violates result-disjoint"
+    assert check(parse(text)).ok
+    assert check(parse(text.replace("-> 40", "-> 16 ! violates usable-at-least-requested").split("\nb")[0])).ok
+
+
+def test_findings_beyond_the_limit_are_only_counted() -> None:
+    acceptor = Acceptor(limit=2)
+    for _ in range(5):
+        assert len(acceptor.step(Event(Function.FREE, address=0x1000))) == 1
+    assert (len(acceptor.findings), acceptor.counts["invalid-free"], acceptor.refused) == (2, 5, 0)
+    acceptor.check()
+
+
+def test_negative_quarantine_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^quarantine is a number of frees, 0 or more, not -1$"):
+        Acceptor(quarantine=-1)
