@@ -144,6 +144,18 @@ def test_a_store_of_one_byte_clears_the_capability_tag_and_keeps_the_other_bytes
     assert memory.load(granule, 16) == kept
 
 
+@given(st.integers(0, 40), st.integers(0, 60), st.sampled_from([0, 0, 8]))
+def test_a_move_keeps_the_tag_of_a_granule_exactly_when_it_moves_all_of_it_to_a_granule(
+    start: int, size: int, skew: int
+) -> None:
+    memory = TaggedMemory(BASE, SIZE)
+    memory.store_capability(BASE + 16, "authority", b"sixteen bytes...")
+    memory.move(BASE + 0x100 + start + skew, BASE + start, size)
+    whole = start <= 16 and start + size >= 32 and skew == 0
+    assert memory.load_capability(BASE + 0x110) == ("authority" if whole else None)
+    assert memory.capability_addresses(BASE, SIZE) == ([BASE + 16, BASE + 0x110] if whole else [BASE + 16])
+
+
 def test_zeroing_more_than_a_page_gives_pages_back_and_never_walks_missing_ones() -> None:
     memory = TaggedMemory()
     memory.store(0x5000, b"x" * 0x3000)
