@@ -7,13 +7,16 @@ realloc's kept prefix are seen inside the call and travel in the reply, as the r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from m4alloc.check.face import CHECKED, Face
 from m4alloc.check.operation import Aim, Operation
+from m4alloc.check.target import ROUNDS, Usage
 from spec.event import ACCESSING, ALLOCATING, FREEING, NOT_OBSERVED, RESIZING, Event, Function
 
+Run = Callable[[Operation], list[Event]]
+"""Carries one operation out on its thread."""
 SEEDS = 4093
 DEAD_KEPT = 64
 
@@ -25,6 +28,7 @@ class Live:
     address: int
     size: int
     usable: int
+    alignment: int
     seed: int
 
     @property
@@ -50,7 +54,6 @@ class Executor:
         self.live: dict[int, Live] = {}
         self.dead: list[int] = []
         self.made = 0
-        self.broken: list[Event] = []
 
     def resolve(self, operation: Operation) -> Event | None:
         """The request that `operation` stands for in the present heap, or None when it names no block.
@@ -77,7 +80,9 @@ class Executor:
                     return None
                 address += 1 + offset % (chosen.usable - 1)
             elif function is Function.FREE_SIZED:
-                size = chosen.size
+                size, alignment = chosen.size, chosen.alignment
+                if alignment:
+                    function = Function.FREE_ALIGNED_SIZED
         elif function in FREEING or function in RESIZING:
             pass
         elif function not in ALLOCATING and function is not Function.LABEL:
@@ -131,7 +136,8 @@ class Executor:
                 self.observe(event)
         self.made += 1
         # The size a client may rely on: what usable_size says, and never less than it asked for.
-        block = Live(address, size, event.usable if event.usable != NOT_OBSERVED else size, self.made * 7 % SEEDS)
+        usable = event.usable if event.usable != NOT_OBSERVED else size
+        block = Live(address, size, usable, event.alignment, self.made * 7 % SEEDS)
         self.live.pop(address, None)
         self.live[address] = block
         self.face.fill(address, block.filled, block.seed)
@@ -161,6 +167,23 @@ class Executor:
         for owned in self.live.values():
             self.compare(owned, 0, events)
         return events
+
+    def repeat(self, operations: Sequence[Operation], limit: int, run: Run) -> Usage:
+        """Carry out the operations over and over, freeing everything after each round; see Target.repeat."""
+        places: dict[int, int] = {}
+        total = most = 0
+        for _ in range(ROUNDS):
+            for operation in operations:
+                for event in run(operation):
+                    if event.result and event.usable >= 0:
+                        places[event.result] = max(event.usable, places.get(event.result, 0))
+                        total += event.usable
+            most = max(most, sum(owned.usable for owned in self.live.values()))
+            for address in list(self.live):
+                self.request(Event(Function.FREE, 0, address))
+            if total >= limit or total == 0:
+                break
+        return Usage(total, sum(places.values()), most)
 
     def forget(self, owned: Live) -> None:
         """The client gives the block up."""

@@ -18,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from m4alloc.check.board import CAPACITY, Board, Phase
+from m4alloc.check.judgement import Terms
 from m4alloc.check.operation import FUNCTIONS, Operation
-from m4alloc.check.target import Closing, End, EndedError, Episode
+from m4alloc.check.target import Closing, End, EndedError, Episode, Usage
 from spec.event import Event, Function
 
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -70,6 +71,8 @@ class Foreign(Closing):
         )
         theirs.close()
         os.close(descriptor)
+        self.options = variables.get("M4ALLOC_OPTIONS", "")
+        self.quarantine = self.quarantine_limit = 0
         self.functions = self.hello()
 
     def hello(self) -> frozenset[Function]:
@@ -79,7 +82,16 @@ class Foreign(Closing):
             said = (message or b"")[1:].decode(errors="replace") or self.said() or "the fork server did not start"
             self.close()
             raise WorkerError(f"{self.name} cannot be driven: {said}")
-        return frozenset(FUNCTIONS[number] for number in message[1:])
+        self.quarantine, self.quarantine_limit = struct.unpack_from("<QQ", message, 1)
+        return frozenset(FUNCTIONS[number] for number in message[17:])
+
+    def terms(self, standard: str = "c17") -> Terms:
+        """What the library is held to: the standard, and what it states itself (m4alloc_info, m4alloc_misuses).
+
+        Misuse is asked for only where the environment says misuse=count: elsewhere it ends the child, as it should.
+        """
+        counts = "misuse=count" in self.options and self.quarantine_limit > 0
+        return Terms(standard, self.quarantine, self.quarantine_limit, counts)
 
     def receive(self, seconds: float) -> bytes | None:
         """The next message; None when none came in time, empty when the server is gone."""
@@ -122,10 +134,10 @@ class Foreign(Closing):
                 return ended.episode
         return Episode(events, message=self.said())
 
-    def repeat(self, operations: Sequence[Operation], times: int) -> int:
-        """Carry out the plan `times` over on one fresh heap, freeing all after each: bytes ever used."""
+    def repeat(self, operations: Sequence[Operation], limit: int) -> Usage:
+        """Carry out the plan over and over on one fresh heap, freeing all after each, until `limit` bytes were used."""
         with self.begin() as session:
-            return session.repeat(operations, times)
+            return session.repeat(operations, limit)
 
     def close(self) -> None:
         """End the server."""
@@ -148,8 +160,8 @@ class ForeignSession(Closing):
         self.past: list[Event] = []
         self.over = False
 
-    def exchange(self, message: bytes) -> int:
-        """Send one command and wait for its end. Raises EndedError: crash or hang."""
+    def exchange(self, message: bytes) -> bytes:
+        """Send one command and wait for its end: what the child answered. Raises EndedError: crash or hang."""
         foreign = self.foreign
         if self.over:
             raise ValueError("the session is closed")
@@ -163,8 +175,7 @@ class ForeignSession(Closing):
         else:
             hung = False
         if answer and answer[:1] == b"D" and not hung:
-            number: int = struct.unpack("<Q", answer[1:])[0]
-            return number
+            return answer[1:]
         if answer and answer[:1] == b"D":  # the answer and the kill crossed
             answer = foreign.receive(START_SECONDS)
         self.over = True
@@ -210,10 +221,10 @@ class ForeignSession(Closing):
         self.past += events
         return events
 
-    def repeat(self, operations: Sequence[Operation], times: int) -> int:
-        """Carry out the plan `times` over, freeing all after each: bytes ever used."""
+    def repeat(self, operations: Sequence[Operation], limit: int) -> Usage:
+        """Carry out the plan over and over, freeing all after each round, until `limit` bytes were used."""
         self.foreign.board.ask(operations)
-        return self.exchange(b"R" + struct.pack("<I", times))
+        return Usage(*struct.unpack("<QQQ", self.exchange(b"R" + struct.pack("<Q", limit))))
 
     def close(self) -> None:
         """Let the child end."""

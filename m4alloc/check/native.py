@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from m4alloc.check.face import CHECKED, Reply
-from m4alloc.check.pattern import common_prefix, expanded
+from m4alloc.check.pattern import SPARE, common_prefix, expanded
 from spec.event import ERRNO_CHANGED, FREEING, MISUSE_CAUGHT, NOT_OBSERVED, Function
 
 SIZE, POINTER = ctypes.c_size_t, ctypes.c_void_p
@@ -34,7 +34,37 @@ SENTINEL = 77
 LARGEST = 2**63 - 1
 
 
-class NativeFace:
+class NativeMemory:
+    """The client's accesses to real memory, by address."""
+
+    def __init__(self) -> None:
+        self.pattern = ctypes.create_string_buffer(expanded(), CHECKED + SPARE)
+        self.base = ctypes.addressof(self.pattern)
+        self.memcmp = ctypes.PyDLL(None).memcmp
+        self.memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+    def fill(self, address: int, size: int, seed: int) -> None:
+        """Copy the pattern in. Cost: O(size)."""
+        ctypes.memmove(address, self.base + seed, size)
+
+    def intact(self, address: int, size: int, seed: int) -> int:
+        """Compare with the pattern. Cost: O(size)."""
+        if self.memcmp(address, self.base + seed, size) == 0:
+            return size
+        return common_prefix(ctypes.string_at(address, size), ctypes.string_at(self.base + seed, size))
+
+    def zeros(self, address: int, size: int) -> int:
+        """Count leading zero bytes: the first is zero, and each equals the one before. Cost: O(size)."""
+        if size == 0:
+            return 0
+        first = ctypes.string_at(address, 1)
+        if first == b"\0" and (size == 1 or self.memcmp(address, address + 1, size - 1) == 0):
+            return size
+        data = ctypes.string_at(address, size)
+        return size - len(data.lstrip(b"\0"))
+
+
+class NativeFace(NativeMemory):
     """Calls into a library loaded with RTLD_DEEPBIND, so that it uses its own malloc and Python keeps libc's.
 
     path "system" is the allocator that the process already has. Raises OSError when the file cannot be loaded,
@@ -42,6 +72,7 @@ class NativeFace:
     """
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         mode = os.RTLD_NOW | os.RTLD_LOCAL | os.RTLD_DEEPBIND
         library = ctypes.CDLL(None if path == "system" else path, mode=mode, use_errno=True)
         self.entries: dict[Function, Any] = {}
@@ -62,12 +93,8 @@ class NativeFace:
         if path != "system" and hasattr(library, "m4alloc_misuses"):
             self.misuses = library.m4alloc_misuses
             self.misuses.restype = ctypes.c_uint64
-        self.pattern = ctypes.create_string_buffer(expanded(), CHECKED + (1 << 12))
-        self.base = ctypes.addressof(self.pattern)
+        self.library = library
         self.room = ctypes.c_void_p()
-        libc = ctypes.PyDLL(None)
-        self.memcmp = libc.memcmp
-        self.memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
     @staticmethod
     def exported_by(path: str, entry: Any) -> bool:
@@ -117,25 +144,26 @@ class NativeFace:
         entry = self.entries.get(Function.USABLE_SIZE)
         return NOT_OBSERVED if entry is None else min(entry(address), LARGEST)
 
-    def fill(self, address: int, size: int, seed: int) -> None:
-        """Copy the pattern in. Cost: O(size)."""
-        ctypes.memmove(address, self.base + seed, size)
+    def promises(self) -> tuple[int, int]:
+        """The quarantine, and the largest usable size it applies to, that m4alloc_info states; 0, 0 without one.
 
-    def intact(self, address: int, size: int, seed: int) -> int:
-        """Compare with the pattern. Cost: O(size)."""
-        if self.memcmp(address, self.base + seed, size) == 0:
-            return size
-        return common_prefix(ctypes.string_at(address, size), ctypes.string_at(self.base + seed, size))
+        Opens the library's heap.
+        """
+        if self.misuses is None or not hasattr(self.library, "m4alloc_info"):
+            return 0, 0
+        self.library.m4alloc_info.restype = ctypes.POINTER(Promises)
+        stated = self.library.m4alloc_info().contents
+        return stated.quarantine, stated.quarantine_limit
 
-    def zeros(self, address: int, size: int) -> int:
-        """Count leading zero bytes: the first is zero, and each equals the one before. Cost: O(size)."""
-        if size == 0:
-            return 0
-        first = ctypes.string_at(address, 1)
-        if first == b"\0" and (size == 1 or self.memcmp(address, address + 1, size - 1) == 0):
-            return size
-        data = ctypes.string_at(address, size)
-        return size - len(data.lstrip(b"\0"))
+
+class Promises(ctypes.Structure):
+    """struct m4alloc_info of m4alloc/preload.c."""
+
+    _fields_ = (
+        ("version", ctypes.c_uint32),
+        ("quarantine", ctypes.c_uint32),
+        ("quarantine_limit", ctypes.c_uint64),
+    )
 
 
 class Information(ctypes.Structure):

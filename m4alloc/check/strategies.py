@@ -6,13 +6,13 @@ towards fewer requests, smaller sizes, the youngest block, and thread 0.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from hypothesis import strategies as st
 
 from m4alloc.check.operation import Aim, Operation
-from spec.event import Function
+from spec.event import ALLOCATING, RESIZING, Function
 
 PAGE = 4096
 SIZE_MAX = 2**64 - 1
@@ -80,32 +80,35 @@ def bad_alignments() -> st.SearchStrategy[int]:
     return st.sampled_from([0, 1, 2, 3, 4, 24, 48, PAGE - 1])
 
 
-FREQUENT = (Function.MALLOC, Function.CALLOC, Function.FREE, Function.REALLOC, Function.ALIGNED_ALLOC)
+PALETTE = 4
+SIZED = ALLOCATING | RESIZING
+BURSTS = (1, 1, 1, 1, 2, 3, 8, 40)
 
 
 @cache
-def operations(
-    functions: frozenset[Function], threads: int = 1, limit: int = LARGEST, misuse: bool = False
-) -> st.SearchStrategy[Operation]:
-    """One operation among `functions`, on one of `threads`.
+def operations(functions: frozenset[Function], threads: int = 1, misuse: bool = False) -> st.SearchStrategy[Operation]:
+    """One operation among `functions`, on one of `threads`; its size is a number of the plan's palette.
 
     misuse: also double frees and frees of interior pointers, for allocators that promise to catch them.
     """
     thread = st.integers(0, threads - 1)
-    block = st.integers(0, 7)
-    size = sizes(limit)
+    size = st.integers(0, PALETTE - 1)
+    live = {"aim": st.just(Aim.LIVE), "block": st.integers(0, 7)}
     kinds: list[st.SearchStrategy[Operation]] = []
 
     def kind(function: Function, weight: int = 1, **fields: st.SearchStrategy[object]) -> None:
         if function in functions or function is Function.LABEL:
-            kinds.extend([st.builds(Operation, st.just(function), thread=thread, **fields)] * weight)
+            drawn = st.tuples(thread, *fields.values())
+            names = ("thread", *fields)
+            kinds.extend(
+                [drawn.map(lambda values: Operation(function, **dict(zip(names, values, strict=True))))] * weight
+            )
 
-    live = {"aim": st.just(Aim.LIVE), "block": block}
-    kind(Function.MALLOC, 4, size=size)
-    kind(Function.FREE, 5, **live)
+    kind(Function.MALLOC, 5, size=size)
+    kind(Function.FREE, 6, **live)
     kind(Function.CALLOC, 2, size=size, count=st.integers(1, 3))
     kind(Function.REALLOC, 3, size=size, **live)
-    kind(Function.REALLOCARRAY, 1, size=sizes(min(limit, PAGE)), count=st.integers(1, 9), **live)
+    kind(Function.REALLOCARRAY, 1, size=size, count=st.integers(1, 9), **live)
     kind(Function.REALLOC, 1, size=size)
     kind(Function.ALIGNED_ALLOC, 2, size=size, alignment=alignments())
     kind(Function.POSIX_MEMALIGN, 1, size=size, alignment=alignments().map(lambda alignment: max(alignment, 8)))
@@ -113,29 +116,45 @@ def operations(
     kind(Function.USABLE_SIZE, 1, **live)
     kind(Function.FREE_SIZED, 1, **live)
     kind(Function.NEW, 1, size=size)
-    kind(Function.VALLOC, 1, size=sizes(min(limit, PAGE)))
+    kind(Function.VALLOC, 1, size=size)
     kind(Function.MALLOC, 1, size=impossible_sizes())
     kind(Function.CALLOC, 1, size=impossible_sizes(), count=st.sampled_from([1, 2, 1 << 32, SIZE_MAX]))
     kind(Function.REALLOC, 1, size=impossible_sizes(), **live)
     kind(Function.FREE)
     if threads > 1:
-        kind(Function.LABEL, 1)
+        kind(Function.LABEL)
     if misuse:
-        kind(Function.FREE, 1, aim=st.just(Aim.DEAD), block=block)
-        kind(Function.FREE, 1, aim=st.just(Aim.INSIDE), block=block, offset=st.integers(0, PAGE))
+        kind(Function.FREE, 1, aim=st.just(Aim.DEAD), block=st.integers(0, 7))
+        kind(Function.FREE, 1, aim=st.just(Aim.INSIDE), block=st.integers(0, 7), offset=st.integers(0, PAGE))
     return st.one_of(kinds)
 
 
-def plans(
-    functions: Collection[Function], *, length: int = 60, threads: int = 1, limit: int = LARGEST, misuse: bool = False
-) -> st.SearchStrategy[list[Operation]]:
-    """Lists of up to `length` operations; every sublist is a plan, too, so that they shrink by deletion.
+def paint(palette: Sequence[int], groups: Iterable[Iterable[tuple[Operation, int]]]) -> list[Operation]:
+    """The plan that palette and bursts stand for: sizes looked up, each operation as many times as it says."""
+    plan: list[Operation] = []
+    for group in groups:
+        for operation, times in group:
+            if operation.size < PALETTE and operation.function in SIZED:
+                operation = operation._replace(size=palette[operation.size % len(palette)])
+            plan += [operation] * times
+    return plan
 
+
+@cache
+def plans(
+    functions: frozenset[Function], *, threads: int = 1, limit: int = LARGEST, misuse: bool = False
+) -> st.SearchStrategy[list[Operation]]:
+    """Lists of operations on up to four sizes; every sublist is a plan, too, so that they shrink by deletion.
+
+    Few sizes and bursts of one operation, because most faults need several blocks of one size class: a full slab,
+    a quarantine that overflows. The lists are nested because Hypothesis draws short ones.
     Raises ValueError at once: no threads, or no function that hands out a block.
     """
-    chosen = frozenset(functions)
     if threads < 1:
         raise ValueError(f"{threads} threads: at least 1 is needed")
-    if Function.MALLOC not in chosen:
+    if Function.MALLOC not in functions:
         raise ValueError("a plan needs malloc among its functions")
-    return st.lists(operations(chosen, threads, limit, misuse), max_size=length)
+    palette = st.lists(sizes(limit), min_size=1, max_size=PALETTE)
+    burst = st.tuples(operations(functions, threads, misuse), st.sampled_from(BURSTS))
+    groups = st.lists(st.lists(burst, max_size=12), max_size=12)
+    return st.builds(paint, palette, groups)

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from m4alloc.check.operation import Operation
 from spec.event import Event, Function
+
+ROUNDS = 1 << 14
+"""The most often that `repeat` carries out its plan."""
 
 
 class End(Enum):
@@ -66,6 +69,14 @@ class EndedError(Exception):
         self.episode = episode
 
 
+class Usage(NamedTuple):
+    """What repeating a plan took: bytes handed out in all, bytes at distinct addresses, and most bytes live at once."""
+
+    total: int
+    distinct: int
+    live: int
+
+
 class Session(Protocol):
     """One fresh heap, asked one request at a time."""
 
@@ -91,10 +102,10 @@ class Target(Protocol):
     def run(self, operations: Sequence[Operation]) -> Episode:
         """Carry out a whole plan on a fresh heap; a crash is part of the answer."""
 
-    def repeat(self, operations: Sequence[Operation], times: int) -> int:
-        """Carry out the plan `times` over on one fresh heap, freeing everything after each: bytes ever used.
+    def repeat(self, operations: Sequence[Operation], limit: int) -> Usage:
+        """Carry out the plan over and over on one fresh heap, freeing all after each, until `limit` bytes were used.
 
-        Raises EndedError: the allocator crashed or hung.
+        Ends after ROUNDS rounds in any case.  Raises EndedError: the allocator crashed or hung.
         """
 
     def begin(self) -> Session:

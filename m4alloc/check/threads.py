@@ -20,7 +20,7 @@ class Turns:
     def __init__(self) -> None:
         self.workers: dict[int, Worker] = {}
 
-    def run(self, thread: int, function: Callable[[], None]) -> None:
+    def run(self, thread: int, function: Callable[[], object]) -> None:
         """Run `function` on the thread and wait for it; an exception is raised here. Cost: two hand-overs."""
         if thread == 0:
             function()
@@ -46,7 +46,7 @@ class Worker:
     """One POSIX thread that waits for functions to run. Raises OSError when it cannot be started."""
 
     def __init__(self) -> None:
-        self.task: Callable[[], None] | None = None
+        self.task: Callable[[], object] | None = None
         self.failure: BaseException | None = None
         self.go, self.done = _thread.allocate_lock(), _thread.allocate_lock()
         self.go.acquire()
@@ -72,7 +72,7 @@ class Worker:
                 self.failure = failure
             self.done.release()
 
-    def run(self, task: Callable[[], None]) -> None:
+    def run(self, task: Callable[[], object]) -> None:
         """Hand one task over and wait."""
         self.task = task
         self.go.release()

@@ -5,8 +5,8 @@ and the shared board. The library is loaded before the first fork and called onl
 begins with a fresh heap. Between a fork and the child's end only the child reads the socket:
 
     test to server   F fork
-    test to child    G carry out the batch on the board   A the one request there   R the batch many times   Q end
-    server to test   H hello with the functions exported, E loading failed   P child's pid   X wait status
+    test to child    G carry out the batch on the board   A the one request there   R the batch repeated   Q end
+    server to test   H hello: promises and functions, E loading failed   P child's pid   X wait status
     child to test    D batch done
 """
 
@@ -26,6 +26,8 @@ from m4alloc.check.operation import Operation
 from m4alloc.check.threads import Turns
 from spec.event import Event, Function
 
+PROMISES = struct.Struct("<QQ")
+
 
 class Child:
     """One episode: a fresh heap, its executor, its threads."""
@@ -44,69 +46,58 @@ class Child:
 
     def batch(self) -> None:
         """Carry out the operations on the board, then compare every live block."""
-        board, turns = self.board, self.turns
+        board = self.board
         board.written = 0
         operations = board.asked()
         for self.step, operation in enumerate(operations):
-            if operation.thread == 0:
-                self.one(operation)
-            else:
-                turns.run(operation.thread, lambda operation=operation: self.one(operation))  # type: ignore[misc]
-            if operation.function is Function.LABEL:
-                turns.end(operation.thread)
+            self.run(operation)
         board.mark(len(operations), Phase.TOUCHING)
         for event in self.executor.sweep():
             board.commit(event)
         board.mark(len(operations), Phase.DONE)
 
-    def one(self, operation: Operation) -> None:
-        """Carry out one operation on the thread that is running."""
-        event = self.executor.resolve(operation)
-        if event is not None:
-            self.carry_out(event)
+    def run(self, operation: Operation) -> list[Event]:
+        """Carry out one operation on its thread; a label ends the thread."""
+        events: list[Event] = []
+
+        def one() -> None:
+            event = self.executor.resolve(operation)
+            if event is not None:
+                events.extend(self.carry_out(event))
+
+        self.turns.run(operation.thread, one)
+        if operation.function is Function.LABEL:
+            self.turns.end(operation.thread)
+        return events
 
     def ask(self) -> None:
         """Carry out the one request on the board, which names its block by address."""
-        board = self.board
-        event = board.events()[0]
-        board.written = 0
-        self.step = 0
+        event = self.board.events()[0]
+        self.board.written = self.step = 0
         self.turns.run(event.thread, lambda: self.carry_out(event))
         if event.function is Function.LABEL:
             self.turns.end(event.thread)
 
-    def carry_out(self, event: Event) -> None:
+    def carry_out(self, event: Event) -> list[Event]:
         """Carry out one request on the thread that is running."""
         # The line is there before the call: the request during which the process died is known.
         self.board.write(event)
         self.board.mark(self.step, Phase.CALLING)
-        for seen in self.executor.request(event):
+        events = self.executor.request(event)
+        for seen in events:
             self.board.commit(seen)
         self.board.mark(self.step, Phase.IDLE)
+        return events
 
-    def repeat(self, times: int) -> int:
-        """Carry out the batch `times` over, freeing everything after each, and return the bytes ever used.
-
-        Bytes ever used: the usable sizes of all distinct addresses handed out, summed.
-        """
+    def repeat(self, limit: int) -> bytes:
+        """Carry out the batch over and over; what it took, as three numbers."""
         operations = self.board.asked()
-        places: dict[int, int] = {}
-        for _ in range(times):
-            for operation in operations:
-                self.turns.run(operation.thread, lambda operation=operation: self.place(operation, places))  # type: ignore[misc]
-                if operation.function is Function.LABEL:
-                    self.turns.end(operation.thread)
-            for address in list(self.executor.live):
-                self.executor.request(Event(Function.FREE, 0, address))
-        return sum(places.values())
 
-    def place(self, operation: Operation, places: dict[int, int]) -> None:
-        """Carry out one operation and note where its block lies."""
-        event = self.executor.resolve(operation)
-        if event is not None:
-            last = self.executor.request(event)[-1]
-            if last.result and last.usable >= 0:
-                places[last.result] = max(last.usable, places.get(last.result, 0))
+        def run(operation: Operation) -> list[Event]:
+            self.board.written = 0
+            return self.run(operation)
+
+        return struct.pack("<QQQ", *self.executor.repeat(operations, limit, run))
 
 
 def episode(face: NativeFace, board: Board, link: socket.socket) -> None:
@@ -117,14 +108,30 @@ def episode(face: NativeFace, board: Board, link: socket.socket) -> None:
         match message[:1]:
             case b"G":
                 child.batch()
-                link.send(b"D" + struct.pack("<Q", 0))
+                link.send(b"D")
             case b"A":
                 child.ask()
-                link.send(b"D" + struct.pack("<Q", 0))
+                link.send(b"D")
             case b"R":
-                link.send(b"D" + struct.pack("<Q", child.repeat(struct.unpack("<I", message[1:5])[0])))
+                link.send(b"D" + child.repeat(struct.unpack("<Q", message[1:])[0]))
             case _:
                 os._exit(0)
+
+
+def ask_promises(face: NativeFace) -> bytes:
+    """What the library promises, asked in a child, since to answer it opens its heap; zeros when the child dies."""
+    inlet, outlet = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(outlet, PROMISES.pack(*face.promises()))
+        finally:
+            os._exit(0)
+    os.close(outlet)
+    os.waitpid(pid, 0)
+    said = os.read(inlet, PROMISES.size)
+    os.close(inlet)
+    return said or bytes(PROMISES.size)
 
 
 def serve(path: str, link: socket.socket, board: Board) -> None:
@@ -135,7 +142,7 @@ def serve(path: str, link: socket.socket, board: Board) -> None:
         link.send(b"E" + str(error).encode()[:4000])
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    link.send(b"H" + bytes(sorted(face.functions)))
+    link.send(b"H" + ask_promises(face) + bytes(sorted(face.functions)))
     gc.disable()
     gc.freeze()
     while link.recv(64)[:1] == b"F":

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static _Alignas(4096) unsigned char room[1 << 26];
+static _Alignas(1 << 20) unsigned char room[1 << 26];
 static size_t used;
 static int calls;
 
