@@ -11,10 +11,11 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (ENOMEM, M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_load32, m4_set_errno,
+from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_load32, m4_set_errno,
                               m4_store32, m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific,
                               pthread_key_create, m4_acquire, m4_relinquish, sched_yield, snprintf, strlen,
                               unlikely, write)
+from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned, drain_remote, empty_stacks
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
@@ -25,7 +26,7 @@ from m4alloc._core.size_class cimport quarantine_limit
 from m4alloc._core.slot cimport region_of
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stats cimport Totals, broken_invariant, count
-from m4alloc._core.types cimport (DOUBLE_FREE, GRANULE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
+from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
                                   SIZE_MISMATCH, UNIT, Arena as CoreArena, Heap)
 
 cdef extern from "_cold.h":
@@ -468,41 +469,13 @@ cdef class Arena:
         heap = join_arena(core)
         before = core.misuses
         m4_set_errno(0)
-        if function == 1 or function == 14:
-            if alignment > GRANULE:
-                result = allocate_aligned(core, heap, alignment, size)
-            else:
-                result = allocate(core, heap, size)
-        elif function == 2:
-            result = allocate_zeroed(core, heap, count, size)
-        elif function == 3:
-            result = reallocate(core, heap, block, size)
-        elif function == 4:
-            if size != 0 and count > <size_t>0xFFFFFFFFFFFFFFFF // size:
-                m4_set_errno(ENOMEM)
-            else:
-                result = reallocate(core, heap, block, size * count)
-        elif function == 5 or function == 15:
-            misuse = release(core, heap, block)
-        elif function == 6 or function == 7 or function == 8:
-            if alignment == 0 or alignment & (alignment - 1) or (function == 8 and alignment % sizeof(void *)):
-                m4_set_errno(22)
-            else:
-                result = allocate_aligned(core, heap, alignment, size)
-        elif function == 9 or function == 10:
-            if function == 10 and size <= 0xFFFFFFFFFFFFF000:
-                size = (size + 4095) & ~<size_t>4095
-            result = allocate_aligned(core, heap, 4096, size)
-        elif function == 11:
-            return usable_bytes(core, block), 0, 0
-        elif function == 12 or function == 13:
-            misuse = release_sized(core, heap, block, size)
-        else:
+        if not known(function):
             raise ValueError(f"function {function} is no request of the malloc family")
+        misuse = request(core, heap, function, block, size, count, alignment, &result)
         code = m4_errno()
         if misuse == NO_MISUSE and core.misuses != before:
-            misuse = DOUBLE_FREE
-        return <uintptr_t>result, code if result == NULL else 0, misuse
+            misuse = DOUBLE_FREE  # a refused realloc, or one found when a slot left its quarantine
+        return <uintptr_t>result, code if result == NULL and function != USABLE_SIZE else 0, misuse
 
     def totals(self):
         """Statistics as a dict, in bytes unless the name says blocks, slabs or heaps. Cost: O(slots)."""

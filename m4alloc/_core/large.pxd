@@ -12,7 +12,7 @@ from m4alloc._core.region cimport round_up
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.span cimport (give_span, grow_span, large_span_units, region_of_record, shrink_span, take_span,
                                  unit_address)
-from m4alloc._core.types cimport LARGE, NO_SPAN, PAGE, SMALL_MAX, Arena, Record
+from m4alloc._core.types cimport LARGE, NO_SPAN, PAGE, SMALL_MAX, UNIT, Arena, Record
 
 cdef enum:
     REMAP_LEAST = 1 << 20      # below this, copying is cheaper than moving pages
@@ -110,7 +110,7 @@ cdef inline void move_pages(Arena *arena, char *to, char *start, uint64_t size) 
 
     MREMAP_DONTUNMAP leaves the old range mapped, so that there is never a hole for a stranger's mmap.
     """
-    cdef uint64_t pages = size & ~<uint64_t>(PAGE - 1)
+    cdef uint64_t pages = size & ~<uint64_t>(UNIT - 1)
     if pages < REMAP_LEAST or mremap(start, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
                                      to) == MAP_FAILED:
         pages = 0

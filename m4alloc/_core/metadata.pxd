@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Metadata: a bump allocator for states, heaps and stacks, in mappings of its own between guard pages.
+"""Metadata: a bump allocator for states, heaps and stacks, in mappings of its own between guards.
 
 Nothing is given back; state arrays are kept and reused by size class. Callers hold the arena's lock.
 """
@@ -9,7 +9,7 @@ from libc.stdint cimport uint64_t
 from m4alloc._core.c cimport (MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, mmap, mprotect,
                               munmap)
 from m4alloc._core.region cimport round_up
-from m4alloc._core.types cimport PAGE, Arena
+from m4alloc._core.types cimport UNIT, Arena
 
 cdef enum:
     CHUNK = 512 * 1024
@@ -22,20 +22,20 @@ cdef struct Chunk:             # at the start of each chunk
 
 cdef inline bint add_chunk(Arena *arena, uint64_t least) noexcept nogil:
     """Map a further chunk with room for `least` bytes; False: out of memory."""
-    cdef uint64_t body = round_up(least + sizeof(Chunk) + 64, PAGE)
+    cdef uint64_t body = round_up(least + sizeof(Chunk) + 64, UNIT)
     cdef char *mapping
     cdef Chunk *chunk
     if body < CHUNK:
         body = CHUNK
-    mapping = <char *>mmap(NULL, body + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    mapping = <char *>mmap(NULL, body + 2 * UNIT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     if <void *>mapping == MAP_FAILED:
         return False
-    if mprotect(mapping + PAGE, body, PROT_READ | PROT_WRITE) != 0:
-        munmap(mapping, body + 2 * PAGE)
+    if mprotect(mapping + UNIT, body, PROT_READ | PROT_WRITE) != 0:
+        munmap(mapping, body + 2 * UNIT)
         return False
-    chunk = <Chunk *>(mapping + PAGE)
+    chunk = <Chunk *>(mapping + UNIT)
     chunk.next = <Chunk *>arena.metadata_chunks
-    chunk.mapping_bytes = body + 2 * PAGE
+    chunk.mapping_bytes = body + 2 * UNIT
     arena.metadata_chunks = chunk
     arena.metadata = <char *>chunk + sizeof(Chunk)
     arena.metadata_end = <char *>chunk + body
@@ -60,7 +60,7 @@ cdef inline void release_metadata(Arena *arena) noexcept nogil:
     cdef Chunk *next
     while chunk != NULL:
         next = chunk.next
-        munmap(<char *>chunk - PAGE, chunk.mapping_bytes)
+        munmap(<char *>chunk - UNIT, chunk.mapping_bytes)
         chunk = next
     arena.metadata_chunks = NULL
     arena.metadata = NULL

@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport (MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE,
                               m4_address_space_limit, m4_store32, m4_store64, mmap, mprotect, munmap)
-from m4alloc._core.types cimport PAGE, REGIONS_MAX, UNIT, UNIT_SHIFT, Arena, Record, Region
+from m4alloc._core.types cimport REGIONS_MAX, UNIT, UNIT_SHIFT, Arena, Record, Region
 
 
 cdef inline uint64_t round_up(uint64_t n, uint64_t to) noexcept nogil:
@@ -33,8 +33,8 @@ cdef inline bint reserve_region(Arena *arena, uint64_t wanted, uint64_t least) n
         wanted = limit // 4 if limit // 4 > least else least
     wanted = round_up(wanted, UNIT)
     while True:
-        records_bytes = round_up((wanted >> UNIT_SHIFT) * sizeof(Record), PAGE)
-        total = records_bytes + PAGE + wanted + UNIT
+        records_bytes = round_up((wanted >> UNIT_SHIFT) * sizeof(Record), UNIT)
+        total = records_bytes + UNIT + wanted + UNIT
         mapping = <char *>mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         if <void *>mapping != MAP_FAILED:
             break
@@ -45,7 +45,7 @@ cdef inline bint reserve_region(Arena *arena, uint64_t wanted, uint64_t least) n
     region.mapping = mapping
     region.mapping_bytes = total
     region.records = <Record *>mapping
-    region.base = <char *>round_up(<uint64_t>mapping + records_bytes + PAGE, UNIT)
+    region.base = <char *>round_up(<uint64_t>mapping + records_bytes + UNIT, UNIT)
     region.reserved = wanted
     region.used = 0
     region.committed = 0
@@ -78,7 +78,7 @@ cdef inline bint commit(Region *region, uint64_t used) noexcept nogil:
                 return False
         region.committed = step
     # One record more than the units, so that the right neighbour of the last unit can be read.
-    records_bytes = round_up(((region.committed >> UNIT_SHIFT) + 1) * sizeof(Record), PAGE)
+    records_bytes = round_up(((region.committed >> UNIT_SHIFT) + 1) * sizeof(Record), UNIT)
     if records_bytes > region.records_committed:
         if mprotect(<char *>region.records + region.records_committed, records_bytes - region.records_committed,
                     PROT_READ | PROT_WRITE) != 0:
@@ -96,8 +96,8 @@ cdef inline void set_used(Arena *arena, Region *region, uint64_t used) noexcept 
 
 cdef inline void release_spare_records(Region *region) noexcept nogil:
     """Give back the address space of records beyond the region's units: a hole between the records and the guard."""
-    cdef char *keep = <char *>region.records + round_up(((region.reserved >> UNIT_SHIFT) + 1) * sizeof(Record), PAGE)
-    cdef char *end = <char *>((<uint64_t>region.base - PAGE) & ~<uint64_t>(PAGE - 1))
+    cdef char *keep = <char *>region.records + round_up(((region.reserved >> UNIT_SHIFT) + 1) * sizeof(Record), UNIT)
+    cdef char *end = region.base - UNIT
     if keep < end:
         munmap(keep, <uint64_t>(end - keep))
 

@@ -6,9 +6,9 @@ from m4alloc._core.c cimport pthread_key_t, m4_lock
 
 cdef enum:
     GRANULE = 16               # every slot size is a multiple, every block is aligned to it
-    PAGE = 4096
+    PAGE = 4096                # what usable sizes of large blocks are rounded to
     UNIT_SHIFT = 16            # spans are runs of 64 KiB units
-    UNIT = 1 << 16
+    UNIT = 1 << 16             # also what mappings are rounded to: no system has larger pages
     SMALL_MAX = 32768          # the largest slot; larger requests get a span of their own
     CLASSES_MAX = 64
     CLASS_TABLE = 2049         # one entry per granule up to SMALL_MAX
