@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export M4ALLOC_REQUIRE_FAST := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 
-MODULES := email json asyncio unittest html http urllib xml logging importlib concurrent ctypes multiprocessing
+MODULES := email json asyncio html http urllib importlib
 WORKERS ?= 2
 
 .PHONY: help needs build run test check packaging campaign bench clean
