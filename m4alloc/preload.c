@@ -77,34 +77,41 @@ static inline int forwarding(void)
 
 EXPORT void *malloc(size_t size) { return m4_malloc(size); }
 
-EXPORT void free(void *block)
+/* The exported functions never call one another by name: with a recorder in front, that call would be the recorder's. */
+static inline void free_block(void *block)
 {
     if (__builtin_expect(m4_free(block) == M4_FOREIGN, 0))
         forward_free(block);
 }
 
-EXPORT void cfree(void *block) { free(block); }
-
-EXPORT void free_sized(void *block, size_t size)
+static inline void free_sized_block(void *block, size_t size)
 {
     if (__builtin_expect(m4_free_sized(block, size) == M4_FOREIGN, 0))
         forward_free(block);
 }
 
+EXPORT void free(void *block) { free_block(block); }
+
+EXPORT void cfree(void *block) { free_block(block); }
+
+EXPORT void free_sized(void *block, size_t size) { free_sized_block(block, size); }
+
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
     (void)alignment;
-    free_sized(block, size);
+    free_sized_block(block, size);
 }
 
 EXPORT void *calloc(size_t count, size_t size) { return m4_calloc(count, size); }
 
-EXPORT void *realloc(void *block, size_t size)
+static inline void *resize_block(void *block, size_t size)
 {
     if (forwarding() && m4_is_foreign(block))
         return forward_realloc(block, size);
     return m4_realloc(block, size);
 }
+
+EXPORT void *realloc(void *block, size_t size) { return resize_block(block, size); }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size)
 {
@@ -113,7 +120,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(block, bytes);
+    return resize_block(block, bytes);
 }
 
 static inline int is_power_of_two(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
@@ -183,7 +190,7 @@ EXPORT int mallopt(int parameter, int value)
     return 1; /* glibc's knobs mean nothing here; M4ALLOC_STRATEGY has ours */
 }
 
-EXPORT struct mallinfo2 mallinfo2(void)
+static struct mallinfo2 wide_info(void)
 {
     struct m4_totals totals;
     struct mallinfo2 info;
@@ -201,11 +208,13 @@ EXPORT struct mallinfo2 mallinfo2(void)
     return info;
 }
 
+EXPORT struct mallinfo2 mallinfo2(void) { return wide_info(); }
+
 static int saturated(size_t n) { return n > INT32_MAX ? INT32_MAX : (int)n; }
 
 EXPORT struct mallinfo mallinfo(void)
 {
-    struct mallinfo2 wide = mallinfo2();
+    struct mallinfo2 wide = wide_info();
     struct mallinfo info;
     info.arena = saturated(wide.arena);
     info.ordblks = saturated(wide.ordblks);
@@ -365,13 +374,13 @@ static inline void *new_aligned_nothrow(size_t size, size_t alignment, const voi
 #define NEW_ALIGNED(name) EXPORT void *name(size_t size, size_t a) { return new_aligned(size, a); }
 #define NEW_ALIGNED_NOTHROW(name) \
     EXPORT void *name(size_t size, size_t a, const void *tag) { return new_aligned_nothrow(size, a, tag); }
-#define DELETE(name) EXPORT void name(void *block) { free(block); }
-#define DELETE_SIZED(name) EXPORT void name(void *block, size_t size) { free_sized(block, size); }
-#define DELETE_OTHER(name) EXPORT void name(void *block, size_t other) { (void)other; free(block); }
+#define DELETE(name) EXPORT void name(void *block) { free_block(block); }
+#define DELETE_SIZED(name) EXPORT void name(void *block, size_t size) { free_sized_block(block, size); }
+#define DELETE_OTHER(name) EXPORT void name(void *block, size_t other) { (void)other; free_block(block); }
 #define DELETE_SIZED_ALIGNED(name) \
-    EXPORT void name(void *block, size_t size, size_t a) { (void)a; free_sized(block, size); }
+    EXPORT void name(void *block, size_t size, size_t a) { (void)a; free_sized_block(block, size); }
 #define DELETE_ALIGNED_NOTHROW(name) \
-    EXPORT void name(void *block, size_t a, const void *tag) { (void)a; (void)tag; free(block); }
+    EXPORT void name(void *block, size_t a, const void *tag) { (void)a; (void)tag; free_block(block); }
 
 NEW(_Znwm)
 NEW(_Znam)
