@@ -4,11 +4,12 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
 
 from m4alloc._record_layout cimport Record
 
-cdef struct Target "m4_target":  # a function of the next allocator, and the object that holds it
+cdef struct Target "m4_target":  # a function of the next allocator, where its code is and the object that holds it
     const char *name
     void *function
-    uintptr_t start
-    uintptr_t stop
+    uintptr_t code_stop
+    uintptr_t object_start
+    uintptr_t object_stop
     uint32_t looked_up
 
 cdef struct Call "m4_call":  # one intercepted call, on the stack of the caller's thread

@@ -50,6 +50,7 @@ cdef enum:
     ON = 2
     OFF = 3       # not asked to record, or the trace has ended
     CHUNKS = 131072  # records for 94 GB
+    TARGETS = 64
     BOOTSTRAP_SIZE = 65536
     LOOK_LIMIT = 1 << 26  # evidence is not gathered on longer blocks
 
@@ -58,6 +59,10 @@ cdef struct Reply:
     int error  # errno after the call, which began with 0 there
 
 cdef Process process
+cdef Target own                 # this library itself
+cdef Target allocator           # the object that holds the next malloc
+cdef Target *targets[TARGETS]   # every function that calls are passed on to
+cdef uint32_t target_count
 cdef char *directory[CHUNKS]    # the first record of each chunk that is mapped
 cdef uint32_t finished[CHUNKS]  # records of it that nobody will write any more
 cdef uint32_t growing           # the only lock
@@ -104,6 +109,7 @@ cdef void resolve(Target *target, void *site) noexcept nogil:
     cdef Dl_info info
     cdef void *handle
     cdef void *found
+    cdef uint32_t place
     cdef int before = errno_location()[0]
     m4_thread.busy += 1
     if process.page == 0:
@@ -113,10 +119,14 @@ cdef void resolve(Target *target, void *site) noexcept nogil:
         handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
         found = dlsym(handle, target.name) if handle != NULL else NULL
     if found != NULL:
-        object_range(found, &target.start, &target.stop, process.page)
-        if target.start <= <uintptr_t>&resolve < target.stop:
+        locate(found, &target.object_start, &target.object_stop, &target.code_stop, process.page)
+        if target.object_start <= <uintptr_t>&resolve < target.object_stop:
             found = NULL
     target.function = found
+    if found != NULL:
+        place = add32(&target_count, 1, RELAXED)
+        if place < TARGETS:
+            storep(<char **>&targets[place], <char *>target, RELEASE)
     store32(&target.looked_up, 1, RELEASE)
     m4_thread.busy -= 1
     errno_location()[0] = before
@@ -128,19 +138,21 @@ cdef void resolve_next() noexcept nogil:
     malloc_usable_size is believed only when it lives in the object that malloc lives in: an allocator without one
     would otherwise be read by the C library's, which would take its blocks for its own.
     """
-    cdef Dl_info allocator, usable
+    cdef Dl_info info, usable
     cdef void *symbol = dlsym(RTLD_NEXT, "malloc")
     cdef void *get
     process.page = <uint64_t>sysconf(_SC_PAGESIZE)
-    if symbol != NULL and dladdr(symbol, &allocator):
-        process.allocator = allocator.dli_fname
-        symbol = dlsym(RTLD_NEXT, "malloc_usable_size")
-        if symbol != NULL and dladdr(symbol, &usable) and usable.dli_fbase == allocator.dli_fbase:
-            process.usable_size = <UsableSize>symbol
+    if symbol != NULL and dladdr(symbol, &info):
+        process.allocator = info.dli_fname
+        get = dlsym(RTLD_NEXT, "malloc_usable_size")
+        if get != NULL and dladdr(get, &usable) and usable.dli_fbase == info.dli_fbase:
+            process.usable_size = <UsableSize>get
     process.misuses = <Misuses>dlsym(RTLD_NEXT, "m4alloc_misuses")
     get = dlsym(RTLD_NEXT, "m4alloc_info")
     if get != NULL:
         process.info = (<GetInfo>get)()
+    locate(symbol, &allocator.object_start, &allocator.object_stop, &allocator.code_stop, process.page)
+    locate(<void *>&resolve_next, &own.object_start, &own.object_stop, &own.code_stop, process.page)
     process.resolved = True
 
 
@@ -393,15 +405,43 @@ cdef Record *claim() noexcept nogil:
     return <Record *>record
 
 
+cdef bint is_within(uintptr_t site, uintptr_t start, uintptr_t stop) noexcept nogil:
+    return site - start < stop - start
+
+
+cdef bint is_internal(uintptr_t site) noexcept nogil:
+    """Whether a call made inside a recorded one is the allocator's own business, as when operator new calls malloc.
+
+    It is when it comes from anywhere in the allocator's object while that serves the call; from the code of a function
+    that calls are passed on to, elsewhere (the C++ runtime also allocates exceptions, which are blocks of their own);
+    or seemingly from here, after a jump from one such function to another. What anybody else does, such as a new
+    handler, the program does.
+    """
+    cdef Target *inside = <Target *>m4_thread.inside
+    cdef Target *target
+    cdef uint32_t i
+    if is_within(site, own.object_start, own.object_stop):
+        return True
+    if inside.object_start == allocator.object_start:
+        return is_within(site, allocator.object_start, allocator.object_stop)
+    for i in range(min(load32(&target_count, ACQUIRE), <uint32_t>TARGETS)):
+        target = <Target *>loadp(<char **>&targets[i], ACQUIRE)
+        if target != NULL and is_within(site - 1, <uintptr_t>target.function, target.code_stop):
+            return True
+    return False
+
+
+cdef void *caller(void *site) noexcept nogil:
+    """The code that makes the call: where it returns to, or when that is here, the function that jumped."""
+    if m4_thread.innermost != NULL and is_within(<uintptr_t>site, own.object_start, own.object_stop):
+        return (<Target *>m4_thread.inside).function
+    return site
+
+
 cdef Entry enter(Call *call, Target *target, uint8_t function, uint64_t address, uint64_t size,
                  uint64_t extra, void *site) noexcept nogil:
-    """Begin a call: claim its record and write the request.
-
-    A call from inside a recorded one, made by the very object that serves it, is the allocator's own business and
-    only forwarded (operator new calling malloc). Made by anybody else, such as a new handler, it is the program's.
-    """
+    """Begin a call: claim its record and write the request."""
     cdef Record *record
-    cdef Target *inside
     cdef int before = errno_location()[0]
     cdef uint32_t status
     if unlikely(m4_thread.busy != 0 or environ == NULL):
@@ -410,10 +450,8 @@ cdef Entry enter(Call *call, Target *target, uint8_t function, uint64_t address,
     if unlikely(status != ON and status != OFF):
         status = begin_recording()
     if unlikely(not load32(&target.looked_up, ACQUIRE)):
-        resolve(target, site)
-    inside = <Target *>m4_thread.inside
-    if unlikely(status != ON or (m4_thread.innermost != NULL
-                                 and <uintptr_t>site - inside.start < inside.stop - inside.start)):
+        resolve(target, caller(site))
+    if unlikely(status != ON or (m4_thread.innermost != NULL and is_internal(<uintptr_t>site))):
         errno_location()[0] = before
         return FORWARD
     record = claim()
@@ -423,7 +461,7 @@ cdef Entry enter(Call *call, Target *target, uint8_t function, uint64_t address,
     call.record = record
     call.generation = process.generation
     call.outer = <Call *>m4_thread.innermost
-    call.outer_target = inside
+    call.outer_target = <Target *>m4_thread.inside
     call.errno_before = before
     call.misuses = process.misuses() if process.misuses != NULL else 0
     m4_thread.innermost = call

@@ -63,6 +63,10 @@ cdef extern from *:
     void *dlsym(void *, const char *) nogil
     void *dlopen(const char *, int) nogil
     int dladdr(const void *, Dl_info *) nogil
+    int dladdr1(const void *, Dl_info *, void **, int) nogil
+    int RTLD_DL_SYMENT
+    ctypedef struct Elf64_Sym:
+        uint64_t st_size
 
     ctypedef struct Elf64_Ehdr:
         uint64_t e_phoff
@@ -188,22 +192,26 @@ cdef inline void copy_text(char *into, const char *text, size_t room) noexcept n
         memcpy(into, text, min(strlen(text), room - 1))
 
 
-cdef inline void object_range(const void *address, uintptr_t *start, uintptr_t *stop, uint64_t page) noexcept nogil:
-    """Where the loaded object that holds the address begins and ends."""
+cdef inline void locate(const void *address, uintptr_t *start, uintptr_t *stop, uintptr_t *code_stop,
+                        uint64_t page) noexcept nogil:
+    """Where the loaded object that holds the function begins and ends, and where the function's own code ends."""
     cdef Dl_info info
+    cdef const Elf64_Sym *symbol = NULL
     cdef const Elf64_Ehdr *file
     cdef const Elf64_Phdr *segment
     cdef uint64_t low = ~<uint64_t>0
     cdef uint64_t high = 0
     cdef int i
-    start[0] = stop[0] = <uintptr_t>address
-    if not dladdr(address, &info):
+    start[0] = stop[0] = code_stop[0] = <uintptr_t>address
+    if not dladdr1(address, &info, <void **>&symbol, RTLD_DL_SYMENT):
         return
+    if symbol != NULL:
+        code_stop[0] += symbol.st_size
     file = <const Elf64_Ehdr *>info.dli_fbase
     segment = <const Elf64_Phdr *>(<uintptr_t>file + file.e_phoff)
     for i in range(file.e_phnum):
         if segment[i].p_type == PT_LOAD:
-            low = min(low, segment[i].p_vaddr & ~<uint64_t>(page - 1))
+            low = min(low, segment[i].p_vaddr & ~(page - 1))
             high = max(high, segment[i].p_vaddr + segment[i].p_memsz)
     start[0] = <uintptr_t>file
     stop[0] = start[0] + (high - low)
