@@ -264,21 +264,26 @@ LIMIT_FUNCTION(int, prlimit64, pid_t pid, int resource, const struct rlimit *new
 LIMIT_FUNCTION(int, setrlimit, int resource, const struct rlimit *limit);
 LIMIT_FUNCTION(int, setrlimit64, int resource, const struct rlimit *limit);
 
-int m4_prlimit(pid_t pid, int resource, const struct rlimit *new_limit, struct rlimit *old_limit)
+static int change_limit(pid_t pid, int resource, const struct rlimit *new_limit, struct rlimit *old_limit)
 {
     if (pid == 0 || pid == getpid())
         limit_changes(resource, new_limit);
     return (int)syscall(SYS_prlimit64, pid, resource, new_limit, old_limit);
 }
 
-int m4_prlimit64(pid_t pid, int resource, const struct rlimit *new_limit, struct rlimit *old_limit)
+int m4_prlimit(pid_t pid, int resource, const struct rlimit *new_limit, struct rlimit *old_limit)
 {
-    return m4_prlimit(pid, resource, new_limit, old_limit);
+    return change_limit(pid, resource, new_limit, old_limit);
 }
 
-int m4_setrlimit(int resource, const struct rlimit *limit) { return m4_prlimit(0, resource, limit, NULL); }
+int m4_prlimit64(pid_t pid, int resource, const struct rlimit *new_limit, struct rlimit *old_limit)
+{
+    return change_limit(pid, resource, new_limit, old_limit);
+}
 
-int m4_setrlimit64(int resource, const struct rlimit *limit) { return m4_prlimit(0, resource, limit, NULL); }
+int m4_setrlimit(int resource, const struct rlimit *limit) { return change_limit(0, resource, limit, NULL); }
+
+int m4_setrlimit64(int resource, const struct rlimit *limit) { return change_limit(0, resource, limit, NULL); }
 
 /* C++: operator new and delete in all forms, by their Itanium names. libstdc++ is found only when memory is out. */
 

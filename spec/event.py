@@ -71,7 +71,7 @@ class Event(NamedTuple):
     thread: int = 0
     address: int = 0
     size: int = 0
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count, which nobody calls on an event
     alignment: int = 0
     result: int = 0
     errno: int = 0
