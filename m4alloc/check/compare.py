@@ -22,7 +22,7 @@ from m4alloc.program import Program
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the program. status as from `os.waitstatus_to_exitcode`; output: a digest of stdout and stderr."""
+    """One run of the program. status: 128 + n when signal n killed it; output: a digest of stdout and stderr."""
 
     seconds: float
     cpu_seconds: float
@@ -130,12 +130,13 @@ def run_once(program: Program, preload: str, env: Mapping[str, str], stdin: IO[b
             stream.seek(0)
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     known = json.loads(answer)
+    status = os.waitstatus_to_exitcode(known["status"])
     return Run(
         known["seconds"],
         known["cpu_seconds"],
         known["peak_bytes"],
         known["floor_bytes"],
-        os.waitstatus_to_exitcode(known["status"]),
+        status if status >= 0 else 128 - status,
         digest.hexdigest(),
     )
 

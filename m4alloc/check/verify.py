@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from m4alloc.check.compare import Comparison, compare
-from m4alloc.check.excerpt import excerpt
 from m4alloc.check.heap_life import heap_life
 from m4alloc.check.images import Judged, Judges, ending
+from m4alloc.check.keeping import VerifyError, keep, lasting_place, write_script
 from m4alloc.check.progress import Progress, Silent
+from m4alloc.check.surroundings import environment_of, interrupts_noted, no_collector, repeatable
 from m4alloc.check.verify_page import page
 from m4alloc.check.verify_report import (
     FAIL_ON,
@@ -32,14 +31,13 @@ from m4alloc.check.verify_report import (
     interpreter_note,
 )
 from m4alloc.program import Program, locate
-from m4alloc.trace.format import EndReason, TraceError
-from m4alloc.trace.index import TraceTree, images_beside, open_index, read_index
+from m4alloc.trace.format import EndReason
+from m4alloc.trace.index import TraceTree, open_index
 from m4alloc.trace.preload import library_of, preloaded
 from m4alloc.trace.read import Trace
 from m4alloc.trace.record import record
 from m4alloc.trace.replay import ReplayError, replay
 from m4alloc.view.raster import rasterise
-from spec.error import Violation
 from spec.standard import contract
 
 STANDARD = "c17,glibc"
@@ -50,10 +48,6 @@ EXACT_BLOCKS = 1500
 
 KEPT = 100
 """Findings of each family that a report tells."""
-
-
-class VerifyError(ValueError):
-    """The request itself was at fault: what was wrong, and what would be right."""
 
 
 def verify(
@@ -84,7 +78,7 @@ def verify(
     Raises ProgramError, AllocatorError, VerifyError, ValueError (standard), LibraryError, OSError.
     Cost: the program's time 1 + 2 `repeat` times, and some microseconds a request.
 
-    >>> report = verify(["true"], allocator="system", repeat=0)
+    >>> report = verify(["sort", "/dev/null"], allocator="system", repeat=0)
     >>> report.verdict.value, report.status, report.refused
     ('HOLDS', 0, 0)
     """
@@ -93,11 +87,11 @@ def verify(
     _check_kinds(fail_on)
     if repeat < 0:
         raise VerifyError(f"repeat is {repeat}; 0 compares nothing, 5 is usual")
-    lasting = _lasting_place(output, keep_trace)
+    lasting = lasting_place(output, keep_trace)
     told = Silent() if progress is None else progress
-    environment = _environment(env)
-    with tempfile.TemporaryDirectory(prefix="m4alloc-") as folder, _interrupts() as interrupts, told:
-        with _input(stdin) as given:
+    environment = environment_of(env)
+    with tempfile.TemporaryDirectory(prefix="m4alloc-") as folder, interrupts_noted() as interrupts, told:
+        with repeatable(stdin) as given:
             told.phase("running the program")
             recording = record(
                 argv,
@@ -132,8 +126,8 @@ def verify(
             interrupted=bool(interrupts) or stopped_by_hand,
         )
         if keep_trace is not None or report.verdict is Verdict.VIOLATED:
-            _keep(tree.path, lasting)
-            report = _with(report, trace=_shown(lasting), script=_write_script(report, tree, judged, lasting))
+            keep(tree.path, lasting)
+            report = _with(report, trace=os.fspath(lasting), script=write_script(report, tree, judged, lasting))
     return _finish(report, output)
 
 
@@ -154,7 +148,7 @@ def verify_trace(
     _check_kinds(fail_on)
     tree = open_index(path)
     told = Silent() if progress is None else progress
-    with _interrupts() as interrupts, told:
+    with interrupts_noted() as interrupts, told:
         judged, images, orphans, seconds = _judge(tree, standard, told, interrupts)
     report = _report(tree.program, standard, judged, images, seconds)
     report = _with(
@@ -164,7 +158,7 @@ def verify_trace(
         notes=tuple(_orphan_notes(orphans)),
         fail_on=tuple(fail_on),
         interrupted=bool(interrupts),
-        trace=_shown(Path(path)),
+        trace=os.fspath(path),
     )
     return _finish(report, output)
 
@@ -179,7 +173,8 @@ def _judge(
     told.phase("checking every reply", sum(trace.used for trace in tree.traces))
     judges = Judges(tree.traces, standard, told.advance, lambda: bool(interrupts))
     started = time.perf_counter()
-    judged = judges.run()
+    with no_collector():
+        judged = judges.run()
     seconds = time.perf_counter() - started
     told.phase("measuring the heap")
     return judged, tuple(_image(one) for one in judged), judges.orphans, seconds
@@ -310,71 +305,18 @@ def _replay(
     return (Replay(ours.seconds, other.seconds), []) if other.seconds else (None, [])
 
 
-# Where things are kept.
-
-
-def _lasting_place(output: str | os.PathLike[str] | None, keep_trace: str | os.PathLike[str] | None) -> Path:
-    """Where a recording would be kept; refuses to overwrite what is no recording, before anything runs."""
-    place = Path(keep_trace) if keep_trace is not None else Path(output or "verify.html").with_suffix(".m4t")
-    for path in (place, Path(output) if output is not None else place):
-        if not path.parent.is_dir():
-            raise VerifyError(f"{path.parent} is not a directory: {path} cannot be written there")
-        if path.is_dir():
-            raise VerifyError(f"{path} is a directory; a file is needed")
-    if place.exists():
-        try:
-            read_index(place)
-        except TraceError as error:
-            raise VerifyError(f"{place} exists and is not a recording; it is kept") from error
-    return place
-
-
-def _keep(index: Path, place: Path) -> None:
-    """Move a recording to where it lasts, in place of an older one."""
-    for old in images_beside(place) if place.exists() else ():
-        old.unlink()
-    for image in images_beside(index):
-        shutil.move(image, place.with_name(image.name))
-    shutil.move(index, place)
-
-
-def _write_script(report: VerifyReport, tree: TraceTree, judged: Sequence[Judged], place: Path) -> str:
-    """Write the excerpt of the first violation beside the recording; its name, or "" when there is none."""
-    if not report.violations:
-        return ""
-    first = report.violations[0]
-    one = judged[first.image]
-    violation = next(
-        found
-        for found in one.acceptor.violations
-        if isinstance(found, Violation) and found.event is not None and found.event.begin == first.event
-    )
-    told = excerpt(one.trace, tree.inherited(one.trace), violation, one.acceptor)
-    if not told:
-        return ""
-    script = place.with_suffix(".heap")
-    script.write_text(told, encoding="utf-8")
-    return _shown(script)
+# Small things.
 
 
 def _finish(report: VerifyReport, output: str | os.PathLike[str] | None) -> VerifyReport:
     if output is None:
         return report
-    report = _with(report, page=_shown(Path(output)))
+    report = _with(report, page=os.fspath(output))
     Path(output).write_text(page(report), encoding="utf-8")
     return report
 
 
-def _shown(path: Path) -> str:
-    return os.fspath(path)
-
-
-# Small things.
-
-
 def _with(report: VerifyReport, **changes: object) -> VerifyReport:
-    from dataclasses import replace
-
     return replace(report, **changes)  # type: ignore[arg-type]
 
 
@@ -389,54 +331,3 @@ def _check_kinds(fail_on: Sequence[str]) -> None:
     unknown = [kind for kind in fail_on if kind not in FAIL_ON]
     if unknown:
         raise VerifyError(f"--fail-on {unknown[0]}: the kinds are {', '.join(FAIL_ON)}")
-
-
-def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """The program's environment: as given, with misuse counted."""
-    environment = dict(os.environ if env is None else env)
-    kept = [
-        word for word in environment.get("M4ALLOC_OPTIONS", "").split(",") if word and not word.startswith("misuse=")
-    ]
-    environment["M4ALLOC_OPTIONS"] = ",".join([*kept, "misuse=count"])
-    return environment
-
-
-@contextmanager
-def _input(stdin: IO[bytes] | None) -> Iterator[IO[bytes]]:
-    """A file that every run can read from its start: a copy of what came through a pipe, else the file itself."""
-    if stdin is None or stdin.isatty():
-        with Path(os.devnull).open("rb") as null:
-            yield null
-    elif stdin.seekable():
-        yield stdin
-    else:
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(stdin, copy)
-            copy.seek(0)
-            yield copy
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect SIGINTs instead of raising: the program gets its own, and what was judged so far stands.
-
-    The second one while we judge raises KeyboardInterrupt after all. Outside the main thread nothing is changed.
-    """
-    caught: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        caught.append(number)
-        if len(caught) > 2:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-    previous = signal.signal(signal.SIGINT, note)
-    try:
-        yield caught
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-__all__ = ["STANDARD", "VerifyError", "verify", "verify_trace"]

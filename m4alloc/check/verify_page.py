@@ -84,7 +84,7 @@ def _summary(report: VerifyReport) -> Html:
         entries.append(
             ("peak memory", memory, f"{size(comparison.ours.peak_bytes)} against {size(comparison.other.peak_bytes)}")
         )
-    pieces = [html.paragraph(words.verdict(report) + "."), html.figures(entries)]
+    pieces = [html.paragraph(_sentence(report)), html.figures(entries)]
     if report.status:
         pieces.append(html.callout([f"The program itself failed: {words.ended(report.status)}."], "warn"))
     if report.notes:
@@ -92,6 +92,21 @@ def _summary(report: VerifyReport) -> Html:
     if report.comparison is not None and report.comparison.output == "differs":
         pieces.append(html.callout(["The program's output or exit status differs between the two allocators."], "warn"))
     return html.join(pieces)
+
+
+def _sentence(report: VerifyReport) -> str:
+    """The verdict as a sentence."""
+    observed = sum(1 for rule in report.rules if rule.observed)
+    silent = len(report.rules) - observed
+    unseen = f"; for {plural(silent, 'more rule')} the run held no evidence" if silent else ""
+    match report.verdict:
+        case Verdict.HOLDS:
+            told = f"Every reply was admitted: the {plural(observed, 'rule')} observed hold{unseen}."
+        case Verdict.VIOLATED:
+            told = f"The allocator gave {plural(report.refused, 'reply', 'replies')} that no allocator may give."
+        case _:
+            told = "Nothing could be decided."
+    return f"{told} {words.verdict(report)}." if words.verdict(report) != report.verdict else told
 
 
 def _from(report: VerifyReport) -> str:
@@ -192,8 +207,9 @@ def _map(image: Image, end: int) -> Html:
         row = binary_size(image.raster.axis.row_length)
         return html.figure(
             picture,
-            explained + f"A row is {row} of addresses; the stronger the colour, the fuller they were. "
-            "Dotted lines stand for addresses never used.",
+            explained
+            + f"A row is {row} of addresses; the stronger the colour, the fuller they were."
+            + (" Dotted lines stand for addresses never used." if image.raster.axis.gaps() else ""),
         )
     return Html("")
 
@@ -218,7 +234,7 @@ def _sizes(life: HeapLife) -> Html:
     top = life.classes[:12]
     rows = [
         [
-            size(one.size) if one.size < 1000 else f"{number(one.size)} B",
+            f"{number(one.size)} B",
             number(one.blocks),
             percent(one.blocks / total),
             html.track(one.blocks / total),
@@ -315,7 +331,7 @@ def _rules(report: VerifyReport) -> Html:
         "Observed counts the replies that were evidence for or against a rule. A rule without evidence is not "
         "observed, and nothing is claimed about it."
     )
-    table = html.table(["rule", "what must hold", "source", "observed", ""], rows, right=[3])
+    table = html.table(["rule", "what must hold", "source", "observed", ""], rows, right=[3], whole=[0, 4])
     return html.join([html.paragraph(explained), table])
 
 

@@ -117,7 +117,7 @@ class Replay:
 class VerifyReport:
     """A program's run on an allocator, judged.
 
-    status: the program's own, as from `os.waitstatus_to_exitcode`; None for a trace recorded earlier.
+    status: the program's own, 128 + n when signal n killed it; None when the recording does not say.
     admitted: replies that no rule objected to. seconds: time the judging took.
     trace, script, page: files written, as the user would name them; empty when there is none.
     """
@@ -180,7 +180,7 @@ class VerifyReport:
         """VIOLATED when the allocator broke a rule while the program had kept its own side."""
         if any(not violation.after_misuse for violation in self.violations):
             return Verdict.VIOLATED
-        return Verdict.HOLDS if self.checked and not self.interrupted else Verdict.UNDECIDED
+        return Verdict.HOLDS if self.checked and self.checked == self.requests else Verdict.UNDECIDED
 
     @property
     def failed_on(self) -> tuple[str, ...]:

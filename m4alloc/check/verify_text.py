@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 
 from m4alloc.check.compare import Comparison, Output
@@ -17,10 +18,10 @@ SHOWN = 5
 def lines(report: VerifyReport) -> list[str]:
     """The report in plain text, one fact a line; a violation ends in claim, replay and file."""
     rows: list[tuple[str, str]] = [("recorded", recorded(report))]
-    if report.rules:
+    if report.checked:
         rows += [("contract", contract(report)), ("", not_observed(report))]
-    rows += _findings("refused", report.violations, report.refused)
-    rows.append(("misuse", misuse(report.misuse_counts)))
+        rows += _findings("refused", report.violations, report.refused)
+        rows.append(("misuse", misuse(report.misuse_counts)))
     rows += _findings("", report.misuses, sum(report.misuse_counts.values()))
     rows.append(("at exit", at_exit(report)))
     if report.main is not None and report.main.life.peak.blocks:
@@ -96,7 +97,7 @@ def _heap(report: VerifyReport, image: Image) -> list[tuple[str, str]]:
     ]
     top = life.classes[:6]
     if top:
-        shares = ", ".join(f"{size(one.size)} {percent(one.blocks / life.allocated)}" for one in top)
+        shares = ", ".join(f"{number(one.size)} B {percent(one.blocks / life.allocated)}" for one in top)
         rest = len(life.classes) - len(top)
         rows.append(("sizes", shares + (f", {plural(rest, 'other size', 'other sizes')}" if rest else "")))
     return rows
@@ -129,22 +130,36 @@ def peak_ratio(comparison: Comparison) -> str:
 
 def output(comparison: Comparison) -> str:
     """Whether stdout, stderr and exit status agreed, in words."""
+    ours, theirs = ({run.status for run in side.runs} for side in (comparison.ours, comparison.other))
+    if ours != theirs:
+        return f"DIFFERS in exit status, {_statuses(ours)} against {_statuses(theirs)}"
     return {
         Output.EQUAL: "equal",
         Output.DIFFERS: "DIFFERS",
-        Output.VARIES: "varies from run to run on either",
+        Output.VARIES: "varies from run to run, also on the other allocator",
     }[comparison.output]
 
 
+def _statuses(statuses: set[int]) -> str:
+    return " or ".join(str(status) for status in sorted(statuses))
+
+
 def ended(status: int) -> str:
-    """How a program that failed ended."""
-    return f"exit status {status}" if status >= 0 else f"killed by signal {-status}"
+    """How a program that failed ended; status: 128 + n for signal n, as a shell gives it.
+
+    >>> ended(3), ended(139)
+    ('exit status 3', 'exit status 139 (killed by SIGSEGV)')
+    """
+    try:
+        return f"exit status {status} (killed by {signal.Signals(status - 128).name})"
+    except ValueError:
+        return f"exit status {status}"
 
 
 def verdict(report: VerifyReport) -> str:
     """The verdict, and what it does not cover."""
     remarks = []
-    if report.interrupted:
+    if report.checked < report.requests:
         remarks.append(f"interrupted after {number(report.checked)} of {plural(report.requests, 'request')}")
     if not report.requests:
         remarks.append("no request was recorded")

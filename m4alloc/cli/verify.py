@@ -18,7 +18,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "verify",
         help=__doc__,
         description=f"{__doc__} Exit status: 0 every observed rule holds, 1 the allocator broke one (or a finding "
-        "named by --fail-on), 2 usage, 3 nothing could be decided, 130 interrupted. The program's own status is reported.",
+        "named by --fail-on occurred), 2 usage, 3 nothing could be decided, 130 interrupted. The program's own "
+        "status is reported.",
         usage="m4alloc verify [OPTION ...] -- PROGRAM [ARGUMENT ...]\n       m4alloc verify [OPTION ...] --trace FILE",
     )
     parser.add_argument(

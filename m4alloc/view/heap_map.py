@@ -59,6 +59,10 @@ class _Layout:
                 label = f"{self.axis.base(start):#x}"
                 parts.append(element("text", label, x=self.left - 6, y=low, text_anchor="end", class_="small muted"))
                 last_label = low
+        top = float(self.floor[-1]) - self.row_height + 9
+        if top <= last_label - 12:
+            label = f"{self.axis.base(rows - 1) + self.axis.row_length:#x}"
+            parts.append(element("text", label, x=self.left - 6, y=top, text_anchor="end", class_="small muted"))
         return parts
 
 

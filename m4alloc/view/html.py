@@ -86,16 +86,19 @@ def figures(entries: Sequence[tuple[str, str, str]]) -> Html:
     return Html(f'<dl class="figures">{boxes}</dl>')
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> Html:
-    """A table; the columns listed in `right` hold numbers and are set flush right."""
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Sequence[int] = (),
+    whole: Sequence[int] = (),
+) -> Html:
+    """A table; the columns in `right` hold numbers and are set flush right, those in `whole` are never broken."""
 
     def cells(tag: str, row: Sequence[str]) -> str:
         if len(row) != len(header):
             raise ValueError(f"a row of {len(row)} cells in a table of {len(header)} columns")
-        number = f'<{tag} class="num">'
-        return "".join(
-            f"{number if column in right else f'<{tag}>'}{markup(cell)}</{tag}>" for column, cell in enumerate(row)
-        )
+        opening = dict.fromkeys(whole, f'<{tag} class="whole">') | dict.fromkeys(right, f'<{tag} class="num">')
+        return "".join(f"{opening.get(column, f'<{tag}>')}{markup(cell)}</{tag}>" for column, cell in enumerate(row))
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     head = f"<thead><tr>{cells('th', header)}</tr></thead>"
