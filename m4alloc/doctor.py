@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,14 @@ def _extras() -> Iterator[Finding]:
 
 
 def _version(module: str) -> str:
-    names = metadata.packages_distributions().get(module) or [module]
+    names = _distributions().get(module) or [module]
     return metadata.version(names[0])
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Module to the distributions that bring it; every installed file list is read for this, once."""
+    return metadata.packages_distributions()
 
 
 def _tools() -> Iterator[Finding]:
