@@ -58,7 +58,13 @@ MESSAGES = {
 }
 """The line of each program, after `m4alloc: `; the named groups are what is checked against its own words."""
 
-OWN_TESTS = {"foreign_block.c", "racing_double_free.c", "usable_size_of_freed.c", "usable_size_of_static.c"}
+OWN_TESTS = {
+    "foreign_block.c",
+    "racing_double_free.c",
+    "usable_size_of_freed.c",
+    "usable_size_of_static.c",
+    "write_after_free.c",  # in test_preload_strategy.py
+}
 LINES_MAX = 16
 """With misuse=count, no more lines than this are printed."""
 
