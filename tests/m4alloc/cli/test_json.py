@@ -1,0 +1,47 @@
+"""Every verb that reports prints JSON, alone on stdout, which obeys the schema in docs/json-schema."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from m4alloc import _backend
+from m4alloc.cli import main
+from tests.m4alloc.schema import faults
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "json-schema"
+ARGUMENTS = {
+    "doctor": [],
+    "lib": [],
+    "record": ["-o", "trace", "--", "echo", "hello"],
+    "replay": ["trace"],
+    "verify": ["--repeat", "0", "--", "echo", "hello"],
+}
+pytestmark = pytest.mark.skipif(_backend.backend != "fast", reason="the native core is not built: make build")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a recording called `trace`."""
+    result = tmp_path_factory.mktemp("json")
+    command = [sys.executable, "-m", "m4alloc", "record", "-o", "trace", "--", "true"]
+    subprocess.run(command, cwd=result, check=True, capture_output=True)
+    return result
+
+
+def test_every_verb_but_run_has_a_schema() -> None:
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == set(main.verbs()) - {"run"} == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize("verb", ARGUMENTS)
+def test_the_json_obeys_its_schema(verb: str, folder: Path) -> None:
+    schema = json.loads((SCHEMAS / f"{verb}.json").read_text(encoding="utf-8"))
+    done = subprocess.run(
+        [sys.executable, "-m", "m4alloc", verb, "--json", *ARGUMENTS[verb]], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(faults(json.loads(done.stdout), schema)) == []
