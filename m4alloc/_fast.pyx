@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-# cython: autotestdict=False, embedsignature=True, freethreading_compatible=True
+# cython: autotestdict=False, auto_pickle=False, embedsignature=True, freethreading_compatible=True
 """The core: malloc and free over a real arena, secure by default.
 
 The layers are the files of _core/, bottom-up: size_class, slot, region, metadata, span, slab, heap, large, misuse,
