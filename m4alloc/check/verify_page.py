@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 
 from m4alloc import __version__
@@ -12,6 +13,9 @@ from m4alloc.check.verify_report import Found, Image, Verdict, VerifyReport
 from m4alloc.view import chart, heap_map, html, ticks
 from m4alloc.view.html import Html, Section
 from m4alloc.view.quantity import binary_size, brief, duration, number, percent, plural, ratio, size
+
+_TOLD = 3
+"""Findings of one rule or kind that are told."""
 
 _PICTURED = 3
 """Process images whose heaps are drawn; the rest are in the table."""
@@ -117,8 +121,9 @@ def _findings(report: VerifyReport) -> Html:
     pieces = []
     if report.violations:
         pieces.append(Html("<h3>Replies that no allocator may give</h3>"))
-        pieces += [_finding(report, found, "bad") for found in report.violations[:20]]
-        pieces.append(html.paragraph(_more(len(report.violations[:20]), report.refused)))
+        told = _first_of_each(report.violations)
+        pieces += [_finding(report, found, "bad") for found in told]
+        pieces.append(html.paragraph(_more(len(told), report.refused)))
         if report.trace:
             command = f"m4alloc verify --standard {report.standard} --trace {report.trace}"
             held = " and ".join(name for name in (report.trace, report.script) if name)
@@ -126,9 +131,21 @@ def _findings(report: VerifyReport) -> Html:
     if report.misuses:
         total = sum(report.misuse_counts.values())
         pieces.append(Html("<h3>What the program did wrong</h3>"))
-        pieces += [_finding(report, found, "warn") for found in report.misuses[:20]]
-        pieces.append(html.paragraph(_more(len(report.misuses[:20]), total)))
+        told = _first_of_each(report.misuses)
+        pieces += [_finding(report, found, "warn") for found in told]
+        pieces.append(html.paragraph(_more(len(told), total)))
     return html.join(piece for piece in pieces if piece != "<p></p>")
+
+
+def _first_of_each(findings: Sequence[Found]) -> list[Found]:
+    """The first findings of each rule or kind: more of the same would tell nothing new."""
+    seen: Counter[str] = Counter()
+    told = []
+    for found in findings:
+        seen[found.name] += 1
+        if seen[found.name] <= _TOLD:
+            told.append(found)
+    return told
 
 
 def _finding(report: VerifyReport, found: Found, tone: html.Tone) -> Html:
@@ -173,8 +190,8 @@ def _life(image: Image, several: bool) -> Html:
             chart.Axis("bytes", 0, top, _bytes),
             marks=[chart.Mark(life.peak.request, f"peak {size(life.peak.live)}")],
             caption="Live: what the program asked for and has not freed. Usable: what it was given. Footprint: whole "
-            "pages of 4 KiB that hold a live block. What shows of a lighter area is fragmentation: internal below, "
-            "external above.",
+            "pages of 4 KiB that hold a live block. The band between live and usable is internal fragmentation, the "
+            "band between usable and footprint external.",
         )
     )
     worst = max(max(moment.internal, moment.external) for moment in curve)

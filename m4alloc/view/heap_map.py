@@ -142,7 +142,7 @@ def blocks(
                             height=max(0.8, low - high),
                             fill=variable(f"group-{colour}"),
                             stroke=variable("panel"),
-                            stroke_width=0.4,
+                            stroke_width=0.4 if low - high >= 3 else 0,
                         ),
                     ]
                 )
