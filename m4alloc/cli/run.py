@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +43,8 @@ def _strategy(path: Path) -> Strategy:
     from m4alloc.strategy import Strategy
 
     try:
-        return Strategy.from_toml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError, TypeError) as error:
-        raise UsageError(f"strategy {path}: {error}") from error
+        return Strategy.load(path)
+    except OSError as error:
+        raise UsageError(f"--strategy {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"--strategy {error}") from error

@@ -65,7 +65,7 @@ def test_a_wrong_strategy_file_is_status_2(tmp_path: Path, text: str) -> None:
     (tmp_path / "s.toml").write_text(text, encoding="utf-8")
     done = command("--strategy", str(tmp_path / "s.toml"), "--", "echo", "hello")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-    assert done.stderr.startswith(f"m4alloc run: strategy {tmp_path / 's.toml'}: ")
+    assert done.stderr.startswith(f"m4alloc run: --strategy {tmp_path / 's.toml'}: ")
 
 
 def test_a_missing_strategy_file_is_status_2() -> None:
