@@ -38,7 +38,8 @@ from m4alloc.trace.read import Trace
 from m4alloc.trace.record import record
 from m4alloc.trace.replay import ReplayError, replay
 from m4alloc.view.raster import rasterise
-from spec.standard import contract
+from spec.contract import PROMISE, Rule
+from spec.standard import Contract, contract
 
 STANDARD = "c17,glibc"
 """What programs linked with the GNU C library rely on."""
@@ -196,7 +197,7 @@ def _image(judged: Judged) -> Image:
         parent=judged.parent,
         command=trace.command,
         allocator=trace.allocator,
-        threads=len(set(records["thread"].tolist())),
+        thread_ids=frozenset(records["thread"].tolist()),
         requests=len(records),
         checked=judged.acceptor.events,
         ended=ending(trace),
@@ -234,7 +235,7 @@ def _report(
         status=None,
         images=images,
         rules=tuple(
-            RuleCount(name, rule.sentence, rules.clause(rule), tally[name], counts[name])
+            RuleCount(name, rule.sentence, _sources(rule, rules), tally[name], counts[name])
             for name, rule in rules.rules.items()
         ),
         violations=tuple(violations[:KEPT]),
@@ -243,6 +244,11 @@ def _report(
         misuse_counts={name: number for name, number in sorted(counts.items()) if name not in rules.rules},
         seconds=seconds,
     )
+
+
+def _sources(rule: Rule, chosen: Contract) -> str:
+    """The clauses of the chosen standards that state the rule."""
+    return "; ".join(clause for standard, clause in rule.sources if standard in (*chosen.standards, PROMISE))
 
 
 def _notes(program: Program, environment: Mapping[str, str], tree: TraceTree, orphans: Sequence[Trace]) -> list[str]:

@@ -90,7 +90,7 @@ class Image:
     """Index of the image that forked this one; None when it started from an empty heap."""
     command: tuple[str, ...]
     allocator: str
-    threads: int
+    thread_ids: frozenset[int]
     requests: int
     checked: int
     ended: str
@@ -99,6 +99,11 @@ class Image:
     life: HeapLife
     raster: Raster | None = field(default=None, compare=False, repr=False)
     blocks: Blocks | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def threads(self) -> int:
+        """Threads that called the allocator."""
+        return len(self.thread_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +168,8 @@ class VerifyReport:
 
     @property
     def threads(self) -> int:
-        """Threads that called the allocator, in all processes."""
-        return sum(image.threads for image in self.images)
+        """Threads that called the allocator, in all processes; one that goes on after exec counts once."""
+        return len({(image.pid, thread) for image in self.images for thread in image.thread_ids})
 
     @property
     def main(self) -> Image | None:

@@ -26,7 +26,7 @@ def lines(report: VerifyReport) -> list[str]:
     rows.append(("at exit", at_exit(report)))
     if report.main is not None and report.main.life.peak.blocks:
         rows += _heap(report, report.main)
-    rows += [("against", line) for line in against(report)]
+    rows += [(label, line) for label, line in zip(("against", ""), against(report), strict=False)]
     rows += [("note", note) for note in report.notes]
     if report.status:
         rows.append(("program", ended(report.status)))

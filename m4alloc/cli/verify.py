@@ -23,7 +23,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         usage="m4alloc verify [OPTION ...] -- PROGRAM [ARGUMENT ...]\n       m4alloc verify [OPTION ...] --trace FILE",
     )
     parser.add_argument(
-        "--output", default="report.html", metavar="FILE", help="the HTML report (default report.html; - for none)"
+        "-o",
+        "--output",
+        default="report.html",
+        metavar="FILE",
+        help="the HTML report (default report.html; - for none)",
     )
     parser.add_argument(
         "--allocator", default="m4alloc", metavar="A", help="m4alloc (default), system, or the path of a library"
