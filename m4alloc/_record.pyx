@@ -26,7 +26,7 @@ cdef extern from *:
         void *inside;            /* its target */
         uint32_t chunk;          /* the chunk of the records claimed */
         uint32_t claimed;        /* how many were claimed at once */
-        uint32_t generation, id, busy;
+        uint32_t generation, id, busy, exiting;
     } m4_thread;
 
     /* The state word; later in a page that fork wipes, so that a child, however made, finds it EMPTY. */
@@ -39,7 +39,7 @@ cdef extern from *:
         char *last
         void *innermost
         void *inside
-        uint32_t chunk, claimed, generation, id, busy
+        uint32_t chunk, claimed, generation, id, busy, exiting
     Thread m4_thread
     uint32_t *m4_status
     pthread_key_t m4_key
@@ -356,8 +356,12 @@ cdef void exiting() noexcept nogil:
 
 
 cdef void thread_exits(void *thread) noexcept nogil:
+    """The thread's last destructors run, and after them the C library frees what it kept for the thread.
+
+    Nobody tells when that is over, so from now on each call gets a batch of its own, which it finishes.
+    """
+    m4_thread.exiting = 1
     finish_batch()
-    m4_thread.generation = 0
 
 
 # --- evidence: what only somebody inside the call can see ---
@@ -507,6 +511,8 @@ cdef void complete(Call *call, Record *record, Reply *reply, bint failed, int er
         if process.misuses != NULL and record.address != 0 and process.misuses() != call.misuses:
             record.flags |= MISUSE_CAUGHT
         store64(&record.end, reply.end, RELEASE)
+    if unlikely(m4_thread.exiting):
+        finish_batch()
     errno_location()[0] = reply.error if reply.error != 0 else call.errno_before
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
-from m4alloc.cli import UsageError
+from m4alloc.cli import Exit, UsageError
 from m4alloc.trace.format import TraceError
 from m4alloc.trace.preload import AllocatorError
-from m4alloc.trace.replay import ReplayReport, replay
+from m4alloc.trace.replay import ReplayError, ReplayReport, replay
 from m4alloc.view import text
 from m4alloc.view.quantity import duration, number, plural, ratio, size
 
@@ -28,13 +29,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay and print the table."""
+    """Replay and print the table; an allocator that crashes leaves nothing decided."""
     try:
         report = replay(
             arguments.file, allocator=arguments.allocator or ["m4alloc", "system"], repeat=max(0, arguments.repeat)
         )
     except (TraceError, AllocatorError, ValueError, OSError) as error:
         raise UsageError(str(error)) from error
+    except ReplayError as error:
+        print(f"m4alloc replay: {error}", file=sys.stderr)
+        return Exit.UNDECIDED
     print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(lines(report)))
     return 0
 

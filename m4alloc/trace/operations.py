@@ -78,8 +78,9 @@ def compile_trace(trace: Trace, inherited: Sequence[Event] = ()) -> Operations:
     failed = records["errno"] > 0
     hands_out = ((role == _ALLOCATES) | (role == _RESIZES)) & returned & (records["result"] > 0) & ~failed
     gives_up = ((role == _FREES) | (role == _RESIZES)) & (records["address"] > 0) & ~failed
-    slots = _Slots(inherited)
-    slot = slots.assign(records, role, hands_out, gives_up)
+    kind[(role == _RESIZES) & gives_up & returned & (records["result"] == 0)] = Function.FREE
+    before = _blocks(records, role, hands_out, gives_up, inherited)
+    slot, slots = _slots(before, hands_out.tolist(), gives_up.tolist(), len(inherited))
     made = (slot >= 0) & ~((role == _ALLOCATES) & ~hands_out) & ~((role == _RESIZES) & (failed | ~returned))
     array = np.zeros(len(inherited) + int(made.sum()), OPERATION)
     for place, event in enumerate(inherited):
@@ -92,59 +93,69 @@ def compile_trace(trace: Trace, inherited: Sequence[Event] = ()) -> Operations:
         )
     own = array[len(inherited) :]
     own["kind"], own["slot"], own["size"], own["extra"] = kind[made], slot[made], size[made], extra[made]
-    return Operations(array, len(inherited), slots.count, int(len(records) - made.sum()))
+    return Operations(array, len(inherited), slots, int(len(records) - made.sum()))
 
 
-class _Slots:
-    """Which slot holds the block at an address; a slot is used again once its block is gone."""
+_NULL = -1
+_NO_BLOCK = -2
 
-    def __init__(self, inherited: Sequence[Event]) -> None:
-        self.at = {event.result: place + 1 for place, event in enumerate(inherited)}
-        self.count = len(inherited) + 1
-        self.free: list[int] = []
 
-    def assign(
-        self,
-        records: npt.NDArray[np.void],
-        role: npt.NDArray[np.uint8],
-        hands_out: npt.NDArray[np.bool_],
-        gives_up: npt.NDArray[np.bool_],
-    ) -> npt.NDArray[np.int64]:
-        """The slot of each call, 0 for NULL, -1 for a pointer that is no block.
+def _blocks(
+    records: npt.NDArray[np.void],
+    role: npt.NDArray[np.uint8],
+    hands_out: npt.NDArray[np.bool_],
+    gives_up: npt.NDArray[np.bool_],
+    inherited: Sequence[Event],
+) -> list[int]:
+    """The block that each call is made on: the call that handed it out, after the inherited ones; or _NULL, _NO_BLOCK.
 
-        A block is given up where its call begins and handed out where its call ends; both are walked in one order.
-        """
-        gone, made = np.flatnonzero(gives_up), np.flatnonzero(hands_out)
-        asks = np.flatnonzero((role == _ASKS) & (records["address"] > 0))
-        if records["begin"].any():
-            moments = np.concatenate([records["begin"][gone], records["end"][made], records["begin"][asks]])
+    A block is given up where its call begins and handed out where its call ends; both are walked in one order.
+    """
+    gone, made = np.flatnonzero(gives_up), np.flatnonzero(hands_out)
+    asks = np.flatnonzero((role == _ASKS) & (records["address"] > 0))
+    if records["begin"].any():
+        moments = np.concatenate([records["begin"][gone], records["end"][made], records["begin"][asks]])
+    else:
+        moments = np.concatenate([2 * gone, 2 * made + 1, 2 * asks])
+    calls = np.concatenate([gone, made, asks])
+    addresses = np.concatenate([records["address"][gone], records["result"][made], records["address"][asks]])
+    sorts = np.repeat([_FREES, _ALLOCATES, _ASKS], [len(gone), len(made), len(asks)])
+    order = np.argsort(moments, kind="stable")
+    at = {event.result: place for place, event in enumerate(inherited)}
+    blocks = [_NULL] * len(records)
+    columns = (calls[order].tolist(), addresses[order].tolist(), sorts[order].tolist())
+    for call, address, sort in zip(*columns, strict=True):
+        if sort == _FREES:
+            blocks[call] = at.pop(address, _NO_BLOCK)
+        elif sort == _ALLOCATES:
+            at[address] = len(inherited) + call
         else:
-            moments = np.concatenate([2 * gone, 2 * made + 1, 2 * asks])
-        calls = np.concatenate([gone, made, asks])
-        addresses = np.concatenate([records["address"][gone], records["result"][made], records["address"][asks]])
-        sorts = np.repeat([0, 1, 2], [len(gone), len(made), len(asks)])
-        order = np.argsort(moments, kind="stable")
-        slot = np.zeros(len(records), np.int64)
-        slot[gives_up] = -1
-        assigned = slot.tolist()
-        resizes = (role == _RESIZES).tolist()
-        hands = hands_out.tolist()
-        at, free = self.at, self.free
-        columns = (calls[order].tolist(), addresses[order].tolist(), sorts[order].tolist())
-        for call, address, sort in zip(*columns, strict=True):
-            if sort == 0:
-                held = at.pop(address, -1)
-                assigned[call] = held
-                if held > 0 and not (resizes[call] and hands[call]):
-                    free.append(held)
-            elif sort == 1:
-                held = assigned[call]
-                if held < 0:
-                    continue  # a realloc of a pointer that was no block
-                if held == 0:
-                    held = assigned[call] = free.pop() if free else self.count
-                    self.count = max(self.count, held + 1)
-                at[address] = held
-            else:
-                assigned[call] = at.get(address, -1)
-        return np.array(assigned, np.int64)
+            blocks[call] = at.get(address, _NO_BLOCK)
+    return blocks
+
+
+def _slots(
+    blocks: list[int], hands_out: list[bool], gives_up: list[bool], inherited: int
+) -> tuple[npt.NDArray[np.int64], int]:
+    """The slot of each call, 0 for NULL and -1 for a pointer that is no block; and how many slots there are.
+
+    The calls are walked in the order in which they will be made: a slot is free once the call on its block was made.
+    """
+    slot_of = {place: place + 1 for place in range(inherited)}
+    count = inherited + 1
+    free: list[int] = []
+    slots: list[int] = []
+    for call, (block, hands, gives) in enumerate(zip(blocks, hands_out, gives_up, strict=True)):
+        if block == _NO_BLOCK:
+            slots.append(-1)
+            continue
+        slot = 0 if block == _NULL else slot_of.pop(block) if gives else slot_of[block]
+        if hands:
+            if slot == 0:
+                slot = free.pop() if free else count
+                count = max(count, slot + 1)
+            slot_of[inherited + call] = slot
+        elif gives:
+            free.append(slot)
+        slots.append(slot)
+    return np.array(slots, np.int64), count

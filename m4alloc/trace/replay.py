@@ -23,7 +23,7 @@ from m4alloc.trace.preload import library_of, preloaded
 RESULT = np.dtype([(name, "<u8") for name in ("nanoseconds", "requests", "failures", "baseline", "peak")])
 
 
-class ReplayError(ValueError):
+class ReplayError(Exception):
     """The replay did not come to its end; the message says what happened."""
 
 

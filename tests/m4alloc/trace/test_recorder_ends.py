@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from m4alloc.trace.format import HEADER_SIZE, RECORD_SIZE, EndReason
+from m4alloc.lib import recorder
+from m4alloc.trace.format import HEADER_SIZE, RECORD_SIZE, EndReason, TraceError
+from m4alloc.trace.preload import preloaded
 from m4alloc.trace.read import Trace
 from spec.event import MISUSE_CAUGHT, Event, Function
 from tests.m4alloc.trace.recording import program, recorded, recorded_by_hand
@@ -127,6 +131,43 @@ def test_a_trace_file_that_is_moved_ends_the_trace_and_not_the_program(tmp_path:
     assert shell.image == 0
     trace = Trace.open(moved)
     assert (trace.image, trace.end_reason, trace.used) == (1, EndReason.VANISHED, 512)
+
+
+@pytest.mark.parametrize(("how", "calls"), [("maps", 400_000), ("threads", 20_000)])
+def test_what_is_full_of_finished_calls_is_unmapped(how: str, calls: int, tmp_path: Path) -> None:
+    """At most the header, the chunk in use, and the next one are mapped, also when threads come and go."""
+    ran = recorded([program("ends.c"), how, f"{tmp_path}/trace."], tmp_path)
+    assert ran.status == 0, ran
+    assert ran.only.used > calls
+    assert 2 <= int(ran.out.splitlines()[0]) <= 4
+
+
+def wait_for_calls(folder: Path) -> Trace:
+    """The trace called live, once it has calls; just after its creation it is not a trace yet."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for path in folder.glob("live.*"):
+            with contextlib.suppress(TraceError):
+                if (trace := Trace.open(path)).used:
+                    return trace
+        time.sleep(0.01)
+    pytest.fail("no trace within a minute")
+
+
+def test_a_trace_can_be_read_while_its_process_runs(tmp_path: Path) -> None:
+    with (
+        preloaded([recorder()], "") as value,
+        subprocess.Popen(
+            ["cat"],
+            env={**os.environ, "LD_PRELOAD": value, "M4ALLOC_RECORD": str(tmp_path / "live")},
+            stdin=subprocess.PIPE,
+        ) as cat,
+    ):
+        trace = wait_for_calls(tmp_path)
+        assert trace.end_reason is EndReason.RUNNING
+        assert cat.stdin is not None
+        cat.stdin.close()
+    assert Trace.open(trace.path).end_reason is EndReason.EXIT
 
 
 @pytest.fixture

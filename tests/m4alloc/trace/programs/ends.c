@@ -1,5 +1,6 @@
 /* Ends in the way named, in the middle of its work: `ends HOW`. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,23 @@ static void churn(int count)
 {
     for (int i = 0; i < count; i++)
         free(malloc(10 + i % 100));
+}
+
+static void *one_thread(void *unused)
+{
+    churn(3);
+    return unused;
+}
+
+static int mapped_traces(const char *name)
+{
+    char line[1000];
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps))
+        count += strstr(line, name) != NULL;
+    fclose(maps);
+    return count;
 }
 
 int main(int argc, char **argv)
@@ -60,6 +78,17 @@ int main(int argc, char **argv)
         if (rename(argv[2], argv[3]))
             return 3;
         churn(20000);
+    }
+    if (!strcmp(how, "maps") || !strcmp(how, "threads")) {
+        if (how[0] == 'm')
+            churn(200000);
+        else
+            for (int i = 0; i < 3000; i++) {
+                pthread_t thread;
+                pthread_create(&thread, NULL, one_thread, NULL);
+                pthread_join(thread, NULL);
+            }
+        printf("%d\n", mapped_traces(argv[2]));
     }
     puts("ended");
     return 0;
