@@ -48,6 +48,7 @@ class AllocatorMachine(RuleBasedStateMachine):
         super().__init__()
         self.acceptor = self.terms.acceptor()
         self.events: list[Event] = []
+        self.failed = False
         self.session: Session = self.target.begin()
 
     # Every request goes through here.
@@ -78,6 +79,7 @@ class AllocatorMachine(RuleBasedStateMachine):
 
     def told(self, violation: Violation, events: list[Event]) -> Violation:
         """The violation with the history as a note, which Hypothesis prints for the smallest run."""
+        self.failed = True
         violation.add_note(render(from_events(events, self.terms.settings())))
         return violation
 
@@ -163,11 +165,10 @@ class AllocatorMachine(RuleBasedStateMachine):
             self.ask(Event(Function.FREE, 0, block + offset))
 
     def teardown(self) -> None:
-        """Compare what is left, and end the run."""
+        """Compare what is left, unless something was found already, and end the run."""
         try:
-            self.judge(self.session.sweep())
-        except EndedError:
-            return  # reported already, by the request that it died of
+            if not self.failed:
+                self.judge(self.session.sweep())
         finally:
             self.session.close()
 

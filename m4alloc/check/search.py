@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, find, settings
@@ -13,13 +13,12 @@ from hypothesis.errors import NoSuchExample
 
 from m4alloc.check.judgement import Broken, Terms, judge, judge_usage
 from m4alloc.check.operation import Aim, Operation
+from m4alloc.check.scripted import told
 from m4alloc.check.strategies import PAGE, plans
 from m4alloc.check.target import EndedError, Episode, Target
-from spec.contract import RULES
 from spec.event import Function
-from spec.script_history import from_events
 from spec.script_writer import render
-from spec.statement import Claim, Script
+from spec.statement import Script
 
 Seen = TypeVar("Seen")
 REPEATED_BYTES = 1 << 22
@@ -42,13 +41,9 @@ class Counterexample:
     plans_tried: int = 0
 
     def script(self) -> Script:
-        """The history up to the event that broke the rule, which its last step claims it does."""
+        """The history up to the event that broke the rule, claims included."""
         events = self.episode.events
-        told = from_events(events if self.repeated else events[: self.broken.number + 1], self.terms.settings())
-        if self.repeated or self.broken.rule.name not in RULES or not told.steps:
-            return told
-        claim = Claim("violates", (self.broken.rule.name,))
-        return replace(told, steps=(*told.steps[:-1], replace(told.steps[-1], claims=(claim,))))
+        return told(events if self.repeated else events[: self.broken.number + 1], self.terms)
 
     def __str__(self) -> str:
         """The rule, what was seen, and the script, which `spec.script` reads and any allocator can run."""

@@ -46,7 +46,7 @@ void *malloc(size_t size)
         return NULL;
 #endif
 #ifdef UNMAPPED
-    if (size == 100)
+    if (size == 96)
         return (void *)16;
 #endif
 #ifdef MISALIGNED
@@ -76,7 +76,7 @@ void *calloc(size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    void *p = malloc(total);
+    void *p = take(16, total);
     if (p)
         memset(p, 0, total);
 #ifdef NOT_ZERO
@@ -88,7 +88,7 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *p, size_t size)
 {
-    void *q = malloc(size);
+    void *q = take(16, size);
     if (p && q) {
         size_t kept = *size_of(p) < size ? *size_of(p) : size;
 #ifdef LOSE_TAIL

@@ -1,0 +1,148 @@
+"""The search finds what is wrong with an allocator, names the rule, and shrinks to a script that shows it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from m4alloc.check.foreign import Foreign
+from m4alloc.check.judgement import CLIENT_RULES, Terms, judge, judge_usage
+from m4alloc.check.local import reference
+from m4alloc.check.operation import Aim, Operation
+from m4alloc.check.scripted import play
+from m4alloc.check.search import find_history, find_leak, find_violation, leaking_plans
+from m4alloc.check.strategies import plans
+from m4alloc.check.target import End, Episode, Usage
+from spec.contract import RULES
+from spec.event import Event, Function
+from spec.script import check, parse, render
+
+Bump = Callable[..., str]
+GLIBC = Terms("c17,glibc")
+C17 = Terms("c17")
+
+BROKEN = {
+    "OVERLAP": ("result-disjoint", C17, 2),
+    "MISALIGNED": ("result-aligned-fundamental", C17, 1),
+    "NOT_ZERO": ("calloc-zeroes", C17, 1),
+    "LOSE_TAIL": ("realloc-keeps-contents", C17, 2),
+    "GENEROUS": ("result-disjoint", C17, 2),
+    "SILENT": ("result-non-null-or-enomem", GLIBC, 1),
+    "FREE_SETS_ERRNO": ("free-keeps-errno", GLIBC, 2),
+    "SCRIBBLE": ("block-keeps-contents", C17, 3),
+    "CRASH=3": ("call-returns", C17, 3),
+    "UNMAPPED": ("block-accessible", C17, 1),
+}
+"""What each macro of bump.c breaks, under which standard, and how many operations show it."""
+
+
+@pytest.mark.parametrize("macro", BROKEN)
+def test_each_broken_allocator_is_found_by_the_rule_it_breaks_and_shrunk(bump: Bump, macro: str) -> None:
+    rule, terms, length = BROKEN[macro]
+    with Foreign(bump(macro)) as target:
+        found = find_history(target, 400, terms=terms)
+        assert found is not None and found.broken.rule.name == rule
+        assert len(found.plan) == length, found
+        assert rule in RULES or rule in CLIENT_RULES
+        assert str(found).startswith(f"# {target.name} breaks {rule}\n")
+        script = parse(render(found.script()))
+        assert check(script).ok
+        if rule in RULES:
+            for _ in range(10):
+                outcome = play(script, target)
+                assert outcome.failures == [] and [str(finding) for finding in outcome.unclaimed] == []
+
+
+def test_a_sound_allocator_is_left_alone(bump: Bump) -> None:
+    with Foreign(bump()) as target:
+        assert find_history(target, 100, terms=GLIBC) is None
+
+
+def test_an_allocator_that_never_reuses_memory_leaks(bump: Bump) -> None:
+    with Foreign(bump()) as target:
+        found = find_leak(target, 30, threads=1)
+    assert found is not None and found.repeated
+    assert found.broken.rule.name == "freed-is-reused"
+    assert [operation.function for operation in found.plan] == [Function.MALLOC]
+    assert "when this is repeated" in str(found)
+
+
+def test_the_systems_allocator_and_the_reference_break_nothing() -> None:
+    with Foreign("system") as system:
+        assert find_violation(system, 60, terms=C17) is None
+    assert find_violation(reference(), 20, terms=GLIBC, limit=1 << 14) is None
+
+
+def test_the_same_seed_finds_the_same_counterexample(bump: Bump) -> None:
+    with Foreign(bump("OVERLAP")) as target:
+        first, second = (find_history(target, 400, terms=C17, seed=5) for _ in range(2))
+    assert first is not None and second is not None
+    assert (first.plan, first.plans_tried) == (second.plan, second.plans_tried)
+
+
+def test_shrinking_stays_with_the_rule_that_broke_first(bump: Bump) -> None:
+    with Foreign(bump("LOSE_TAIL", "NOT_ZERO", "MISALIGNED")) as target:
+        rules = {seed: find_history(target, 100, terms=C17, seed=seed) for seed in range(2)}
+    for found in rules.values():
+        assert found is not None
+        again = judge(found.episode, C17)
+        assert again is not None and again.rule == found.broken.rule
+
+
+def test_a_crash_is_judged_only_after_the_replies_before_it() -> None:
+    overlapping = [Event(Function.MALLOC, size=24, result=0x1000), Event(Function.MALLOC, size=24, result=0x1010)]
+    crashed = Episode(overlapping, End.CRASHED, 11, Event(Function.FREE, address=0x1000))
+    broken = judge(crashed, C17)
+    assert broken is not None and broken.rule.name == "result-disjoint" and broken.number == 1
+    broken = judge(Episode(overlapping[:1], End.CRASHED, 11, Event(Function.FREE, address=0x1000), "boom"), C17)
+    assert broken is not None and str(broken) == "call-returns: SIGSEGV inside free; it said: boom"
+
+
+@pytest.mark.parametrize(
+    ("distinct", "leaks"), [(1 << 20, False), ((1 << 20) + (1 << 19) + 4096, False), (3 << 20, True)]
+)
+def test_memory_used_beyond_an_eighth_of_all_and_a_mebibyte_is_a_leak(distinct: int, leaks: bool) -> None:
+    plan = [Operation(Function.MALLOC, size=4096)]
+    assert (judge_usage(plan, Usage(1 << 22, distinct, 4096)) is not None) is leaks
+
+
+@given(st.data(), st.booleans())
+@settings(max_examples=50, suppress_health_check=list(HealthCheck), deadline=None)
+def test_every_sublist_of_a_plan_is_a_plan(data: st.DataObject, misuse: bool) -> None:
+    target = reference()
+    plan = data.draw(plans(target.functions, threads=2, limit=4096, misuse=misuse))
+    kept = [operation for operation in plan if data.draw(st.booleans())] if len(plan) < 40 else plan[::2]
+    terms = Terms("c17,glibc", catches_misuse=True)
+    assert judge(target.run(kept), terms) is None
+
+
+@given(plans(reference().functions, threads=3, misuse=False))
+def test_plans_without_misuse_hold_none(plan: list[Operation]) -> None:
+    assert not any(operation.misuse for operation in plan)
+    assert all(0 <= operation.thread < 3 for operation in plan)
+
+
+@given(leaking_plans(2))
+def test_leaking_plans_allocate_at_sizes_where_a_leak_soon_shows(plan: list[Operation]) -> None:
+    assert all(operation.size >= 4096 for operation in plan if operation.function is Function.MALLOC)
+
+
+@pytest.mark.parametrize(("functions", "threads"), [(frozenset({Function.FREE}), 1), (frozenset({Function.MALLOC}), 0)])
+def test_plans_that_cannot_be_are_refused_at_once(functions: frozenset[Function], threads: int) -> None:
+    with pytest.raises(ValueError, match=r"at least 1 is needed|needs malloc"):
+        plans(functions, threads=threads)
+
+
+def test_an_operation_that_names_no_block_is_skipped() -> None:
+    plan = [
+        Operation(Function.FREE, aim=Aim.LIVE),
+        Operation(Function.FREE, aim=Aim.DEAD),
+        Operation(Function.FREE, aim=Aim.INSIDE),
+        Operation(Function.USABLE_SIZE, aim=Aim.LIVE),
+        Operation(Function.MALLOC, size=8),
+        Operation(Function.FREE, aim=Aim.LIVE, block=7),
+    ]
+    assert [event.function for event in reference().run(plan).events] == [Function.MALLOC, Function.FREE]
