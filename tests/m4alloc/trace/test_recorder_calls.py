@@ -97,6 +97,18 @@ def test_a_forked_child_begins_with_the_blocks_of_its_parent(name: str, tmp_path
     assert [finding.kind for finding in alone.findings if isinstance(finding, Misuse)] == ["invalid-free"]
 
 
+@pytest.mark.parametrize("name", ["m4alloc", "system"])
+def test_children_forked_while_other_threads_are_in_calls_start_from_the_right_heap(name: str, tmp_path: Path) -> None:
+    ran = recorded([program("storm.c"), "5"], tmp_path, on=name)
+    assert (ran.status, ran.out) == (0, "0 failed\n"), ran
+    parent, *children = ran.tree.traces
+    assert [child.parent for child in children] == [parent.path.name] * 5
+    for child in children:
+        assert child.used > 1000
+        assert_admitted(child, ran.tree.history(child))
+    assert_admitted(parent)
+
+
 def test_a_fork_that_no_handler_sees_is_seen_by_the_recorder(tmp_path: Path) -> None:
     ran = recorded([program("ends.c"), "raw-fork"], tmp_path)
     parent, child = ran.tree.traces
