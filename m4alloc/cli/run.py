@@ -46,5 +46,7 @@ def _strategy(path: Path) -> Strategy:
         return Strategy.load(path)
     except OSError as error:
         raise UsageError(f"--strategy {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--strategy {path} is not text in UTF-8") from error
     except ValueError as error:
         raise UsageError(f"--strategy {error}") from error
