@@ -97,3 +97,22 @@ def test_a_block_inherited_from_the_parent_is_part_of_the_story(tmp_path: Path, 
     excerpted = told(child, one)
     assert len(excerpted.steps) == 2
     assert [violation.rule.name for violation in script.check(excerpted).acceptor.violations] == ["result-disjoint"]
+
+
+def test_a_dead_neighbour_is_told_with_its_death_and_a_block_that_only_touches_is_not_told(tmp_path: Path) -> None:
+    events = [
+        Event(Function.MALLOC, size=60, result=A),
+        Event(Function.FREE, address=A),
+        Event(Function.MALLOC, size=32, result=A),
+        Event(Function.MALLOC, size=16, result=A + 32),
+        Event(Function.MALLOC, size=16, result=A + 32),
+    ]
+    trace = write_trace(tmp_path / "t.1.0", events)
+    excerpted = told(trace, judged(trace))
+    assert [step.event.function.name for step in excerpted.steps if step.event] == [
+        "MALLOC",
+        "FREE",
+        "MALLOC",
+        "MALLOC",
+    ]
+    assert len(script.check(excerpted).acceptor.violations) == 1

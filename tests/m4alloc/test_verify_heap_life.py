@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,6 +159,12 @@ def test_a_block_is_released_at_the_begin_of_its_free_and_acquired_at_the_end_of
 def test_a_call_that_never_returned_hands_out_nothing() -> None:
     lives = lives_of(calls_of([Event(Function.MALLOC, size=8, result=0, begin=1, end=0)]))
     assert len(lives) == 0 and lives.requests == 1
+
+
+@pytest.mark.parametrize(("errno", "left"), [(0, 0), (12, 1)])
+def test_realloc_to_zero_that_returned_null_freed_the_block_unless_it_failed(errno: int, left: int) -> None:
+    events = [Event(Function.MALLOC, size=8, result=0x1000), Event(Function.REALLOC, address=0x1000, errno=errno)]
+    assert len(lives_of(calls_of(events)).survivors) == left
 
 
 def test_misuse_and_overlap_do_not_stop_the_account() -> None:

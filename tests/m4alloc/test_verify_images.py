@@ -74,7 +74,10 @@ def test_a_grandchild_inherits_through_its_parent(tmp_path: Path) -> None:
     parent = write_trace(tmp_path / "p.1.0", [malloc(A), malloc(B)])
     child = write_trace(tmp_path / "p.2.0", [free(A), malloc(C)], pid=2, parent="p.1.0", fork_sequence=4)
     last = write_trace(tmp_path / "p.3.0", [free(B), free(C), free(A)], pid=3, parent="p.2.0", fork_sequence=8)
-    assert found(judge(last, child, parent)) == [[], [], ["double-free"]]
+    judged = judge(last, child, parent)
+    assert found(judged) == [[], [], ["double-free"]]
+    inherited = [sorted(one.lives.base[one.lives.born < 0].tolist()) for one in judged]
+    assert inherited == [[], [A, B], [B, C]]
 
 
 def test_siblings_do_not_see_each_other(tmp_path: Path) -> None:
