@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ from benchmarks.peer import Peer, geometric_mean, interleaved, machine, peers
 from benchmarks.workload import ENVIRONMENT, WORKLOADS, Workload
 from m4alloc.view.text import table
 
+SOURCE = Path(__file__).with_name("cost.c")
+
 
 class Cost(NamedTuple):
     """What one run took: CPU seconds of it and its children, and peak resident kB of the largest of them."""
@@ -30,26 +33,40 @@ class Cost(NamedTuple):
     kilobytes: int
 
 
-def measure(workload: Workload, peer: Peer, scale: int, log: Path) -> Cost:
-    """Run one program under one allocator in a fresh directory; raises SystemExit when its status is not the usual."""
-    with tempfile.TemporaryDirectory() as directory:
-        argv = workload.command(Path(directory), scale)
-        environment = {**peer.environment(), **ENVIRONMENT, **workload.environment, "HOME": directory}
-        child = os.fork()
-        if child == 0:
+class RunError(Exception):
+    """The program did not end as it should on this allocator; the message says which, where and how."""
+
+
+def measure(workload: Workload, peer: Peer, scale: int, cost: Path) -> Cost:
+    """Run one program under one allocator in a fresh directory. `cost`: cost.c, compiled. Raises RunError."""
+    with tempfile.TemporaryDirectory() as parent:
+        directory, result, log = Path(parent) / "run", Path(parent) / "cost", Path(parent) / "log"
+        argv = [str(cost), str(result), *workload.command(directory, scale)]
+        environment = {**peer.environment(), **ENVIRONMENT, **workload.environment, "HOME": str(directory)}
+        with log.open("w") as output:
+            subprocess.run(argv, cwd=directory, env=environment, stdout=output, stderr=output, timeout=600, check=True)
+        code, seconds, kilobytes = result.read_text().split()
+        if int(code) not in {0, 2}:
+            ended = signal.Signals(-int(code)).name if int(code) < 0 else f"status {code}"
+            words = log.read_text(errors="replace")[-200:].strip()
+            raise RunError(f"{workload.name} on {peer.name} ended with {ended}{': ' if words else ''}{words}")
+    return Cost(float(seconds), int(kilobytes))
+
+
+def measure_all(
+    workload: Workload, among: list[Peer], rounds: int, seed: int, scale: int, cost: Path
+) -> tuple[dict[str, list[Cost]], list[str]]:
+    """Every allocator's costs, a round each, without those on which the program fails; and how it fails there."""
+    costs: dict[str, list[Cost]] = {peer.name: [] for peer in among}
+    failures: dict[str, str] = {}
+    for number, peer in interleaved(among, rounds, seed):
+        print(f"\r{workload.name}, round {number + 1}: {peer.name:12}", end="", file=sys.stderr, flush=True)
+        if peer.name not in failures:
             try:
-                os.chdir(directory)
-                output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-                os.dup2(output, 1)
-                os.dup2(output, 2)
-                os.execvpe(argv[0], argv, environment)
-            finally:
-                os._exit(127)
-        _, status, usage = os.wait4(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in {0, 2}:
-        raise SystemExit(f"{workload.name} on {peer.name} ended with status {code}:\n{log.read_text()[-2000:]}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+                costs[peer.name].append(measure(workload, peer, scale, cost))
+            except RunError as error:
+                failures[peer.name] = str(error)
+    return {name: taken for name, taken in costs.items() if name not in failures}, list(failures.values())
 
 
 def ratios(costs: dict[str, list[Cost]], which: int) -> dict[str, float]:
@@ -60,22 +77,21 @@ def ratios(costs: dict[str, list[Cost]], which: int) -> dict[str, float]:
     }
 
 
-def report(costs: dict[str, dict[str, list[Cost]]]) -> list[str]:
-    """Two tables: CPU time and peak memory, a line a program, with the geometric means last."""
-    names = list(next(iter(costs.values())))
+def report(costs: dict[str, dict[str, list[Cost]]], names: list[str]) -> list[str]:
+    """Two tables: CPU time and peak memory, a line a program, with the geometric means last; "-": it fails there."""
     lines = []
+    others = [name for name in names if name != "glibc"]
     for title, which, absolute in (("CPU time", 0, "glibc s"), ("peak memory", 1, "glibc MB")):
-        rows: list[list[str]] = []
-        columns: dict[str, list[float]] = {name: [] for name in names if name != "glibc"}
+        found = {program: ratios(taken, which) for program, taken in costs.items()}
+        rows = []
         for program, taken in costs.items():
-            found = ratios(taken, which)
             base = statistics.median(cost[which] for cost in taken["glibc"])
-            rows.append([program, f"{base:.2f}" if which == 0 else f"{base / 1000:.1f}"])
-            for name, values in columns.items():
-                values.append(found[name])
-                rows[-1].append(f"{found[name]:.2f}")
-        rows.append(["geometric mean", "", *(f"{geometric_mean(values):.2f}" for values in columns.values())])
-        lines += [*table(rows, [title, absolute, *columns], right=range(1, len(names) + 1)), ""]
+            cells = [f"{found[program][name]:.2f}" if name in found[program] else "-" for name in others]
+            rows.append([program, f"{base:.2f}" if which == 0 else f"{base / 1000:.1f}", *cells])
+        complete = [values for values in found.values() if all(name in values for name in others)]
+        means = [f"{geometric_mean(values[name] for values in complete):.2f}" if complete else "-" for name in others]
+        rows.append([f"geometric mean of {len(complete)}", "", *means])
+        lines += [*table(rows, [title, absolute, *others], right=range(1, len(names) + 1)), ""]
     return lines
 
 
@@ -97,6 +113,8 @@ def main(words: list[str] | None = None) -> int:
         parser.error(str(error))
     costs: dict[str, dict[str, list[Cost]]] = {}
     with tempfile.TemporaryDirectory() as directory:
+        cost = Path(directory) / "cost"
+        subprocess.run(["gcc", "-O2", str(SOURCE), "-o", cost], check=True)
         for workload in WORKLOADS:
             reason = workload.missing()
             if chosen.only and workload.name not in chosen.only:
@@ -104,13 +122,13 @@ def main(words: list[str] | None = None) -> int:
             if reason is not None:
                 missing.append(f"{workload.name} was left out: {reason}")
                 continue
-            taken = costs[workload.name] = {peer.name: [] for peer in among}
-            for number, peer in interleaved(among, chosen.rounds, chosen.seed):
-                print(f"\r{workload.name}, round {number + 1}: {peer.name:12}", end="", file=sys.stderr, flush=True)
-                scale = workload.short if chosen.short else workload.long
-                taken[peer.name].append(measure(workload, peer, scale, Path(directory) / "log"))
+            scale = workload.short if chosen.short else workload.long
+            taken, failures = measure_all(workload, among, chosen.rounds, chosen.seed, scale, cost)
+            missing += failures
+            if "glibc" in taken:
+                costs[workload.name] = taken
     print(file=sys.stderr)
-    print("\n".join([*report(costs), *missing]))
+    print("\n".join([*report(costs, [peer.name for peer in among]), *missing]))
     if chosen.json:
         chosen.json.write_text(
             json.dumps({"benchmark": "programs", "machine": machine(), "samples": costs}, indent=1) + "\n"

@@ -81,16 +81,16 @@ def compile_containers(directory: Path, scale: int) -> None:
 
 PYTHON = {"python3": "python3"}
 WORKLOADS = [
-    Workload("python threads", ["python3", "{source}/threads.py", "{scale}"], PYTHON, 2, 10),
-    Workload("python processes", ["python3", "{source}/processes.py", "{scale}"], PYTHON, 400, 6000),
-    Workload("python parsing", ["python3", "{source}/parsing.py", "{scale}"], PYTHON, 1, 4),
-    Workload("git", ["sh", "{source}/history.sh", "{scale}"], {"git": "git"}, 6, 25),
+    Workload("python threads", ["python3", "{source}/threads.py", "{scale}"], PYTHON, 2, 6),
+    Workload("python processes", ["python3", "{source}/processes.py", "{scale}"], PYTHON, 400, 4000),
+    Workload("python parsing", ["python3", "{source}/parsing.py", "{scale}"], PYTHON, 1, 2),
+    Workload("git", ["sh", "{source}/history.sh", "{scale}"], {"git": "git"}, 6, 12),
     Workload(
         "gcc",
         ["gcc", "-O2", "-S", "-o", "-", "functions.c"],
         {"gcc": "gcc"},
         40,
-        400,
+        150,
         prepare=write_functions,
     ),
     Workload(
@@ -101,19 +101,19 @@ WORKLOADS = [
         ],
         {"sqlite3": "sqlite3"},
         20000,
-        200000,
+        100000,
     ),
-    Workload("perl", ["perl", "{source}/words.pl", "{scale}"], {"perl": "perl"}, 4, 25),
-    Workload("node", ["node", "{source}/heap.js", "{scale}"], {"node": "nodejs"}, 2, 12),
-    Workload("sort", ["bash", "{source}/sorting.sh", "{scale}"], {"sort": "coreutils", "awk": "mawk"}, 200000, 1000000),
-    Workload("tar gzip", ["bash", "{source}/archive.sh", "{scale}"], {"tar": "tar", "gzip": "gzip"}, 150, 600),
-    Workload("bash", ["bash", "{source}/pipeline.sh", "{scale}"], {"bash": "bash", "awk": "mawk"}, 3, 20),
+    Workload("perl", ["perl", "{source}/words.pl", "{scale}"], {"perl": "perl"}, 4, 12),
+    Workload("node", ["node", "{source}/heap.js", "{scale}"], {"node": "nodejs"}, 2, 5),
+    Workload("sort", ["bash", "{source}/sorting.sh", "{scale}"], {"sort": "coreutils", "awk": "mawk"}, 200000, 500000),
+    Workload("tar gzip", ["bash", "{source}/archive.sh", "{scale}"], {"tar": "tar", "gzip": "gzip"}, 150, 400),
+    Workload("bash", ["bash", "{source}/pipeline.sh", "{scale}"], {"bash": "bash", "awk": "mawk"}, 3, 10),
     Workload(
         "c++",
         ["./containers", "{scale}"],
         {"g++": "g++"},
         2,
-        20,
+        6,
         prepare=compile_containers,
     ),
 ]
