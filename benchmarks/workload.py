@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,10 +75,18 @@ def write_functions(directory: Path, scale: int) -> None:
     (directory / "functions.c").write_text("\n".join(lines) + "\n")
 
 
+@functools.cache
+def _compiled(source: str) -> tuple[tempfile.TemporaryDirectory[str], Path]:
+    """A C++ source, compiled once a process; the directory lives as long as the process."""
+    directory = tempfile.TemporaryDirectory(prefix="m4alloc-workload-")
+    program = Path(directory.name) / "program"
+    subprocess.run(["g++", "-std=c++17", "-O2", "-pthread", SOURCES / source, "-o", program], check=True)
+    return directory, program
+
+
 def compile_containers(directory: Path, scale: int) -> None:
     """The C++ program of the workload of that name."""
-    source = str(SOURCES / "containers.cc")
-    subprocess.run(["g++", "-std=c++17", "-O2", "-pthread", source, "-o", directory / "containers"], check=True)
+    shutil.copy2(_compiled("containers.cc")[1], directory / "containers")
 
 
 PYTHON = {"python3": "python3"}
