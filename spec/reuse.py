@@ -15,6 +15,8 @@ class ReuseWindow:
     length: Q, frees of other blocks of the same size class (usable size) before any byte of a block is reused.
     limit: bytes, the largest usable size that Q applies to. Blocks whose usable size nobody saw are left out.
 
+    young: the graves that are too young, by base address.
+
     While calls overlap, a free counts as freed in between whenever some order of the calls allows it, so that
     what is reported is true in every order.
 
@@ -30,12 +32,14 @@ class ReuseWindow:
     True
     """
 
-    __slots__ = ("_heap", "_queues", "length", "limit", "young")
+    __slots__ = ("_changed", "_heap", "_order", "_queues", "length", "limit", "young")
 
     def __init__(self, heap: Heap, length: int, limit: int) -> None:
         self.length = length
         self.limit = limit
-        self.young: SortedDict[int, Grave] = SortedDict()
+        self.young: dict[int, Grave] = {}
+        self._order: SortedDict[int, Grave] = SortedDict()  # young by address, but for the bases that have changed
+        self._changed: set[int] = set()
         self._heap = heap
         self._queues: defaultdict[int, deque[Grave]] = defaultdict(deque)
         for grave in sorted(heap.graves.values(), key=lambda grave: grave.freed):
@@ -48,8 +52,11 @@ class ReuseWindow:
         self._admit(self._heap.graves[block.base])
 
     def too_young(self, base: int, top: int) -> Grave | None:
-        """The first grave in [base, top) that has not been long enough in quarantine, or None.  Cost: O(log n)."""
-        young = self.young
+        """The first grave in [base, top) that has not been long enough in quarantine, or None.
+
+        Cost: O(log n), and as much for each block buried since it was last asked.
+        """
+        young = self._sorted()
         for below in young.irange(None, base, reverse=True):
             grave: Grave = young[below]
             if grave.block.top > base:
@@ -68,15 +75,32 @@ class ReuseWindow:
         """Drop every grave in [base, top): its early reuse has been reported.  Cost: O(log n) each."""
         while (grave := self.too_young(base, top)) is not None:
             del self.young[grave.block.base]
+            self._changed.add(grave.block.base)
+
+    def _sorted(self) -> SortedDict[int, Grave]:
+        """The young graves by address."""
+        for base in self._changed:
+            grave = self.young.get(base)
+            if grave is not None:
+                self._order[base] = grave
+            else:
+                self._order.pop(base, None)
+        self._changed.clear()
+        return self._order
 
     def _admit(self, grave: Grave) -> None:
         usable = grave.block.usable
         if not (self.length and grave.certain and 0 <= usable <= self.limit):
             return
+        young, changed = self.young, self._changed
         queue = self._queues[usable]
         queue.append(grave)
-        self.young[grave.block.base] = grave
-        while queue and self.since(queue[0]) >= self.length:
+        young[grave.block.base] = grave
+        changed.add(grave.block.base)
+        old_enough = self._heap.begun[usable] - 1 - self.length
+        while queue and queue[0].mark <= old_enough:
             old = queue.popleft()
-            if self.young.get(old.block.base) is old:
-                del self.young[old.block.base]
+            base = old.block.base
+            if young.get(base) is old:
+                del young[base]
+                changed.add(base)

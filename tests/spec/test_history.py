@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spec.acceptor import Acceptor
@@ -255,6 +255,82 @@ def test_fast_loop_agrees_with_the_readable_form(
     options = {"quarantine": quarantine, "quarantine_limit": 64, "observes": observes, "limit": limit}
     fast = accept(events, Acceptor(standard, **options))  # type: ignore[arg-type]
     assert state(fast) == state(readable(events, Acceptor(standard, **options)))  # type: ignore[arg-type]
+
+
+SHARING = {"result-disjoint", "reuse-only-after-free", "zero-size-distinct", "realloc-failure-keeps-block"}
+
+
+def corrupted(rng: random.Random, event: Event, before: Acceptor) -> Iterator[tuple[Event, set[str]]]:
+    """Every way in which this reply can be made wrong, with the rules that may say so; `before` has seen the rest."""
+    hands_out = event.result and event.function not in (Function.USABLE_SIZE, Function.LABEL)
+    valid = event.address and (event.function in FREEING or event.function in RESIZING)
+    if hands_out:
+        live = [block for base, block in before.heap.live.items() if base != event.address]
+        stolen = [block for block in live if not event.alignment or block.base % event.alignment == 0]
+        if stolen:
+            yield event._replace(result=rng.choice(stolen).base), SHARING
+        yield event._replace(result=2**64 - 4096), {"result-contained"}
+        aligned = {"result-aligned-fundamental", "result-aligned-as-requested"}
+        if event.function != Function.NEW or event.size % 16 == 0 < event.size:
+            yield event._replace(result=event.result + 8), aligned
+        if event.request_size:
+            yield event._replace(usable=event.request_size - 1), {"usable-at-least-requested"}
+            if event.function == Function.POSIX_MEMALIGN:
+                yield event._replace(result=0), {"posix-memalign-arguments"}
+            elif event.function != Function.NEW:
+                yield event._replace(result=0), {"result-non-null-or-enomem"}
+        young = [grave.block for grave in before.window.young.values() if grave.block.base != event.address]
+        young = [block for block in young if not event.alignment or block.base % event.alignment == 0]
+        if young and not event.address:  # a realloc frees first, which may be the free that was missing
+            small = event._replace(result=young[0].base, size=1, count=1, usable=16, intact=-1)
+            yield small, {"quarantine-respected"}
+    if event.function == Function.CALLOC and event.result and event.request_size:
+        yield event._replace(intact=rng.randrange(event.request_size)), {"calloc-zeroes"}
+    if event.function in RESIZING and event.address and event.intact > 0:
+        rules = {"realloc-keeps-contents", "realloc-failure-keeps-block"}
+        yield event._replace(intact=rng.randrange(event.intact)), rules
+    if event.function == Function.FREE:
+        yield event._replace(flags=ERRNO_CHANGED), {"free-keeps-errno"}
+    if valid:
+        yield event._replace(flags=MISUSE_CAUGHT), {"valid-call-accepted"}
+        yield event._replace(address=event.address + 8), {"interior-free"}
+    if event.function in FREEING and not event.address:
+        yield event._replace(flags=MISUSE_CAUGHT), {"free-null-does-nothing"}
+        dead = [base for base in before.heap.graves if before.heap.lookup(base) is None]
+        if dead:
+            yield event._replace(address=dead[0]), {"double-free"}
+
+
+def overlaps_none(events: list[Event], place: int) -> bool:
+    """Whether the call at `place` has begun after all before it had ended, and ended before any later one began."""
+    begin, end = events[place].begin, events[place].end
+    return all(event.end < begin for event in events[:place]) and all(
+        end < event.begin for event in events[place + 1 :]
+    )
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    length=st.integers(1, 60),
+    threads=st.integers(1, 4),
+    quarantine=st.integers(0, 3),
+    numbered=st.booleans(),
+)
+def test_each_single_corruption_is_found(seed: int, length: int, threads: int, quarantine: int, numbered: bool) -> None:
+    rng = random.Random(seed)
+    events = history(seed, length, threads if numbered else 1, quarantine)
+    if not numbered:
+        events = sequential(events)
+    places = [place for place in range(length) if not numbered or overlaps_none(events, place)]
+    assume(places)
+    place = places[-1]
+    past, last = events[:place], events[place]
+    before = accept(past, Acceptor(quarantine=quarantine, observes=OBSERVES))
+    for event, rules in corrupted(rng, last, before):
+        acceptor = accept([*past, event], Acceptor(quarantine=quarantine, observes=OBSERVES))
+        found = {next(iter(acceptor.counts), "")}
+        assert found <= rules, (event, acceptor.findings)
+        assert all(finding.event is event for finding in acceptor.findings)
 
 
 def test_points_of_calls_without_numbers_stand_where_they_are() -> None:
