@@ -18,7 +18,7 @@ void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 
 /* m4_next_NAME, and NEXT(NAME): the function itself, NULL while it is being looked for and when there is none. */
-#define DECLARE_NEXT(name) static struct m4_target m4_next_##name = {#name}
+#define DECLARE_NEXT(symbol) static struct m4_target m4_next_##symbol = {.name = #symbol}
 #define NEXT(name) ((__typeof__(&name))m4_next_##name.function)
 #define ENTER(name, function, address, size, extra)                                                                    \
     m4_enter(&call, &m4_next_##name, function, (uintptr_t)(address), size, extra, SITE)
