@@ -36,7 +36,7 @@ build: $(VENV)/core.stamp ## build the extension and the two preload libraries i
 run: build ## the main job: compile Python packages on the core, every reply checked; writes run/report.html
 	@$(BIN)/python -c 'import shutil, sys, sysconfig; lib = sysconfig.get_path("stdlib"); \
 	  [shutil.copytree(f"{lib}/{name}", f"run/copy/{name}", dirs_exist_ok=True) for name in sys.argv[1:]]' $(MODULES)
-	cd run && PYTHONMALLOC=malloc m4alloc verify -- python3 -m compileall -q -f copy
+	PYTHONMALLOC=malloc m4alloc verify --output run/report.html -- python3 -m compileall -q -f run/copy
 
 test: $(VENV)/dev.stamp build ## the tests, in under five minutes on two cores
 	$(BIN)/pytest -q -n $(WORKERS)

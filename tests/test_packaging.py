@@ -227,3 +227,8 @@ def test_without_a_compiler_the_pure_backend_is_installed(distribution: Distribu
     assert done.stderr.count("m4alloc runs on the reference allocator") == 1
     missing = bare("m4alloc", "lib")
     assert (missing.returncode, "apt-get install gcc" in missing.stderr) == (2, True)
+
+
+def test_every_page_is_linked_from_the_index() -> None:
+    linked = set(re.findall(r"\]\((\w[\w-]*\.md)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8")))
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
