@@ -9,7 +9,7 @@ from sortedcontainers import SortedDict
 from spec.event import RESIZING, Event, Function
 from spec.history import Phase, points
 from spec.judge import extent, granted, hands_out
-from spec.script_reader import OPERANDS, REPLYING
+from spec.script_words import OPERANDS, REPLYING
 from spec.statement import Pointer, Script, ScriptError, Settings, Step
 
 

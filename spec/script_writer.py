@@ -7,7 +7,7 @@ import json
 import re
 
 from spec.event import Event, Function
-from spec.script_reader import FLAGS, NUMBERS, OBSERVABLE, OPERANDS
+from spec.script_words import FLAGS, NUMBERS, OBSERVABLE, OPERANDS
 from spec.statement import Pointer, Script, Settings, Step
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z][A-Za-z0-9_]*)*")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from sortedcontainers import SortedDict
 
+from spec.error import Bug
 from spec.heap import Block, Heap
 from spec.reuse import ReuseWindow
 
@@ -76,11 +77,12 @@ class Tiling:
             yield grave.block
 
     def check(self) -> None:
-        """Raise AssertionError unless tiles are disjoint and cover every live block and young grave.  Cost: O(n)."""
+        """Raise Bug unless tiles are disjoint and cover every live block and young grave.  Cost: O(n)."""
         last = 0
         for base, top in self.tiles.items():
-            assert last <= base < top, f"the tile at {base:#x} overlaps the one before"
+            if not last <= base < top:
+                raise Bug(f"the tile [{base:#x}, {top:#x}) overlaps the one before, which ends at {last:#x}")
             last = top
-        graves = [grave.block for grave in self._young.values()]
-        for block in (*self._live.values(), *graves):
-            assert self.tiles.get(block.base, 0) >= block.top, f"{block} is outside its tile"
+        for block in (*self._live.values(), *(grave.block for grave in self._young.values())):
+            if self.tiles.get(block.base, 0) < block.top:
+                raise Bug(f"{block} reaches out of its tile")

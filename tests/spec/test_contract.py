@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,8 +108,6 @@ def test_unknown_standard_is_refused_with_the_known_ones(names: str, message: st
 
 
 def test_violation_survives_a_copy_between_processes() -> None:
-    import pickle
-
     violation = Violation(RULES["result-disjoint"], "somewhere", after_misuse=3)
     again = pickle.loads(pickle.dumps(violation))
     assert (str(again), again.rule, again.after_misuse) == (str(violation), violation.rule, 3)
