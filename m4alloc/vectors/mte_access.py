@@ -16,16 +16,15 @@ _PAGE = 4096
 
 
 def access(row: Row) -> Answers:
-    """One instruction on a buffer of one tag a granule; bits 63:60 of the pointer are tried in full where it is noted."""
+    """One instruction on a buffer of one tag a granule; where the row notes bits 63:60, all their values are tried."""
     processor = machine(row["mtags"], Control(tco=bool(row["tco"])))
     operation = Operation.WRITE if row["write"] else Operation.READ
     exempt = row["kind"].startswith("prfm")
     answers: Answers = {}
     for top in range(16) if "note" in row else (0,):
         at = pointer(row["off"], row["ptag"], top=top)
-        answers = fault_answers(
-            row, fault_of(partial(check_access, processor, at, row["size"], operation, exempt=exempt))
-        )
+        fault = fault_of(partial(check_access, processor, at, row["size"], operation, exempt=exempt))
+        answers = fault_answers(row, fault)
         if answers["fault"] != row["fault"]:
             break
     return answers

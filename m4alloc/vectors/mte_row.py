@@ -1,4 +1,4 @@
-"""What MTE rows have in common: 64-bit values as 16 hexadecimal digits, a tagged buffer, and how a fault is recorded."""
+"""What MTE rows have in common: 64-bit values as 16 digits, a tagged buffer, and how a fault is recorded."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def tcf(row: Row) -> Answers:
 
 
 def _reported(row: Row, fault: Fault, writes: bool) -> dict[str, object]:
-    """DFSC, WnR and the whole syndrome; of FAR, that it is the accessed granule's pointer (the buffer may be anywhere)."""
+    """DFSC, WnR and the whole syndrome; of FAR, the tag and the half, since the buffer may have been anywhere."""
     esr = syndrome(fault, writes=writes)
     answers: dict[str, object] = {"dfsc": int(data_fault_status(fault)), "wnr": int(writes)}
     answers["esr"] = digits(esr) if len(str(row.get("esr", ""))) == 16 and isinstance(row["esr"], str) else esr

@@ -27,9 +27,8 @@ from m4alloc.vectors.row import Row, RowError, Skip
 
 def ldg(row: Row) -> Answers:
     granules = row["off"] // GRANULE + 1
-    return {
-        "xt_out": digits(transfer.ldg(machine([row["mtag"]] * granules), word(row["xt_in"]), pointer(row["off"], 1)))
-    }
+    processor = machine([row["mtag"]] * granules)
+    return {"xt_out": digits(transfer.ldg(processor, word(row["xt_in"]), pointer(row["off"], 1)))}
 
 
 _STORES: dict[str, Callable[[Processor, int, int], None]] = {
