@@ -1,17 +1,13 @@
-"""What a program under test is run in: its environment, its input, and what an interrupt from the terminal does."""
+"""What a program under test is run in: its environment, and what an interrupt from the terminal does."""
 
 from __future__ import annotations
 
 import gc
 import os
-import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO
 
 
 def environment_of(env: Mapping[str, str] | None) -> dict[str, str]:
@@ -36,39 +32,35 @@ def no_collector() -> Iterator[None]:
             gc.enable()
 
 
-@contextmanager
-def repeatable(stdin: IO[bytes] | None) -> Iterator[IO[bytes]]:
-    """A file that every run can read from its start: a copy of what came through a pipe, else the file itself."""
-    if stdin is None or stdin.isatty():
-        with Path(os.devnull).open("rb") as null:
-            yield null
-    elif stdin.seekable():
-        yield stdin
-    else:
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(stdin, copy)
-            copy.seek(0)
-            yield copy
+class Interrupts:
+    """How often SIGINT came: true once it has. While `at_once` is set it also raises KeyboardInterrupt."""
 
+    def __init__(self) -> None:
+        self.count = 0
+        self.at_once = False
 
-@contextmanager
-def interrupts_noted() -> Iterator[list[int]]:
-    """Collect SIGINTs instead of raising: the program gets its own, and what was judged so far stands.
+    def __bool__(self) -> bool:
+        return self.count > 0
 
-    The second one while we judge raises KeyboardInterrupt after all. Outside the main thread nothing is changed.
-    """
-    caught: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        caught.append(number)
-        if len(caught) > 2:
+    def note(self, number: int, frame: object) -> None:
+        """The signal handler."""
+        self.count += 1
+        if self.at_once:
             raise KeyboardInterrupt
 
+
+@contextmanager
+def interrupts_noted() -> Iterator[Interrupts]:
+    """Count SIGINTs instead of raising: the program gets its own, and what was judged so far stands.
+
+    Outside the main thread nothing is changed.
+    """
+    interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
-        yield caught
+        yield interrupts
         return
-    previous = signal.signal(signal.SIGINT, note)
+    previous = signal.signal(signal.SIGINT, interrupts.note)
     try:
-        yield caught
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, previous)

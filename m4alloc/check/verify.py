@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 import time
 from collections import Counter
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import IO
 
 from m4alloc.check.compare import Comparison, compare
+from m4alloc.check.given_input import repeatable
 from m4alloc.check.heap_life import heap_life
 from m4alloc.check.images import Judged, Judges, ending
 from m4alloc.check.keeping import VerifyError, keep, lasting_place, write_script
 from m4alloc.check.progress import Progress, Silent
-from m4alloc.check.surroundings import environment_of, interrupts_noted, no_collector, repeatable
+from m4alloc.check.surroundings import Interrupts, environment_of, interrupts_noted, no_collector
 from m4alloc.check.verify_page import page
 from m4alloc.check.verify_report import (
     FAIL_ON,
@@ -74,7 +74,7 @@ def verify(
     is kept only when a rule broke, beside the page or in the working directory.
     repeat: unrecorded runs on each allocator; 0 runs the program once, recorded, and compares nothing.
     fail_on: kinds of verify_report.FAIL_ON. seed: of the order of the runs. limit: bytes of one trace at most.
-    stdin: what each run reads from its start; None is /dev/null. stdout: a descriptor for the recorded run's output.
+    stdin: what each run reads, see `given_input.repeatable`. stdout: a descriptor for the recorded run's output.
     The program runs with M4ALLOC_OPTIONS=misuse=count, so that its mistakes are counted and do not end it.
     Raises ProgramError, AllocatorError, VerifyError, ValueError (standard), LibraryError, OSError.
     Cost: the program's time 1 + 2 `repeat` times, and some microseconds a request.
@@ -100,16 +100,17 @@ def verify(
                 allocator=allocator,
                 limit=limit,
                 env=environment,
-                stdin=given.fileno(),
+                stdin=given.first,
                 stdout=stdout,
             )
+            given.settle()
             stopped_by_hand = bool(interrupts)
-            interrupts.clear()
+            interrupts.count = 0
             tree = open_index(recording.index)
             judged, images, orphans, seconds = _judge(tree, standard, told, interrupts)
             comparison, replayed, notes = None, None, _notes(program, environment, tree, orphans)
             if repeat and not interrupts and not stopped_by_hand and sum(image.checked for image in images):
-                comparison = _compare(program, allocator, environment, given, repeat, seed, told, interrupts)
+                comparison = _compare(program, allocator, environment, given.again, repeat, seed, told, interrupts)
                 replayed, remark = _replay(tree.path, allocator, repeat, told, interrupts)
                 notes += remark
             elif stopped_by_hand:
@@ -168,7 +169,7 @@ def verify_trace(
 
 
 def _judge(
-    tree: TraceTree, standard: str, told: Progress, interrupts: list[int]
+    tree: TraceTree, standard: str, told: Progress, interrupts: Interrupts
 ) -> tuple[list[Judged], tuple[Image, ...], list[Trace], float]:
     """Judge all images and measure their heaps."""
     told.phase("checking every reply", sum(trace.used for trace in tree.traces))
@@ -276,38 +277,41 @@ def _compare(
     repeat: int,
     seed: int,
     told: Progress,
-    interrupts: list[int],
+    interrupts: Interrupts,
 ) -> Comparison | None:
     """Run the program on both; None when interrupted."""
     told.phase("comparing with the system's malloc", 2 * repeat)
-
-    def advance(done: int, _: int) -> None:
-        told.advance(done)
-        if interrupts:
-            raise KeyboardInterrupt
-
     library = library_of(allocator)
     others = environment.get("LD_PRELOAD", "")
     with preloaded([library] if library else [], others) as preload:
+        interrupts.at_once = True
         sides = ((Path(os.fspath(allocator)).name, preload, environment), ("system malloc", others, environment))
         try:
-            return compare(program, *sides, repeat=repeat, seed=seed, stdin=given, progress=advance)
+            return compare(
+                program, *sides, repeat=repeat, seed=seed, stdin=given, progress=lambda done, _: told.advance(done)
+            )
         except KeyboardInterrupt:
-            interrupts.append(signal.SIGINT)
             return None
+        finally:
+            interrupts.at_once = False
 
 
 def _replay(
-    recording: Path, allocator: str | os.PathLike[str], repeat: int, told: Progress, interrupts: list[int]
+    recording: Path, allocator: str | os.PathLike[str], repeat: int, told: Progress, interrupts: Interrupts
 ) -> tuple[Replay | None, list[str]]:
     """Replay the requests alone on both; None, and why, when that could not be done."""
     if interrupts:
         return None, []
     told.phase("replaying the requests")
     try:
+        interrupts.at_once = True
         ours, other = replay(recording, allocator=[allocator, "system"], repeat=repeat).results
+    except KeyboardInterrupt:
+        return None, []
     except ReplayError as error:
         return None, [f"no replay time: {error}"]
+    finally:
+        interrupts.at_once = False
     return (Replay(ours.seconds, other.seconds), []) if other.seconds else (None, [])
 
 

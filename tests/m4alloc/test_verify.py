@@ -271,3 +271,42 @@ def test_a_statically_linked_program_is_refused_by_name() -> None:
     static = build(SOURCES / "client.c", "-static")
     ran = command("--output", "-", "--", static)
     assert ran.returncode == 2 and "statically linked" in ran.stderr
+
+
+def test_an_interrupt_during_the_comparison_ends_it_at_once_and_keeps_the_verdict(tmp_path: Path) -> None:
+    """The program is quick when it is recorded and slow in the comparison, where M4ALLOC_RECORD is not set."""
+    code = "import os, sys, time; os.environ.get('M4ALLOC_RECORD') or time.sleep(60)"
+    words = [
+        sys.executable,
+        "-m",
+        "m4alloc",
+        "verify",
+        "--output",
+        str(tmp_path / "r.html"),
+        "--",
+        sys.executable,
+        "-c",
+        code,
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0) as running:
+        deadline = time.monotonic() + 30
+        # The launcher of the comparison has a process group of its own.
+        while not _children_in_other_groups(running.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        os.killpg(running.pid, signal.SIGINT)
+        out, _ = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert "verdict      HOLDS" in out and "against" not in out
+
+
+def _children_in_other_groups(parent: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and int(fields[2]) != parent:
+            found.append(int(path.parent.name))
+    return found
