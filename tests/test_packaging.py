@@ -159,7 +159,8 @@ def test_the_sdist_contains_every_tracked_source(distribution: Distribution) -> 
 def test_the_wheel_contains_the_libraries_and_what_rebuilds_them(distribution: Distribution) -> None:
     inside = set(zipfile.ZipFile(distribution.wheel).namelist())
     assert {"m4alloc/libm4alloc.so", "m4alloc/libm4record.so", "m4alloc/_fast.pyi", "m4alloc/_fast.pxd"} <= inside
-    assert {"m4alloc/_fast.c", "m4alloc/_record.c", "m4alloc/preload.c", "m4alloc/record_preload.c"} <= inside
+    assert {"m4alloc/_fast.c", "m4alloc/_record.c", "m4alloc/_replay.c", "m4alloc/libm4replay.so"} <= inside
+    assert {f"m4alloc/{name}preload.c" for name in ("", "record_", "replay_")} <= inside
     assert {f"{top}/py.typed" for top in ("capability", "spec", "m4alloc")} <= inside
     assert not {name for name in inside if name.startswith(("tests", "benchmarks", "docs"))}
 
