@@ -28,6 +28,12 @@
 #define M4_PRELOAD 0
 #endif
 
+/* Where preload.c puts the next allocator's free, for pointers that are not ours; unused elsewhere. */
+static void m4_forward_free(void *block);
+#if !M4_PRELOAD
+static void m4_forward_free(void *block) { (void)block; }
+#endif
+
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0x4000
 #endif

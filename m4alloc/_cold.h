@@ -21,5 +21,7 @@ static int m4_push_slot(struct m4_arena *, struct m4_heap *, struct m4_bin *, ch
 static int m4_finish_turn(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_refill(struct m4_arena *, struct m4_heap *, uint32_t) M4_APART;
 static struct m4_heap *m4_enter(void) M4_APART;
+static void *m4_malloc_first(size_t) M4_APART;
+static int m4_free_first(void *) M4_APART;
 
 #endif

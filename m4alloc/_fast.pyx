@@ -11,7 +11,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_load32, m4_set_errno,
+from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_forward_free, m4_load32, m4_set_errno,
                               m4_store32, m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific,
                               pthread_key_create, m4_acquire, m4_relinquish, sched_yield, snprintf, strlen,
                               unlikely, write)
@@ -101,6 +101,7 @@ cdef void open_process() noexcept nogil:
     if M4_PRELOAD:
         read_environment()
     process_arena.process = 1
+    process_arena.forward_free = m4_forward_free
     process_arena.extra_regions = 1
     open_arena(&process_arena, LEAST)  # without address space now, it is tried again when needed
     process_arena.next_arena = arenas
@@ -123,8 +124,21 @@ cdef inline Heap *my_heap() noexcept nogil:
     return heap
 
 
+cdef void *malloc_first "m4_malloc_first"(size_t size) noexcept nogil:
+    """malloc of a thread that has no heap yet. Apart, so that malloc itself ends in tail calls and saves no register."""
+    return allocate(&process_arena, enter(), size)
+
+
+cdef int free_first "m4_free_first"(void *block) noexcept nogil:
+    """free of a thread that has no heap: one that only frees, or that is exiting, gets none."""
+    open_process()
+    return release(&process_arena, NULL, block)
+
+
 cdef void *m4_malloc "m4_malloc"(size_t size) noexcept nogil:
-    return allocate(&process_arena, my_heap(), size)
+    if unlikely(m4_thread_heap == NULL):
+        return malloc_first(size)
+    return allocate(&process_arena, <Heap *>m4_thread_heap, size)
 
 
 cdef void *m4_calloc "m4_calloc"(size_t count, size_t size) noexcept nogil:
@@ -140,8 +154,8 @@ cdef void *m4_aligned "m4_aligned"(size_t alignment, size_t size) noexcept nogil
 
 
 cdef int m4_free "m4_free"(void *block) noexcept nogil:
-    if unlikely(m4_thread_heap == NULL):  # a thread that only frees, or that is exiting, gets no heap
-        open_process()
+    if unlikely(m4_thread_heap == NULL):
+        return free_first(block)
     return release(&process_arena, <Heap *>m4_thread_heap, block)
 
 

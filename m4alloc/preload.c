@@ -43,7 +43,7 @@ static void *next_symbol(const char *name)
     return symbol;
 }
 
-static __attribute__((cold, noinline)) void forward_free(void *block)
+static __attribute__((cold, noinline)) void m4_forward_free(void *block)
 {
     static void (*next)(void *);
     if (next == NULL)
@@ -78,28 +78,17 @@ static inline int forwarding(void)
 EXPORT void *malloc(size_t size) { return m4_malloc(size); }
 
 /* The exported functions never call one another by name: with a recorder in front, that call would be the recorder's. */
-static inline void free_block(void *block)
-{
-    if (__builtin_expect(m4_free(block) == M4_FOREIGN, 0))
-        forward_free(block);
-}
 
-static inline void free_sized_block(void *block, size_t size)
-{
-    if (__builtin_expect(m4_free_sized(block, size) == M4_FOREIGN, 0))
-        forward_free(block);
-}
+EXPORT void free(void *block) { m4_free(block); }
 
-EXPORT void free(void *block) { free_block(block); }
+EXPORT void cfree(void *block) { m4_free(block); }
 
-EXPORT void cfree(void *block) { free_block(block); }
-
-EXPORT void free_sized(void *block, size_t size) { free_sized_block(block, size); }
+EXPORT void free_sized(void *block, size_t size) { m4_free_sized(block, size); }
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
     (void)alignment;
-    free_sized_block(block, size);
+    m4_free_sized(block, size);
 }
 
 EXPORT void *calloc(size_t count, size_t size) { return m4_calloc(count, size); }
@@ -379,13 +368,13 @@ static inline void *new_aligned_nothrow(size_t size, size_t alignment, const voi
 #define NEW_ALIGNED(name) EXPORT void *name(size_t size, size_t a) { return new_aligned(size, a); }
 #define NEW_ALIGNED_NOTHROW(name) \
     EXPORT void *name(size_t size, size_t a, const void *tag) { return new_aligned_nothrow(size, a, tag); }
-#define DELETE(name) EXPORT void name(void *block) { free_block(block); }
-#define DELETE_SIZED(name) EXPORT void name(void *block, size_t size) { free_sized_block(block, size); }
-#define DELETE_OTHER(name) EXPORT void name(void *block, size_t other) { (void)other; free_block(block); }
+#define DELETE(name) EXPORT void name(void *block) { m4_free(block); }
+#define DELETE_SIZED(name) EXPORT void name(void *block, size_t size) { m4_free_sized(block, size); }
+#define DELETE_OTHER(name) EXPORT void name(void *block, size_t other) { (void)other; m4_free(block); }
 #define DELETE_SIZED_ALIGNED(name) \
-    EXPORT void name(void *block, size_t size, size_t a) { (void)a; free_sized_block(block, size); }
+    EXPORT void name(void *block, size_t size, size_t a) { (void)a; m4_free_sized(block, size); }
 #define DELETE_ALIGNED_NOTHROW(name) \
-    EXPORT void name(void *block, size_t a, const void *tag) { (void)a; (void)tag; free_block(block); }
+    EXPORT void name(void *block, size_t a, const void *tag) { (void)a; (void)tag; m4_free(block); }
 
 NEW(_Znwm)
 NEW(_Znam)

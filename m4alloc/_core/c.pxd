@@ -55,6 +55,7 @@ cdef extern from "_atomics.h" nogil:
     int getpid() noexcept
 
     void m4_set_errno(int) noexcept
+    void m4_forward_free(void *) noexcept
     int m4_errno() noexcept
     void m4_set_thread_heap(void *) noexcept
     void sched_yield() noexcept

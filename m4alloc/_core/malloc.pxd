@@ -17,7 +17,7 @@ from m4alloc._core.misuse cimport report_pointer, report_racing_free, report_wri
 from m4alloc._core.size_class cimport size_class
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport (CACHED, DELAYED, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE, SMALL_MAX,
+from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE, SMALL_MAX,
                                   UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
 from m4alloc._core.c cimport m4_untag
 
@@ -109,19 +109,20 @@ cdef inline void check_poison(Arena *arena, const Slot *slot, uint32_t slot_size
 
 cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin *bin, char *address,
                                                    uint8_t *state) noexcept nogil:
-    """The rest of a free by the owner under a strategy with hooks: zeroing, no delay line, quarantine."""
+    """A free by the owner that does more than the hot path knows: zeroing, no delay line, quarantine."""
     cdef uint32_t c = <uint32_t>(bin - heap.bins)
     cdef Slot slot
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
-    if bin.hooks & HOOK_ZERO:
+    if bin.hooks & HOOK_QUARANTINE:
+        memset(slot.address, POISON, bin.slot_size)
+    elif bin.hooks & HOOK_ZERO:
         memset(slot.address, 0, bin.slot_size)
     if not bin.hooks & HOOK_NO_DELAY:
         slot = exchange_slot(bin.delay, &bin.delay_next, bin.delay_length, slot)
     if slot.address != NULL and bin.hooks & HOOK_QUARANTINE:
-        memset(slot.address, POISON, bin.slot_size)
         slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.class_quarantine[c], slot)
         if slot.address != NULL:
             check_poison(arena, &slot, bin.slot_size)
@@ -203,6 +204,8 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
         result = NO_MISUSE
     else:
         result = report_pointer(arena, False, address)
+        if result == FOREIGN and arena.forward_free != NULL:
+            arena.forward_free(address)
     m4_set_errno(before)
     return result
 
@@ -229,8 +232,6 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     if unlikely(state[0] != LIVE or record.owner != heap):
         return release_slow(arena, heap, address)
     bin = &heap.bins[record.size_class]
-    if unlikely(bin.hooks != 0):
-        return release_hooked(arena, heap, bin, address, state)
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
     # exchange_slot and push_slot by hand: field by field, and what is rare is a call at the very end.

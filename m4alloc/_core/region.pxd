@@ -90,7 +90,7 @@ cdef inline bint commit(Region *region, uint64_t used) noexcept nogil:
 cdef inline void set_used(Arena *arena, Region *region, uint64_t used) noexcept nogil:
     """Publish that pointers below base + used may be ours; their records are readable from now on."""
     m4_store64(&region.used, used)
-    if region == &arena.regions[0]:
+    if region == &arena.regions[0] and not arena.hooked:
         m4_store64(&arena.used, used)
 
 

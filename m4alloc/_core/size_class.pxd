@@ -4,7 +4,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport M4_FAULT
-from m4alloc._core.fault cimport FAULT_ALIGNMENT_IGNORED, FAULT_SIZE_CLASS_OFF_BY_ONE, FAULT_SLABS_OVERLAP
+from m4alloc._core.fault cimport FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE, FAULT_SLABS_OVERLAP
 from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs)
 
 
@@ -50,6 +50,8 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         while knobs.class_size[c] < i * GRANULE:
             c += 1
         arena.class_of[i] = <unsigned char>c
+    arena.hooked = (knobs.delay_line == 0 or knobs.quarantine != 0 or knobs.zero_on_free != 0
+                    or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE)
     for c in range(knobs.classes):
         slot = knobs.class_size[c]
         units = 1

@@ -146,7 +146,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
 cdef struct Arena "m4_arena":
     # Read by every free:
     char *base                 # of the first region
-    uint64_t used              # of the first region
+    uint64_t used              # of the first region; 0 sends every free to the slow path, which knows about hooks
     Record *records            # of the first region
     # Read by every malloc:
     uint8_t class_of[CLASS_TABLE]
@@ -180,9 +180,10 @@ cdef struct Arena "m4_arena":
     char *metadata_end
     uint64_t metadata_bytes
     void *metadata_chunks      # all chunks, for close
-    uint64_t forward           # the next allocator's free and realloc, for MISUSE_FORWARD (function pointers)
+    void (*forward_free)(void *) noexcept nogil  # the next allocator's, for MISUSE_FORWARD
     uint32_t misuse_mode
     uint64_t misuses           # atomic
+    uint32_t hooked            # frees do more than the hot path knows: Bin.hooks
     uint32_t extra_regions     # may the arena grow beyond its first region?
     uint32_t process           # the process's own arena: its heaps are found through thread-local storage
     Arena *next_arena
