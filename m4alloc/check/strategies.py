@@ -44,6 +44,7 @@ def class_edges(limit: int) -> list[int]:
     return edges
 
 
+USUAL = (0, 1, 8, 16, 24, 32, 64)
 SMALL_EDGES = around(*class_edges(1024))
 LARGE_EDGES = around(*class_edges(LARGEST)[28:], *(PAGE * n for n in (1, 2, 3, 8, 16, 17, 31, 32, 33, 64, 128)))
 IMPOSSIBLE = [PTRDIFF_MAX, PTRDIFF_MAX + 1, SIZE_MAX - PAGE, SIZE_MAX - 15, SIZE_MAX]
@@ -56,7 +57,8 @@ def sizes(limit: int = LARGEST) -> st.SearchStrategy[int]:
     Shrinks towards 0.
     """
     edges = sorted({size for size in SMALL_EDGES if size <= limit})
-    choices = [st.integers(0, min(256, limit)), st.sampled_from(edges or [0])]
+    usual = [size for size in USUAL if size <= limit]
+    choices = [st.integers(0, min(256, limit)), st.sampled_from(usual), st.sampled_from(edges or [0])]
     large = sorted({size for size in LARGE_EDGES if size <= limit})
     if large:
         choices.append(st.sampled_from(large))
@@ -76,8 +78,8 @@ def alignments(largest: int = 1 << 16) -> st.SearchStrategy[int]:
 
 
 def bad_alignments() -> st.SearchStrategy[int]:
-    """Alignments that aligned_alloc and posix_memalign may refuse: zero, not a power of two, less than a pointer."""
-    return st.sampled_from([0, 1, 2, 3, 4, 24, 48, PAGE - 1])
+    """Alignments that posix_memalign refuses: zero, not a power of two, less than a pointer."""
+    return st.sampled_from([0, 1, 2, 3, 4, 24, 48, PAGE - 1, SIZE_MAX])
 
 
 PALETTE = 4
@@ -112,6 +114,7 @@ def operations(functions: frozenset[Function], threads: int = 1, misuse: bool = 
     kind(Function.REALLOC, 1, size=size)
     kind(Function.ALIGNED_ALLOC, 2, size=size, alignment=alignments())
     kind(Function.POSIX_MEMALIGN, 1, size=size, alignment=alignments().map(lambda alignment: max(alignment, 8)))
+    kind(Function.POSIX_MEMALIGN, 1, size=size, alignment=bad_alignments())
     kind(Function.MEMALIGN, 1, size=size, alignment=alignments())
     kind(Function.USABLE_SIZE, 1, **live)
     kind(Function.FREE_SIZED, 1, **live)

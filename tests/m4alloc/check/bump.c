@@ -49,10 +49,31 @@ void *malloc(size_t size)
     if (size == 96)
         return (void *)16;
 #endif
+#ifdef ONE_ZERO
+    static _Alignas(16) size_t nothing[4];
+    if (size == 0)
+        return nothing + 2;
+#endif
+#ifdef TWICE
+    static void *last;
+    if (calls % 2 == 0)
+        return last;
+    return last = take(16, size);
+#endif
 #ifdef MISALIGNED
     return take(8, size);
 #endif
     return take(16, size);
+}
+
+int posix_memalign(void **result, size_t alignment, size_t size)
+{
+#ifndef LAX
+    if (alignment < sizeof(void *) || (alignment & (alignment - 1)))
+        return EINVAL;
+#endif
+    *result = take(alignment < 16 ? 16 : alignment, size);
+    return *result ? 0 : ENOMEM;
 }
 
 void *aligned_alloc(size_t alignment, size_t size) { return take(alignment < 16 ? 16 : alignment, size); }
@@ -73,8 +94,10 @@ void *calloc(size_t count, size_t size)
 {
     size_t total;
     if (__builtin_mul_overflow(count, size, &total)) {
+#ifndef WRAP
         errno = ENOMEM;
         return NULL;
+#endif
     }
     void *p = take(16, total);
     if (p)
@@ -88,6 +111,8 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *p, size_t size)
 {
+    if (p && size == 0)
+        return NULL; /* as glibc does it: p is free, and that is no error */
     void *q = take(16, size);
     if (p && q) {
         size_t kept = *size_of(p) < size ? *size_of(p) : size;

@@ -32,11 +32,15 @@ BROKEN = {
     "GENEROUS": ("result-disjoint", C17, 2),
     "SILENT": ("result-non-null-or-enomem", GLIBC, 1),
     "FREE_SETS_ERRNO": ("free-keeps-errno", GLIBC, 2),
+    "WRAP": ("calloc-overflow-refused", C17, 1),
+    "ONE_ZERO": ("zero-size-distinct", C17, 2),
+    "TWICE": ("reuse-only-after-free", C17, 2),
+    "LAX": ("posix-memalign-arguments", GLIBC, 1),
     "SCRIBBLE": ("block-keeps-contents", C17, 3),
     "CRASH=3": ("call-returns", C17, 3),
     "UNMAPPED": ("block-accessible", C17, 1),
 }
-"""What each macro of bump.c breaks, under which standard, and how many operations show it."""
+"""What each macro of bump.c breaks, under which standard, and how many operations show it at most."""
 
 
 @pytest.mark.parametrize("macro", BROKEN)
@@ -45,7 +49,7 @@ def test_each_broken_allocator_is_found_by_the_rule_it_breaks_and_shrunk(bump: B
     with Foreign(bump(macro)) as target:
         found = find_history(target, 400, terms=terms)
         assert found is not None and found.broken.rule.name == rule
-        assert len(found.plan) == length, found
+        assert len(found.plan) <= length, str(found)
         assert rule in RULES or rule in CLIENT_RULES
         assert str(found).startswith(f"# {target.name} breaks {rule}\n")
         script = parse(render(found.script()))
