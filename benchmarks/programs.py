@@ -89,8 +89,9 @@ def report(costs: dict[str, dict[str, list[Cost]]], names: list[str]) -> list[st
             cells = [f"{found[program][name]:.2f}" if name in found[program] else "-" for name in others]
             rows.append([program, f"{base:.2f}" if which == 0 else f"{base / 1000:.1f}", *cells])
         complete = [values for values in found.values() if all(name in values for name in others)]
-        means = [f"{geometric_mean(values[name] for values in complete):.2f}" if complete else "-" for name in others]
-        rows.append([f"geometric mean of {len(complete)}", "", *means])
+        if complete:
+            means = [f"{geometric_mean(values[name] for values in complete):.2f}" for name in others]
+            rows.append([f"geometric mean of {len(complete)}", "", *means])
         lines += [*table(rows, [title, absolute, *others], right=range(1, len(names) + 1)), ""]
     return lines
 

@@ -123,7 +123,7 @@ WORKLOADS = [
         ["./containers", "{scale}"],
         {"g++": "g++"},
         2,
-        6,
+        40,
         prepare=compile_containers,
     ),
 ]
