@@ -1,5 +1,4 @@
-from types import TracebackType
-from typing import Any, Self, SupportsIndex, final
+from typing import Self
 
 from m4alloc.strategy import Strategy
 

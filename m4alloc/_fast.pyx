@@ -283,7 +283,7 @@ cdef class Block:
 
     @property
     def address(self):
-        """Address of the first byte; also of a dead block's error message no more."""
+        """Address of the first byte. Raises Misuse when the block is dead."""
         self.require_alive()
         return <uintptr_t>self.start
 
@@ -294,7 +294,7 @@ cdef class Block:
 
     @property
     def usable_size(self):
-        """Bytes that may be used, at least `size`."""
+        """Bytes that the core set aside, at least `size`; the buffer is `size` long. Raises Misuse when it is dead."""
         self.require_alive()
         return usable_bytes(self.arena.core, self.start)
 

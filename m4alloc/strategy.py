@@ -114,7 +114,9 @@ class Strategy:
                 raise StrategyError(f"class {size} follows {previous}; classes must increase")
             previous = size
         if previous != SMALL_MAX:
-            raise StrategyError(f"the last class is {previous}; it must be {SMALL_MAX}, so that every small size has one")
+            raise StrategyError(
+                f"the last class is {previous}; it must be {SMALL_MAX}, so that every small size has one"
+            )
 
     @property
     def quarantine_length(self) -> int:
@@ -150,7 +152,15 @@ class Strategy:
         >>> Strategy.hardened().quarantine_length
         320
         """
-        return cls(delay_line=64, delay_bytes=1 << 20, quarantine=256, zero_on_free=1024, randomise=True, guards=True, retain_bytes=1 << 20)
+        return cls(
+            delay_line=64,
+            delay_bytes=1 << 20,
+            quarantine=256,
+            zero_on_free=1024,
+            randomise=True,
+            guards=True,
+            retain_bytes=1 << 20,
+        )
 
     def with_(self, **changes: Any) -> Self:
         """A strategy with some knobs changed.

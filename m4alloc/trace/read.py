@@ -72,6 +72,9 @@ class Trace:
             labels = file.read(length)
         return cls(path, header, _without_tail(records), tuple(labels.decode().split("\0")) if length else ())
 
+    def __repr__(self) -> str:
+        return f"<Trace {str(self.path)!r} of process {self.pid}, {len(self.records):,} records>"
+
     @property
     def pid(self) -> int:
         return int(self.header["pid"])
