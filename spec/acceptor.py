@@ -32,6 +32,9 @@ from spec.story import death, inside, life, request, when
 USER_ADDRESSES = (1, 2**56)
 """Where blocks may lie when no arena is known: user addresses of x86-64 and aarch64 with their largest page tables."""
 
+ABOUT_STRAYS = frozenset({"misuse-caught", "free-keeps-errno"})
+"""The rules that calls which give up no live block are evidence of."""
+
 
 class Acceptor:
     """A heap, a contract, and what was found so far.
@@ -86,6 +89,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         self.under_way: dict[int, tuple[Block, bool]] = {}  # by begin: the block handed in, and whether it was given up
         rules = self.contract.rules.items()
         self._on_release = [(rule, ON_RELEASE[name]) for name, rule in rules if name in ON_RELEASE]
+        self._on_stray = [(rule, judge) for rule, judge in self._on_release if rule.name in ABOUT_STRAYS]
         self._on_reply = [(rule, ON_REPLY[name]) for name, rule in rules if name in ON_REPLY]
 
     @property
@@ -175,17 +179,17 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         block: Block | None = self.heap.live.get(address)
         if address and block is None:
             return self._give_up_stray(event)
+        mismatch = _mismatch(event, block) if block is not None else ""
+        if block is not None and mismatch:
+            self.under_way[event.begin] = block, True
+            self._remove(event, block, certain=not event.flags & MISUSE_CAUGHT)
+            return [self._undefined(event, self._misuse("size-mismatch", event, mismatch, block))]
         found = self._judge(self._on_release, Call(event, self.contract, block, observes=self.observes))
-        if block is None:
-            return found
-        if event.function in RESIZING:
+        if block is not None and event.function in RESIZING:
             self.under_way[event.begin] = block, self._resize(event, block)
-            return found
-        self.under_way[event.begin] = block, True
-        mismatch = _mismatch(event, block)
-        if mismatch:
-            found.append(self._misuse("size-mismatch", event, mismatch, block))
-        self._remove(event, block, certain=not event.flags & MISUSE_CAUGHT)
+        elif block is not None:
+            self.under_way[event.begin] = block, True
+            self._remove(event, block, certain=not event.flags & MISUSE_CAUGHT)
         return found
 
     def _give_up_stray(self, event: Event) -> list[Finding]:
@@ -194,13 +198,14 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         if event.address in self.contested or (grave is not None and not grave.certain):
             self.contested.discard(event.address)
             return []  # nobody can tell whether the block is live
-        found: list[Finding] = [self._stray(event)]
-        asked = ("misuse-caught", "free-keeps-errno")
-        judges = [(rule, judge) for rule, judge in self._on_release if rule.name in asked]
-        found += self._judge(judges, Call(event, self.contract, observes=self.observes))
+        stray = self._undefined(event, self._stray(event))
+        return [stray, *self._judge(self._on_stray, Call(event, self.contract, observes=self.observes))]
+
+    def _undefined(self, event: Event, misuse: Misuse) -> Misuse:
+        """Note that the client broke its side, unless the allocator noticed and did nothing."""
         if not event.flags & MISUSE_CAUGHT:
             self._misused = self._misused or self.number(event)
-        return found
+        return misuse
 
     def _resize(self, event: Event, block: Block) -> bool:
         """Give up what a realloc gives up when it begins; whether that is the whole block."""

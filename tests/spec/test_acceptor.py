@@ -188,6 +188,13 @@ def test_quarantine_leaves_out_blocks_above_its_limit_and_of_unknown_size() -> N
         assert findings(text) == []
 
 
+def test_sized_free_with_the_wrong_size_may_be_reported_by_the_allocator() -> None:
+    text = "a = malloc 24 -> 0x1000\nfree_sized a 32 misuse-caught ! misuse size-mismatch a ! caught\n"
+    outcome = check(parse("given observes misuse\n" + text + "free a"))
+    assert outcome.ok
+    assert outcome.acceptor.violations == []
+
+
 # Evidence.
 
 
