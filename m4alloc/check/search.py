@@ -14,6 +14,7 @@ from hypothesis.errors import NoSuchExample
 from m4alloc.check.judgement import Broken, Terms, judge, judge_usage
 from m4alloc.check.operation import Aim, Operation
 from m4alloc.check.scripted import told
+from m4alloc.check.shrink import shortened
 from m4alloc.check.strategies import PAGE, plans
 from m4alloc.check.target import EndedError, Episode, Target
 from spec.event import Function
@@ -159,6 +160,8 @@ def smallest(
         plan = find(chosen, breaks, settings=chosen_settings, random=random.Random(seed))
     except NoSuchExample:
         return None
+    plan = shortened(plan, breaks)
+    breaks(plan)
     return plan, next(iter(last.values())), tried
 
 

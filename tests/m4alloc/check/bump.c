@@ -46,7 +46,7 @@ void *malloc(size_t size)
         return NULL;
 #endif
 #ifdef UNMAPPED
-    if (size == 96)
+    if (size == 64)
         return (void *)16;
 #endif
 #ifdef ONE_ZERO

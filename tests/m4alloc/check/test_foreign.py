@@ -57,7 +57,7 @@ def test_a_hang_is_ended_and_names_the_call(bump: Bump) -> None:
 
 def test_a_block_that_cannot_be_written_is_told_apart_from_a_crash_inside(bump: Bump) -> None:
     with Foreign(bump("UNMAPPED")) as target:
-        episode = target.run([Operation(MALLOC, size=96)])
+        episode = target.run([Operation(MALLOC, size=64)])
     assert episode.end is End.CRASHED and episode.pending is None
     assert episode.events[-1].result == 16
     assert episode.describe_end() == "SIGSEGV when the client used its blocks"
