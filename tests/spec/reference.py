@@ -10,6 +10,8 @@ from capability.cheri.capability import Capability
 from capability.cheri.protection import Cheri
 from capability.flat import Flat
 from capability.memory import TaggedMemory
+from capability.mte.policy import POLICIES as TAG_POLICIES
+from capability.mte.protection import MTE
 from capability.perms import Perms
 from spec.policy import Anywhere, BestFit, FirstFit, Policy, SegregatedSizeClasses
 
@@ -41,6 +43,7 @@ class Coarse:
 
 
 ARCHITECTURES: list[Architecture] = [Flat(), Flat(granule=64), Cheri(), Cheri(sweep_at=1 << 11), Coarse(Cheri())]
+ARCHITECTURES += [MTE(policy) for policy in TAG_POLICIES.values()]
 POLICIES: list[Policy] = [
     FirstFit(),
     BestFit(),
