@@ -45,11 +45,13 @@ static void m4_forward_free(void *block) { (void)block; }
 #define MADV_GUARD_REMOVE 103
 #endif
 
-/* One pointer only: a library with a large initial-exec block could not be loaded by dlopen. */
+/* Two words only: a library with a large initial-exec block could not be loaded by dlopen. */
 static __thread void *m4_thread_heap __attribute__((tls_model("initial-exec")));
+static __thread uint64_t m4_thread_refusals __attribute__((tls_model("initial-exec"))); /* calls refused as misuse */
 
 static inline void m4_set_errno(int code) { errno = code; }
 static inline int m4_errno(void) { return errno; }
+static inline void m4_count_refusal(void) { m4_thread_refusals++; }
 static inline void m4_set_thread_heap(void *heap) { m4_thread_heap = heap; }
 
 static inline uint64_t m4_multiply(uint64_t a, uint64_t b, uint64_t *low)

@@ -147,7 +147,7 @@ cdef void resolve_next() noexcept nogil:
         get = dlsym(RTLD_NEXT, "malloc_usable_size")
         if get != NULL and dladdr(get, &usable) and usable.dli_fbase == info.dli_fbase:
             process.usable_size = <UsableSize>get
-    process.misuses = <Misuses>dlsym(RTLD_NEXT, "m4alloc_misuses")
+    process.misuses = <Misuses>dlsym(RTLD_NEXT, "m4alloc_refusals")  # of the calling thread
     get = dlsym(RTLD_NEXT, "m4alloc_info")
     if get != NULL:
         process.info = (<GetInfo>get)()

@@ -32,6 +32,9 @@ EXPORT const struct m4alloc_info *m4alloc_info(void)
 
 EXPORT uint64_t m4alloc_misuses(void) { return m4_misuses(); }
 
+/* Calls of this thread that were refused as misuse: what tells a recorder whether the call it watches was. */
+EXPORT uint64_t m4alloc_refusals(void) { return m4_thread_refusals; }
+
 EXPORT void m4alloc_stats(struct m4_totals *totals) { m4_count(totals); }
 
 /* The next allocator's functions, for M4ALLOC_OPTIONS=misuse=forward. Looked up when first needed, and only then. */

@@ -58,6 +58,7 @@ cdef extern from "_atomics.h" nogil:
     void m4_forward_free(void *) noexcept
     int m4_errno() noexcept
     void m4_set_thread_heap(void *) noexcept
+    void m4_count_refusal() noexcept
     void sched_yield() noexcept
     uint64_t m4_multiply(uint64_t, uint64_t, uint64_t *low) noexcept
     bint m4_swap8(uint8_t *, uint8_t expected, uint8_t) noexcept

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint64_t
 
-from m4alloc._core.c cimport (abort, m4_add64, m4_load64, memcpy, snprintf, strlen, write)
+from m4alloc._core.c cimport (abort, m4_add64, m4_count_refusal, memcpy, snprintf, strlen, write)
 from m4alloc._core.slot cimport record_of, region_of
 from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, FREE_SPAN, INTERIOR_FREE, INVALID_FREE, LARGE, LIVE,
                                   MESSAGE_MAX, MISUSE_ABORT, MISUSE_COUNT, MISUSE_FORWARD, MISUSE_RAISE, NO_SPAN,
@@ -54,8 +54,10 @@ cdef inline int report_pointer(Arena *arena, bint resizing, char *address) noexc
         if arena.misuse_mode == MISUSE_FORWARD:
             return FOREIGN
         snprintf(line, MESSAGE_MAX - 1, "m4alloc: invalid %s of %p: not a pointer into the heap", verb, address)
+        m4_count_refusal()
         return finish_report(arena, kind, line)
     record = region.records + (<uint64_t>(address - region.base) >> 16)
+    m4_count_refusal()
     large = NULL
     if record.kind == SLAB:
         offset = <uint64_t>(address - record.start)
@@ -91,6 +93,7 @@ cdef inline int report_pointer(Arena *arena, bint resizing, char *address) noexc
 cdef inline int report_size(Arena *arena, char *address, uint64_t claimed, uint64_t usable) noexcept nogil:
     """Say that a sized free names a size that the block cannot have."""
     cdef char line[MESSAGE_MAX]
+    m4_count_refusal()
     snprintf(line, MESSAGE_MAX - 1, "m4alloc: sized free of %p: %llu bytes claimed, but the block has %llu", address,
              <unsigned long long>claimed, <unsigned long long>usable)
     return finish_report(arena, SIZE_MISMATCH, line)

@@ -10,7 +10,7 @@ from tests.m4alloc.native import ROOT, library, need
 
 C = """
 malloc calloc realloc reallocarray free aligned_alloc memalign posix_memalign valloc pvalloc malloc_usable_size
-malloc_trim mallinfo mallinfo2 free_sized free_aligned_sized m4alloc_info m4alloc_misuses m4alloc_stats
+malloc_trim mallinfo mallinfo2 free_sized free_aligned_sized m4alloc_info m4alloc_misuses m4alloc_refusals m4alloc_stats
 """
 NOTHROW, ALIGNED = "RKSt9nothrow_t", "St11align_val_t"
 NEW = {f"_Zn{kind}m{rest}" for kind in "wa" for rest in ("", NOTHROW, ALIGNED, ALIGNED + NOTHROW)}

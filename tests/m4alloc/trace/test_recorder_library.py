@@ -14,7 +14,15 @@ from tests.m4alloc.native import ROOT, need
 from tests.m4alloc.test_preload_symbols import DELETE, NEW, C
 
 BOTH = pytest.mark.parametrize("library", [recorder, replayer])
-OURS_ALONE = {"malloc_trim", "mallinfo", "mallinfo2", "m4alloc_info", "m4alloc_misuses", "m4alloc_stats"}
+OURS_ALONE = {
+    "malloc_trim",
+    "mallinfo",
+    "mallinfo2",
+    "m4alloc_info",
+    "m4alloc_misuses",
+    "m4alloc_refusals",
+    "m4alloc_stats",
+}
 """What the allocator exports beside the calls that are recorded."""
 
 
