@@ -7,6 +7,9 @@ from fractions import Fraction
 
 import pytest
 
+from capability.adi.mcd import Thread
+from capability.adi.policy import VersionPolicy
+from capability.adi.protection import Adi
 from capability.architecture import Access, Architecture, Hazard, Pointer, Range
 from capability.cheri.protection import Cheri
 from capability.fault import Fault, FaultKind
@@ -20,6 +23,7 @@ from capability.perms import DATA
 MODELS: list[Architecture] = [Flat(), Cheri(), Cheri(sweep_at=1 << 16)]
 # Scudo's odd/even lets one guess a tag from the address, which nobody does here; mte/test_detection.py does.
 MODELS += [MTE(policy) for name, policy in POLICIES.items() if name != "scudo-odd-even"]
+MODELS += [Adi(), Adi(VersionPolicy(free_version=0, exclude_neighbours=False)), Adi(thread=Thread(mcde=False))]
 MODELS += [MTE(mode=Mode.ASYNC), MTE(mode=Mode.NONE)]
 BASE, SIZE = 0x10000, 64
 
@@ -131,6 +135,7 @@ def test_a_copied_machine_goes_its_own_way(architecture: Architecture) -> None:
 def test_an_access_outside_memory_faults(architecture: Architecture) -> None:
     machine = Machine(architecture)
     with pytest.raises(Fault) as fault:
-        outside = machine.derive(BASE + (1 << 20) - 16, 32)
+        unit = max(16, architecture.granule)
+    outside = machine.derive(BASE + (1 << 20) - unit, 2 * unit)
         architecture.check(machine.memory, outside, BASE + (1 << 20) - 8, 16, Access.LOAD)
     assert fault.value.kind is FaultKind.UNMAPPED

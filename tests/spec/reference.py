@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from capability.adi.mcd import Thread
+from capability.adi.protection import Adi
 from capability.architecture import Access, Architecture, Hazard, Pointer, Retirement, UnrepresentableError
 from capability.cheri.capability import Capability
 from capability.cheri.protection import Cheri
@@ -43,6 +45,7 @@ class Coarse:
 
 
 ARCHITECTURES: list[Architecture] = [Flat(), Flat(granule=64), Cheri(), Cheri(sweep_at=1 << 11), Coarse(Cheri())]
+ARCHITECTURES += [Adi(), Adi(thread=Thread(mcdperr=True))]
 ARCHITECTURES += [MTE(policy) for policy in TAG_POLICIES.values()]
 POLICIES: list[Policy] = [
     FirstFit(),
