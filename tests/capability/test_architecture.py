@@ -134,8 +134,8 @@ def test_a_copied_machine_goes_its_own_way(architecture: Architecture) -> None:
 @every_model
 def test_an_access_outside_memory_faults(architecture: Architecture) -> None:
     machine = Machine(architecture)
+    unit = max(16, architecture.granule)
     with pytest.raises(Fault) as fault:
-        unit = max(16, architecture.granule)
-    outside = machine.derive(BASE + (1 << 20) - unit, 2 * unit)
+        outside = machine.derive(BASE + (1 << 20) - unit, 2 * unit)
         architecture.check(machine.memory, outside, BASE + (1 << 20) - 8, 16, Access.LOAD)
     assert fault.value.kind is FaultKind.UNMAPPED
