@@ -26,7 +26,7 @@ from m4alloc._core.size_class cimport quarantine_limit
 from m4alloc._core.slot cimport region_of
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stats cimport Totals, broken_invariant, count
-from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
+from m4alloc._core.types cimport (DOUBLE_FREE, EXITING, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
                                   SIZE_MISMATCH, UNIT, Arena as CoreArena, Heap)
 
 cdef extern from "_cold.h":
@@ -43,6 +43,16 @@ cdef CoreArena *arenas = NULL  # all arenas, for the fork handlers
 
 
 # The process's own arena.
+
+cdef inline bint has_heap() noexcept nogil:
+    """Has the calling thread a heap in the process's arena? One comparison, for the hot paths."""
+    return <uintptr_t>m4_thread_heap > EXITING
+
+
+cdef inline Heap *joined_heap() noexcept nogil:
+    """The calling thread's heap in the process's arena, or NULL."""
+    return <Heap *>m4_thread_heap if has_heap() else NULL
+
 
 cdef void before_fork() noexcept nogil:
     cdef CoreArena *arena = arenas
@@ -61,7 +71,7 @@ cdef void after_fork_in_parent() noexcept nogil:
 cdef void after_fork_in_child() noexcept nogil:
     cdef CoreArena *arena = arenas
     while arena != NULL:
-        rebuild_in_child(arena, <Heap *>m4_thread_heap if arena.process else <Heap *>pthread_getspecific(arena.key))
+        rebuild_in_child(arena, joined_heap() if arena.process else <Heap *>pthread_getspecific(arena.key))
         arena = arena.next_arena
 
 
@@ -118,10 +128,9 @@ cdef Heap *enter "m4_enter"() noexcept nogil:
 
 cdef inline Heap *my_heap() noexcept nogil:
     """The calling thread's heap in the process's arena."""
-    cdef Heap *heap = <Heap *>m4_thread_heap
-    if unlikely(heap == NULL):
+    if unlikely(not has_heap()):
         return enter()
-    return heap
+    return <Heap *>m4_thread_heap
 
 
 cdef void *malloc_first "m4_malloc_first"(size_t size) noexcept nogil:
@@ -130,13 +139,15 @@ cdef void *malloc_first "m4_malloc_first"(size_t size) noexcept nogil:
 
 
 cdef int free_first "m4_free_first"(void *block) noexcept nogil:
-    """free of a thread that has no heap: one that only frees, or that is exiting, gets none."""
+    """free of a thread that has no heap yet, or that is exiting and gets none, for nobody would abandon it again."""
+    if block == NULL:
+        return NO_MISUSE
     open_process()
-    return release(&process_arena, NULL, block)
+    return release(&process_arena, join_arena(&process_arena) if m4_thread_heap == NULL else NULL, block)
 
 
 cdef void *m4_malloc "m4_malloc"(size_t size) noexcept nogil:
-    if unlikely(m4_thread_heap == NULL):
+    if unlikely(not has_heap()):
         return malloc_first(size)
     return allocate(&process_arena, <Heap *>m4_thread_heap, size)
 
@@ -154,15 +165,15 @@ cdef void *m4_aligned "m4_aligned"(size_t alignment, size_t size) noexcept nogil
 
 
 cdef int m4_free "m4_free"(void *block) noexcept nogil:
-    if unlikely(m4_thread_heap == NULL):
+    if unlikely(not has_heap()):
         return free_first(block)
     return release(&process_arena, <Heap *>m4_thread_heap, block)
 
 
 cdef int m4_free_sized "m4_free_sized"(void *block, size_t size) noexcept nogil:
-    if unlikely(m4_thread_heap == NULL):
+    if unlikely(not has_heap()):
         open_process()
-    return release_sized(&process_arena, <Heap *>m4_thread_heap, block, size)
+    return release_sized(&process_arena, joined_heap(), block, size)
 
 
 cdef size_t m4_usable_size "m4_usable_size"(void *block) noexcept nogil:
@@ -191,7 +202,7 @@ cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil:
     open_process()
     m4_acquire(&process_arena.lock)
     drain_abandoned(&process_arena)
-    if m4_thread_heap != NULL:
+    if has_heap():
         drain_remote(&process_arena, <Heap *>m4_thread_heap)
         empty_stacks(&process_arena, <Heap *>m4_thread_heap)
     purged = purge_until(&process_arena, keep, 0)

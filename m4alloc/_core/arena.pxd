@@ -9,13 +9,13 @@ from m4alloc._core.heap cimport abandon, new_heap
 from m4alloc._core.metadata cimport release_metadata
 from m4alloc._core.region cimport release_regions, reserve_region
 from m4alloc._core.size_class cimport build_classes
-from m4alloc._core.types cimport Arena, Heap
+from m4alloc._core.types cimport EXITING, Arena, Heap
 
 
 cdef inline void thread_exits(void *heap) noexcept nogil:
     """What a thread's exit does to its heap: the destructor of the arena's thread-specific key."""
     if (<Heap *>heap).arena.process:
-        m4_set_thread_heap(NULL)
+        m4_set_thread_heap(<void *>EXITING)
     abandon(<Heap *>heap)
 
 

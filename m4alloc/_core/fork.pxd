@@ -8,6 +8,7 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from m4alloc._core.c cimport m4_relinquish
+from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HELD, HELD_DELAYED, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap, Record,
@@ -58,7 +59,7 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
         for c in range(arena.knobs.classes):
             bin = &heap.bins[c]
             both = arena.class_delay[c] + arena.class_quarantine[c]
-            hold(arena, bin.remote_delay, both, DELAYED, HELD_DELAYED)
+            hold(arena, bin.remote_delay, remote_length(arena, c), DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
                 hold(arena, bin.delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
                 bin.top = bin.bottom
@@ -76,7 +77,7 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
         for c in range(arena.knobs.classes):
             bin = &heap.bins[c]
             both = arena.class_delay[c] + arena.class_quarantine[c]
-            restore(bin.remote_delay, both, DELAYED)
+            restore(bin.remote_delay, remote_length(arena, c), DELAYED)
             if vanished(heap, survivor):
                 restore(bin.delay, both, CACHED)
         if vanished(heap, survivor):

@@ -11,6 +11,7 @@ from m4alloc._core.c cimport (M4_FAULT, m4_add32, m4_exchange_pointer, m4_load_p
                               m4_swap_pointer, memmove, m4_acquire, m4_relinquish)
 from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
 from m4alloc._core.metadata cimport take_metadata
+from m4alloc._core.misuse cimport report_racing_free
 from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, unlist_slab
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.types cimport (CACHED, CLASSES_MAX, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE, Arena,
@@ -147,39 +148,71 @@ cdef inline void queue_slab(Record *slab) noexcept nogil:
             return
 
 
-cdef inline bint publish_remote(Record *slab, uint8_t *state) noexcept nogil:
-    """Hand a DELAYED slot to the owner of its slab; False: it is DELAYED no more, for its owner freed it as well.
+cdef inline uint32_t publish_run(Record *slab, Slot *slots, uint32_t length) noexcept nogil:
+    """Hand DELAYED slots of one slab to its owner; returns how many were DELAYED no more: the owner freed them as well.
 
-    The count is raised before the state is set, and the slab is queued while its count is above 0: so a drain never
-    finds more than is counted, and what it does not find yet keeps the slab queued. Until then the slot is not FREE,
+    The count is raised before the states are set, and the slab is queued while its count is above 0: so a drain never
+    finds more than is counted, and what it does not find yet keeps the slab queued. Until then the slots are not FREE,
     so the slab cannot be dissolved under us.
     """
-    cdef bint first
-    cdef bint done
-    if M4_FAULT == FAULT_REMOTE_FREE_LOST:
-        return True
-    first = m4_add32(&slab.remote, 1) == 0
-    done = m4_swap8(state, DELAYED, REMOTE)
-    if not done:
-        if m4_add32(&slab.remote, <uint32_t>-1) == 1:
-            first = False
+    cdef uint32_t i
+    cdef uint32_t lost = 0
+    cdef bint first = m4_add32(&slab.remote, length) == 0
+    for i in range(length):
+        if not m4_swap8(slots[i].state, DELAYED, REMOTE):
+            lost += 1
+        slots[i].address = NULL
+    if lost != 0 and m4_add32(&slab.remote, -lost) == lost:
+        first = False  # nothing is left to collect
     if first:
         queue_slab(slab)
-    return done
+    return lost
+
+
+cdef inline int publish_remote(Arena *arena, Slot *slots, uint32_t length) noexcept nogil:
+    """Hand a batch of DELAYED slots (NULL addresses are skipped) to their owners, one step for each run of one slab."""
+    cdef uint32_t i = 0
+    cdef uint32_t run
+    cdef uint64_t bytes
+    cdef int result = NO_MISUSE
+    cdef Record *slab
+    if M4_FAULT == FAULT_REMOTE_FREE_LOST:
+        return NO_MISUSE
+    while i < length:
+        if slots[i].address == NULL:
+            i += 1
+            continue
+        slab = record_of(arena, slots[i].address).head
+        bytes = <uint64_t>slab.slots * slab.slot_size
+        run = 1
+        while i + run < length and <uint64_t>(slots[i + run].address - slab.start) < bytes:
+            run += 1
+        if publish_run(slab, slots + i, run) != 0:
+            result = report_racing_free(arena, slab)
+        i += run
+    return result
+
+
+cdef inline bint has_byte(uint64_t word, uint64_t byte) noexcept nogil:
+    """May any of the eight bytes of `word` be `byte`? False is certain (the zero-byte test of Mycroft)."""
+    word ^= byte * <uint64_t>0x0101010101010101
+    return ((word - <uint64_t>0x0101010101010101) & ~word & <uint64_t>0x8080808080808080) != 0
 
 
 cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nogil:
     """Make the REMOTE slots of one of our slabs FREE. They have been through the freeing thread's delay line."""
     cdef uint32_t found = 0
-    cdef uint32_t left, i
+    cdef uint32_t left, i, j
     cdef uint8_t *states = slab.states
-    for i in range(slab.slots):
-        if states[i] == REMOTE:
-            states[i] = FREE
-            found += 1
+    for i in range(0, slab.slots, 8):  # the array is padded to whole words with ABSENT
+        if has_byte((<uint64_t *>(states + i))[0], REMOTE):
+            for j in range(i, i + 8):
+                if states[j] == REMOTE:
+                    states[j] = FREE
+                    found += 1
     left = m4_add32(&slab.remote, -found) - found
     slab.free_slots += found
-    if left != 0:  # somebody is between raising the count and setting the state
+    if left != 0:  # somebody is between raising the count and setting the states
         queue_slab(slab)
     settle_slab(arena, &heap.bins[slab.size_class], slab)
 

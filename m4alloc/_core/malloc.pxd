@@ -13,8 +13,8 @@ from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.misuse cimport report_pointer, report_racing_free, report_write
-from m4alloc._core.size_class cimport size_class
+from m4alloc._core.misuse cimport report_pointer, report_write
+from m4alloc._core.size_class cimport remote_batch, remote_length, size_class
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE, SMALL_MAX,
@@ -131,54 +131,62 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin
     return NO_MISUSE
 
 
-cdef inline Slot delay_remote(Arena *arena, Heap *heap, uint32_t c, uint32_t length, Slot slot) noexcept nogil:
-    """Put a DELAYED slot into the delay line for other threads' slots; the one that leaves (NULL address: none)."""
+cdef inline int delay_remote(Arena *arena, Heap *heap, uint32_t c, Slot slot) noexcept nogil:
+    """Put a DELAYED slot into the line for other threads' slots; the oldest batch leaves when its place is needed.
+
+    The line is a batch longer than the delay, so the youngest of the batch that leaves has waited long enough too.
+    """
     cdef Bin *bin = &heap.bins[c]
+    cdef Ring *ring = &heap.rings[c]
+    cdef uint32_t batch = remote_batch(arena, c)
+    cdef uint32_t length = remote_length(arena, c)
+    cdef int result = NO_MISUSE
     if bin.remote_delay == NULL:
         m4_acquire(&arena.lock)
         bin.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
         m4_relinquish(&arena.lock)
         if bin.remote_delay == NULL:  # out of memory: rather no delay than a lost slot
-            return slot
-    return exchange_slot(bin.remote_delay, &heap.rings[c].remote_next, length, slot)
+            return publish_remote(arena, &slot, 1)
+    if ring.remote_next % batch == 0:
+        result = publish_remote(arena, bin.remote_delay + ring.remote_next, batch)
+    bin.remote_delay[ring.remote_next] = slot
+    ring.remote_next += 1
+    if ring.remote_next == length:
+        ring.remote_next = 0
+    return result
 
 
-cdef inline Slot delay_orphan(Arena *arena, uint32_t c, uint32_t length, Slot slot) noexcept nogil:
+cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil:
     """delay_remote for threads without a heap: they share one, under the lock."""
+    cdef int result
     m4_acquire(&arena.lock)
     if arena.orphans == NULL:
         arena.orphans = new_heap(arena, 1)
         if arena.orphans != NULL:
             arena.orphans.abandoned = 1  # no thread's, and on no list
     if arena.orphans != NULL:
-        slot = delay_remote(arena, arena.orphans, c, length, slot)
+        result = delay_remote(arena, arena.orphans, c, slot)
+    else:
+        result = publish_remote(arena, &slot, 1)
     m4_relinquish(&arena.lock)
-    return slot
+    return result
 
 
-cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record, Slot slot) noexcept nogil:
+cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record,
+                                                   Slot slot) noexcept nogil:
     """Free a slot of another thread's: mark it, delay it here, then tell its owner.
 
     The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
     heap: NULL for a thread that has allocated nothing, or no longer has a heap because it is exiting.
     """
     cdef uint32_t c = record.size_class
-    cdef uint32_t length = arena.class_delay[c] + arena.class_quarantine[c]
     if not m4_swap8(slot.state, LIVE, DELAYED):
         return report_pointer(arena, False, slot.address)
     if arena.knobs.zero_on_free >= record.slot_size:
         memset(slot.address, 0, record.slot_size)
-    if length != 0:
-        if heap == NULL:
-            slot = delay_orphan(arena, c, length, slot)
-        else:
-            slot = delay_remote(arena, heap, c, length, slot)
-        if slot.address == NULL:
-            return NO_MISUSE
-        record = record_of(arena, slot.address)
-    if not publish_remote(record.head, slot.state):
-        return report_racing_free(arena, record)
-    return NO_MISUSE
+    if heap == NULL:
+        return delay_orphan(arena, c, slot)
+    return delay_remote(arena, heap, c, slot)
 
 
 cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *address) noexcept nogil:

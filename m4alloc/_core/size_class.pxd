@@ -33,6 +33,17 @@ cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment)
     return -1
 
 
+cdef inline uint32_t remote_batch(const Arena *arena, uint32_t c) noexcept nogil:
+    """How many slots of other threads leave the delay line together: as many as the line is long, one at least."""
+    return arena.class_delay[c] if arena.class_delay[c] != 0 else 1
+
+
+cdef inline uint32_t remote_length(const Arena *arena, uint32_t c) noexcept nogil:
+    """Length of the delay line for other threads' slots: whole batches, one more than the delay and the quarantine."""
+    cdef uint32_t batch = remote_batch(arena, c)
+    return (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
+
+
 cdef inline uint32_t bounded(uint32_t slots, uint64_t bytes, uint64_t slot) noexcept nogil:
     """As many of `slots` slots as fit in `bytes`, but one at least when any are wanted."""
     if slots * slot <= bytes:

@@ -15,6 +15,7 @@ cdef enum:
     SPAN_LISTS = 65            # free spans of 1 to 63 units each have a list; 64 is for the rest
     REGIONS_MAX = 64
     MESSAGE_MAX = 256
+    EXITING = 1                # in place of a thread's heap once its destructor has run: a free gets it no new one
 
 cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that fresh memory is free
     FREE = 0                   # in its slab, for a refill to take
