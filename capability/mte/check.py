@@ -14,7 +14,7 @@ from capability.mte.code import TagCode
 from capability.mte.control import Control, Mode
 from capability.mte.processor import Processor, TagFaultStatus
 from capability.mte.tag import GRANULE, address_of, canonical_tag, is_upper, tag_of, with_tag
-from capability.word import WidthError, unsigned
+from capability.word import unsigned
 
 
 class Operation(Flag):
@@ -87,8 +87,6 @@ def first_mismatch(processor: Processor, pointer: int, size: int) -> Mismatch | 
     Mismatch(address=4128, tag=0)
     """
     tag, memory = tag_of(pointer), processor.memory
-    if size < 0:
-        raise WidthError(f"access of {size} bytes: size >= 0")
     for piece in processor.space.pieces(address_of(pointer), size):
         memory.check_mapped(piece.physical, piece.size)
         if piece.tagged:

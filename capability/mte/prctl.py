@@ -28,7 +28,7 @@ TAG_SHIFT = 3
 AFTER_EXEC = Control(exclude=ALL_TAGS, mode=Mode.NONE)
 """What a program starts with."""
 
-_KNOWN = TaggedAddrCtrl(0x80007) | ALL_TAGS << TAG_SHIFT
+_KNOWN = 0x80007 | ALL_TAGS << TAG_SHIFT
 _BOTH = TaggedAddrCtrl.PR_MTE_TCF_SYNC | TaggedAddrCtrl.PR_MTE_TCF_ASYNC
 _MODES: dict[int, Mode] = {
     0: Mode.NONE,
@@ -60,7 +60,7 @@ def control_from_prctl(argument: int, preferred: Mode = Mode.ASYNC) -> Control:
     True
     """
     if argument < 0 or argument & ~_KNOWN:
-        raise ValueError(f"prctl argument {argument:#x}: bits outside {int(_KNOWN):#x} are not defined (EINVAL)")
+        raise ValueError(f"prctl argument {argument:#x}: bits outside {_KNOWN:#x} are not defined (EINVAL)")
     if preferred is Mode.NONE:
         raise ValueError("preferred mode none: sync, async or asymmetric")
     wanted = argument & _BOTH

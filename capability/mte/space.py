@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from capability.fault import Fault, FaultKind
 from capability.memory import MemoryCode
+from capability.word import WidthError
 
 
 class Window(NamedTuple):
@@ -66,8 +67,10 @@ class Space:
     def pieces(self, address: int, size: int) -> Iterator[Piece]:
         """Cut [address, address + size) at window boundaries.
 
-        Raises Fault UNMAPPED at the first byte that no window has.  Cost: O(windows * pieces).
+        Raises Fault UNMAPPED at the first byte that no window has, WidthError for a negative size.  Cost: O(windows * pieces).
         """
+        if size < 0:
+            raise WidthError(f"access of {size} bytes: size >= 0")
         if not self.windows:
             yield Piece(address, size, address, True)
             return
