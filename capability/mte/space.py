@@ -67,7 +67,8 @@ class Space:
     def pieces(self, address: int, size: int) -> Iterator[Piece]:
         """Cut [address, address + size) at window boundaries.
 
-        Raises Fault UNMAPPED at the first byte that no window has, WidthError for a negative size.  Cost: O(windows * pieces).
+        Raises Fault UNMAPPED at the first byte that no window has, WidthError for a negative size.  Cost: O(windows *
+        pieces).
         """
         if size < 0:
             raise WidthError(f"access of {size} bytes: size >= 0")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from capability.word import WidthError
 from m4alloc.vectors import mte_access, mte_registers, mte_system, mte_tags
 from m4alloc.vectors.mte_row import Answers
 from m4alloc.vectors.row import Mismatch, Row, RowError, Skip, compare
@@ -70,6 +69,6 @@ def check(row: Row) -> list[Mismatch] | Skip:
         answers = ANSWERS[kind](row)
     except KeyError as missing:
         raise RowError(f"{kind} row without the field {missing}: it has {', '.join(row)}") from missing
-    except (WidthError, TypeError) as wrong:
+    except (ValueError, TypeError) as wrong:
         raise RowError(f"{kind} row that cannot be: {wrong}") from wrong
     return answers if isinstance(answers, Skip) else compare(row, answers)

@@ -114,7 +114,9 @@ def stzgm(row: Row) -> Answers:
 
 
 def stg_unaligned(row: Row) -> Answers:
-    fault = fault_of(lambda: transfer.stg(machine([5, 5]), 0, word(row["far"])))
+    """The row says where in the buffer's first page the address was by what FAR is."""
+    address = BUFFER + word(row["far"]) % 4096
+    fault = fault_of(lambda: transfer.stg(machine([5] * 256), 0, address))
     if fault is None or fault.address is None:
         return {"fault": 0}
     return {"fault": 1, "dfsc": int(data_fault_status(fault)), "far": digits(fault.address)}

@@ -27,8 +27,8 @@ class Moment:
 def runs(scenario: Callable[[Moment], bool], states: int = 3) -> Iterator[tuple[Hashable, Fraction, bool]]:
     """The state before the moment, the probability of what followed, and the scenario's answer; for each run there is.
 
-    states: 1 to 3. Before the moment each draw takes so many of the allowed tags, spread from the first to the last: three
-    are enough to make the tags that a policy looks at equal or different. After it, every allowed tag.
+    states: 1 to 3. Before the moment each draw takes so many of the allowed tags, spread from the first to the last:
+    three are enough to make the tags that a policy looks at equal or different. After it, every allowed tag.
     """
     script: list[int] = []
     while True:
