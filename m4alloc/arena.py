@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from m4alloc import _backend
-from m4alloc._recording import Recording
 
 if TYPE_CHECKING:
     from m4alloc import _fast as core
@@ -80,6 +79,8 @@ class ArenaFace:
         >>> [event.function.name for event in events]
         ['MALLOC', 'FREE']
         """
+        from m4alloc._recording import Recording  # which needs the specification's events; an Arena alone does not
+
         recording = Recording(self)
         recording.begin()
         try:

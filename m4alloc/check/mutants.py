@@ -29,10 +29,7 @@ OPTIMISATION = "-O1"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One seeded fault: its number, what it does, and the rules of which the first to break may be one.
-
-    Where two rules are named the fault breaks both, and which shows first depends on the plan.
-    """
+    """One seeded fault: its number, what it does, and the rules it breaks; which shows first depends on the plan."""
 
     number: int
     name: str
@@ -44,17 +41,20 @@ def fault(number: int, name: str, *rules: str) -> Fault:
     return Fault(number, name, frozenset(rules))
 
 
+SHARED = ("quarantine-respected", "result-disjoint", "reuse-only-after-free", "zero-size-distinct")
+"""Bytes of a live block, or of one freed just now, are handed out as part of another, as its first, or with none."""
+
 FAULTS = (
     fault(1, "free leaves the slot live", "misuse-caught"),
     fault(2, "a request one granule above a class gets that class", "usable-at-least-requested"),
     fault(3, "aligned_alloc takes any class that is large enough", "result-aligned-as-requested"),
     fault(4, "calloc hands out a recycled slot as it is", "calloc-zeroes"),
     fault(5, "a moving realloc copies 8 bytes too few", "realloc-keeps-contents"),
-    fault(6, "a slab has one slot more than fits", "result-disjoint", "block-accessible"),
+    fault(6, "a slab has one slot more than fits", *SHARED, "usable-at-least-requested", "valid-call-accepted"),
     fault(7, "a slot freed by another thread never comes back", "freed-is-reused"),
     fault(8, "the delay line is skipped", "quarantine-respected"),
-    fault(9, "malloc_usable_size counts 16 bytes of the next slot", "result-disjoint"),
-    fault(10, "a large block's span is one unit short", "result-disjoint"),
+    fault(9, "malloc_usable_size counts 16 bytes of the next slot", *SHARED),
+    fault(10, "a large block's span is one unit short", *SHARED),
 )
 """The ten faults; the numbers are those of m4alloc/_core/fault.pxd."""
 

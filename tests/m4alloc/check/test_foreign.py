@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from m4alloc.check.board import CAPACITY, Board
 from m4alloc.check.foreign import Foreign, WorkerError
 from m4alloc.check.operation import Aim, Operation
 from m4alloc.check.target import End, EndedError
-from spec.event import ERRNO_CHANGED, Event, Function
+from m4alloc.lib import lib
+from spec.event import ERRNO_CHANGED, MISUSE_CAUGHT, Event, Function
 
 MALLOC, CALLOC, FREE, REALLOC = Function.MALLOC, Function.CALLOC, Function.FREE, Function.REALLOC
 Bump = Callable[..., str]
@@ -148,6 +151,34 @@ def test_repetition_measures_how_much_memory_is_ever_used(bump: Bump) -> None:
         assert never_reuses.repeat(plan, 100 * 4096) == (100 * 4096, 100 * 4096, 4096)
         total, distinct, live = libc.repeat(plan, 100 * 4096)
     assert total >= 100 * 4096 and distinct < 3 * 4096 and live < 2 * 4096
+
+
+def test_a_plan_longer_than_the_board_goes_on_in_the_same_heap() -> None:
+    plan = [Operation(MALLOC, size=16), youngest(FREE)] * (CAPACITY - 10)
+    with Foreign("system") as target:
+        episode = target.run(plan)
+    assert episode.end is End.FINISHED and len(episode.events) == len(plan) > CAPACITY
+    assert len({event.result for event in episode.events if event.function is MALLOC}) == 1
+
+
+def test_a_batch_beyond_the_board_is_refused() -> None:
+    board, descriptor = Board.create()
+    os.close(descriptor)
+    with pytest.raises(ValueError, match=f"at most {CAPACITY} operations, not {CAPACITY + 1}"):
+        board.ask([Operation(MALLOC)] * (CAPACITY + 1))
+    board.check()
+    board.close()
+
+
+def test_a_library_of_ours_states_its_terms() -> None:
+    with Foreign(lib(), environment={"M4ALLOC_OPTIONS": "misuse=count"}) as counting, Foreign(lib()) as aborting:
+        terms = counting.terms("c17")
+        assert terms.quarantine == 16 and 0 < terms.quarantine_limit <= 32768 and terms.catches_misuse
+        assert not aborting.terms().catches_misuse
+        plan = [Operation(MALLOC, size=16), youngest(FREE), Operation(FREE, aim=Aim.DEAD), Operation(MALLOC)]
+        assert [event.flags & MISUSE_CAUGHT for event in counting.run(plan).events] == [0, 0, MISUSE_CAUGHT, 0]
+        stopped = aborting.run(plan)
+    assert stopped.signal == signal.SIGABRT and "double free" in stopped.message
 
 
 def test_a_missing_library_is_refused_by_name(tmp_path: Path) -> None:

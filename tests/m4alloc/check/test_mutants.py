@@ -16,7 +16,7 @@ from m4alloc.lib import lib
 from spec.contract import RULES
 from spec.script import check, parse, render
 
-BUDGET = 300
+BUDGET = 200
 FOLDER = Path(_build.__file__).resolve().parents[1] / "build" / "mutants"
 SHORTEST = {1: 3, 2: 1, 3: 2, 4: 20, 5: 2, 6: 40, 7: 1, 8: 3, 9: 2, 10: 2}
 """How many operations each counterexample may have: what is needed, with room where slots must run out first."""
