@@ -31,6 +31,8 @@ class FaultKind(Enum):
     """ADI: the pointer's version differs from the version of a line that the access touches."""
     ENCLAVE_PAGE = "enclave page"
     """SGX: the page is not this enclave's, or it is pending, modified or blocked."""
+    OPERAND = "operand"
+    """SGX: an instruction was given what it cannot work on (#GP)."""
 
 
 class Fault(Exception):  # noqa: N818 - one of the four error families, named as DESIGN names it
