@@ -237,7 +237,7 @@ class TaggedMemory:
         """Tag every granule of [address, address + size); say how many they were.
 
         address, size: multiples of the allocation granule. tag: at least 0; its width is the architecture's affair.
-        Raises Fault ALIGNMENT, UNMAPPED.  Cost: O(granules).
+        Raises Fault ALIGNMENT, UNMAPPED.  Cost: O(granules); to clear, O(min(granules, tags in memory)).
         """
         granule = self.allocation_granule
         if address % granule or size % granule:
@@ -246,12 +246,14 @@ class TaggedMemory:
         if tag < 0:
             raise WidthError(f"allocation tag {tag}: must be at least 0")
         self.check_mapped(address, size)
-        for at in range(address, address + size, granule):
-            if tag:
-                self._allocation_tags[at] = tag
-            else:
+        granules = range(address, address + size, granule)
+        if tag:
+            self._allocation_tags.update(dict.fromkeys(granules, tag))
+        else:
+            few = len(granules) <= len(self._allocation_tags)
+            for at in granules if few else [at for at in self._allocation_tags if at in granules]:
                 self._allocation_tags.pop(at, None)
-        return size // granule
+        return len(granules)
 
     # The machine around the memory
 
