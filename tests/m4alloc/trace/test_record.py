@@ -199,7 +199,8 @@ def test_the_command_refuses_bad_input_with_status_2(words: list[str], message: 
 
 
 def test_an_interrupt_ends_the_program_and_leaves_a_whole_recording(tmp_path: Path) -> None:
-    script = "import time, sys\ntry:\n  print('ready', flush=True)\n  time.sleep(60)\nexcept KeyboardInterrupt:\n  sys.exit(9)"
+    inside = "print('ready', flush=True); time.sleep(60)"
+    script = f"import time, sys\ntry: {inside}\nexcept KeyboardInterrupt: sys.exit(9)"
     process = subprocess.Popen(
         [sys.executable, "-m", "m4alloc", "record", "-o", str(tmp_path / "t"), "--", sys.executable, "-c", script],
         stdout=subprocess.PIPE,
