@@ -19,11 +19,13 @@ from capability.mte.control import Mode
 from capability.mte.policy import POLICIES
 from capability.mte.protection import MTE
 from capability.perms import DATA
+from capability.sgx.protection import Sgx
 
 MODELS: list[Architecture] = [Flat(), Cheri(), Cheri(sweep_at=1 << 16)]
 # Scudo's odd/even lets one guess a tag from the address, which nobody does here; mte/test_detection.py does.
 MODELS += [MTE(policy) for name, policy in POLICIES.items() if name != "scudo-odd-even"]
 MODELS += [Adi(), Adi(VersionPolicy(free_version=0, exclude_neighbours=False)), Adi(thread=Thread(mcde=False))]
+MODELS += [Sgx()]
 MODELS += [MTE(mode=Mode.ASYNC), MTE(mode=Mode.NONE)]
 BASE, SIZE = 0x10000, 64
 
