@@ -108,8 +108,8 @@ def check_access(
     pointer: 64 bits, tag included. size: bytes, at least 0. exempt: the instruction is of an unchecked kind.
     Raises Fault UNMAPPED first, then TAG_MISMATCH with SEGV_MTESERR and the address, before anything was accessed.
     In an asynchronous mode a mismatch sets the bit of TFSR, the access goes on, and SEGV_MTEAERR without an address
-    waits in `memory.synchronise()`. In the asymmetric mode whatever reads is synchronous, atomics included (the
-    pseudocode asks whether the access reads; qemu asks whether it writes).
+    waits in `memory.synchronise()`; TFSR stays set until software clears it. In the asymmetric mode whatever reads is
+    synchronous, atomics included (the pseudocode asks whether the access reads; qemu asks whether it writes).
     Cost: O(granules).  Source: AArch64.AccessIsTagChecked, AArch64.TagCheckFault, AArch64.EffectiveTCF.
     """
     control, writes = processor.control, Operation.WRITE in operation
