@@ -81,7 +81,7 @@ class Revocation:
             held = memory.load_capability(at)
             assert isinstance(held, Capability), f"{held!r} at {at:#x} is not a capability"
             before = bisect_right(bases, held.base) - 1
-            if before >= 0 and held.base < ranges[before].top and Perms.SW_VMEM not in held.perms:
+            if before >= 0 and held.base < ranges[before].top and Perms.SW_VMEM not in held.rights:
                 memory.clear_capability_tag(at)
         done = Sweep(tuple(self._painted.values()), len(pages) * memory.page)
         for number in self._painted:

@@ -3,57 +3,62 @@
 from __future__ import annotations
 
 from capability.architecture import Access
-from capability.cheri.access import check_access
+from capability.cheri.access import check_access, check_capability_store, stored_tag
 from capability.cheri.capability import Capability
+from capability.cheri.isa import Isa
+from capability.cheri.permit import after_load
 from capability.cheri.revocation import Revocation
 from capability.memory import TaggedMemory
-from capability.perms import Perms
-
-_CURSOR_BYTES = 8
 
 
-def store_capability(memory: TaggedMemory, through: Capability, address: int, value: Capability) -> None:
+def store_capability(memory: TaggedMemory, through: Capability, address: int, value: Capability, isa: Isa) -> None:
     """Store `value` at `address`; an untagged one is stored as data, a local one needs the right to store it.
 
-    The bytes that a data load then sees are the address in the lower word, as in every 128-bit format, and zeros in
-    the upper word, whose layout belongs to the format.  Raises Fault.  Source: ISAv9, store_cap.
+    What a data load then sees are its bytes in memory form.  Raises Fault, and ValueError when memory's granule is not
+    the size of a capability.  Source: ISAv9 store_cap, Morello STR, RISC-V SY.
 
-    >>> from capability.cheri.capability import ROOT
-    >>> memory = TaggedMemory()
-    >>> store_capability(memory, ROOT, 0x1000, ROOT.set_address(0x2000))
-    >>> load_capability(memory, ROOT, 0x1000).tag
-    True
+    >>> from capability.cheri.isa import ISAV9_128
+    >>> memory, root = TaggedMemory(), Capability.root(ISAV9_128.format)
+    >>> store_capability(memory, root, 0x1000, root, ISAV9_128)
+    >>> memory.load(0x1000, 16).hex()
+    '0000000000000000000000000000ffff'
     >>> memory.store(0x1003, b"!")
-    >>> load_capability(memory, ROOT, 0x1000)
-    0x21002000 [,0x0-0x10000000000000000] (invalid)
+    >>> load_capability(memory, root, 0x1000, ISAV9_128)
+    0x21000000 [rwxRW,0x0-0x10000000000000000] (invalid)
     """
+    isa.require(value)
+    _granule(memory, isa)
     registers = memory.state(Revocation)
-    value = registers.current(value)
-    granule = memory.capability_granule
-    if not value.tag:
-        access = Access.STORE
-    elif Perms.GLOBAL in value.perms:
-        access = Access.STORE_CAPABILITY
+    value, through = registers.current(value), registers.current(through)
+    check_capability_store(through, address, isa, tag=value.tag, is_global=value.level == 1)
+    if stored_tag(value, through, isa):
+        memory.store_capability(address, value, value.to_memory())
     else:
-        access = Access.STORE_LOCAL_CAPABILITY
-    check_access(registers.current(through), address, granule, access, granule)
-    image = value.address.to_bytes(_CURSOR_BYTES, "little").ljust(granule, b"\0")
-    if value.tag:
-        memory.store_capability(address, value, image)
-    else:
-        memory.store(address, image)
+        memory.store(address, value.to_memory())
 
 
-def load_capability(memory: TaggedMemory, through: Capability, address: int) -> Capability:
-    """Load what is at `address` into a capability register; without PERMIT_LOAD_CAP it arrives untagged.
+def load_capability(memory: TaggedMemory, through: Capability, address: int, isa: Isa) -> Capability:
+    """Load what is at `address` into a capability register; without the right to load capabilities it is untagged.
 
-    Raises Fault.  Source: ISAv9, load_cap.
+    Raises Fault, and ValueError when memory's granule is not the size of a capability.
+    Source: ISAv9 load_cap, Morello LDR, RISC-V LY.
     """
-    granule = memory.capability_granule
+    granule = _granule(memory, isa)
     through = memory.state(Revocation).current(through)
-    check_access(through, address, granule, Access.LOAD_CAPABILITY, granule)
+    check_access(through, address, granule, Access.LOAD_CAPABILITY, isa)
     held = memory.load_capability(address)
     if held is None:
-        return Capability.from_integer(int.from_bytes(memory.load(address, _CURSOR_BYTES), "little"))
+        return Capability.from_memory(isa.format, memory.load(address, granule), False)
     assert isinstance(held, Capability), f"{held!r} at {address:#x} is not a capability"
-    return held if Perms.PERMIT_LOAD_CAP in through.perms else held.clear_tag()
+    return after_load(held, through, isa)
+
+
+def _granule(memory: TaggedMemory, isa: Isa) -> int:
+    """Bytes of a capability, which are the granule that the memory keeps a tag for."""
+    size = isa.format.capability_bytes
+    if memory.capability_granule != size:
+        raise ValueError(
+            f"capabilities of format {isa.format.name} are {size} bytes; this memory keeps a tag for each "
+            f"{memory.capability_granule}: TaggedMemory(capability_granule={size})"
+        )
+    return size

@@ -1,0 +1,39 @@
+"""Run reference vectors of CHERI and MTE against the models of the hardware."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from m4alloc.cli import UsageError
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`m4alloc vectors [--json] FILE...`"""
+    parser = subparsers.add_parser(
+        "vectors",
+        help=__doc__,
+        description=f"{__doc__} The beginning of a file's name says which: FORMAT-OPERATION as in "
+        "128m-setbounds.jsonl.gz for CHERI, or mte. Exit status: 0 every row passed, 1 some row failed, 2 usage.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="one JSON object a line; .jsonl or .jsonl.gz")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge every file, print a line for each, and return 1 if any row failed."""
+    from m4alloc.vectors.registry import UnknownVectorError
+    from m4alloc.vectors.run import VectorError, VectorsReport, judge, vectors
+
+    try:
+        if arguments.json:
+            report = vectors(arguments.files)
+            print(json.dumps(report.to_json(), indent=2))
+            return report.exit_status
+        done = []
+        for file in arguments.files:
+            done.append(judge(file))
+            print("\n".join(done[-1].lines()), flush=True)
+    except (UnknownVectorError, VectorError) as error:
+        raise UsageError(str(error)) from error
+    return VectorsReport(tuple(done)).exit_status

@@ -1,0 +1,7 @@
+"""Reference vectors against the models of `capability`: one row, one recorded answer of a reference implementation.
+
+row        what a check says of one row: the fields that disagree, or why the row is not judged
+registry   which check a file's name asks for
+cheri_*    the rows of CHERI vectors; mte: those of MTE vectors
+run        files to a report
+"""
