@@ -14,11 +14,13 @@ from m4alloc.cli import main
 from tests.m4alloc.schema import faults
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "json-schema"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "cheri"
 ARGUMENTS = {
     "doctor": [],
     "lib": [],
     "record": ["-o", "trace", "--", "echo", "hello"],
     "replay": ["trace"],
+    "vectors": [str(VECTORS / "128m-crrl.sample.jsonl.gz")],
     "verify": ["--repeat", "0", "--", "echo", "hello"],
 }
 pytestmark = pytest.mark.skipif(_backend.backend != "fast", reason="the native core is not built: make build")
