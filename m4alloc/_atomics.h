@@ -46,13 +46,19 @@ static void m4_forward_free(void *block) { (void)block; }
 #endif
 
 /* Two words only: a library with a large initial-exec block could not be loaded by dlopen. */
-static __thread void *m4_thread_heap __attribute__((tls_model("initial-exec")));
+static char m4_no_heap[4096] __attribute__((aligned(64)));     /* a heap with empty stacks: malloc needs no test */
+static char m4_exited_heap[4096] __attribute__((aligned(64))); /* the same, of a thread whose destructor has run */
+static __thread void *m4_thread_heap __attribute__((tls_model("initial-exec"))) = m4_no_heap;
 static __thread uint64_t m4_thread_refusals __attribute__((tls_model("initial-exec"))); /* calls refused as misuse */
 
 static inline void m4_set_errno(int code) { errno = code; }
 static inline int m4_errno(void) { return errno; }
 static inline void m4_count_refusal(void) { m4_thread_refusals++; }
 static inline void m4_set_thread_heap(void *heap) { m4_thread_heap = heap; }
+
+static inline int m4_is_nobody(const void *heap) { return heap == m4_no_heap || heap == m4_exited_heap; }
+static inline void *m4_nobody(void) { return m4_no_heap; }
+static inline void *m4_exited(void) { return m4_exited_heap; }
 
 static inline uint64_t m4_multiply(uint64_t a, uint64_t b, uint64_t *low)
 {

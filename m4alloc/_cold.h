@@ -18,10 +18,8 @@ static int m4_release_slow(struct m4_arena *, struct m4_heap *, char *) M4_APART
 static int m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_record *, struct m4_slot) M4_APART;
 static int m4_push_slot(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
-static int m4_finish_turn(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
+static int m4_release_turn(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_refill(struct m4_arena *, struct m4_heap *, uint32_t) M4_APART;
-static struct m4_heap *m4_enter(void) M4_APART;
-static void *m4_malloc_first(size_t) M4_APART;
-static int m4_free_first(void *) M4_APART;
+static void *m4_enter(void *arena) M4_APART;
 
 #endif

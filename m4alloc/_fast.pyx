@@ -11,7 +11,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_forward_free, m4_load32, m4_set_errno,
+from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_forward_free, m4_is_nobody, m4_load32, m4_set_errno,
                               m4_store32, m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific,
                               pthread_key_create, m4_acquire, m4_relinquish, sched_yield, snprintf, strlen,
                               unlikely, write)
@@ -26,7 +26,7 @@ from m4alloc._core.size_class cimport quarantine_limit
 from m4alloc._core.slot cimport region_of
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stats cimport Totals, broken_invariant, count
-from m4alloc._core.types cimport (DOUBLE_FREE, EXITING, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
+from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
                                   SIZE_MISMATCH, UNIT, Arena as CoreArena, Heap)
 
 cdef extern from "_cold.h":
@@ -43,16 +43,6 @@ cdef CoreArena *arenas = NULL  # all arenas, for the fork handlers
 
 
 # The process's own arena.
-
-cdef inline bint has_heap() noexcept nogil:
-    """Has the calling thread a heap in the process's arena? One comparison, for the hot paths."""
-    return <uintptr_t>m4_thread_heap > EXITING
-
-
-cdef inline Heap *joined_heap() noexcept nogil:
-    """The calling thread's heap in the process's arena, or NULL."""
-    return <Heap *>m4_thread_heap if has_heap() else NULL
-
 
 cdef void before_fork() noexcept nogil:
     cdef CoreArena *arena = arenas
@@ -71,7 +61,7 @@ cdef void after_fork_in_parent() noexcept nogil:
 cdef void after_fork_in_child() noexcept nogil:
     cdef CoreArena *arena = arenas
     while arena != NULL:
-        rebuild_in_child(arena, joined_heap() if arena.process else <Heap *>pthread_getspecific(arena.key))
+        rebuild_in_child(arena, <Heap *>m4_thread_heap if arena.process else <Heap *>pthread_getspecific(arena.key))
         arena = arena.next_arena
 
 
@@ -120,36 +110,20 @@ cdef void open_process() noexcept nogil:
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)
 
 
-cdef Heap *enter "m4_enter"() noexcept nogil:
-    """The thread's first call: open the arena if need be, and join it; NULL: out of memory."""
-    open_process()
-    return join_arena(&process_arena)
+cdef void *enter "m4_enter"(void *arena) noexcept nogil:
+    """A thread's first call in an arena: its heap there, once the process's own arena is open; or nobody's."""
+    if arena == &process_arena:
+        open_process()
+    return join_arena(<CoreArena *>arena)
 
 
 cdef inline Heap *my_heap() noexcept nogil:
-    """The calling thread's heap in the process's arena."""
-    if unlikely(not has_heap()):
-        return enter()
+    """The calling thread's heap in the process's arena, or nobody's."""
     return <Heap *>m4_thread_heap
 
 
-cdef void *malloc_first "m4_malloc_first"(size_t size) noexcept nogil:
-    """malloc of a thread that has no heap yet. Apart, so that malloc itself ends in tail calls and saves no register."""
-    return allocate(&process_arena, enter(), size)
-
-
-cdef int free_first "m4_free_first"(void *block) noexcept nogil:
-    """free of a thread that has no heap yet, or that is exiting and gets none, for nobody would abandon it again."""
-    if block == NULL:
-        return NO_MISUSE
-    open_process()
-    return release(&process_arena, join_arena(&process_arena) if m4_thread_heap == NULL else NULL, block)
-
-
 cdef void *m4_malloc "m4_malloc"(size_t size) noexcept nogil:
-    if unlikely(not has_heap()):
-        return malloc_first(size)
-    return allocate(&process_arena, <Heap *>m4_thread_heap, size)
+    return allocate(&process_arena, my_heap(), size)
 
 
 cdef void *m4_calloc "m4_calloc"(size_t count, size_t size) noexcept nogil:
@@ -165,15 +139,11 @@ cdef void *m4_aligned "m4_aligned"(size_t alignment, size_t size) noexcept nogil
 
 
 cdef int m4_free "m4_free"(void *block) noexcept nogil:
-    if unlikely(not has_heap()):
-        return free_first(block)
-    return release(&process_arena, <Heap *>m4_thread_heap, block)
+    return release(&process_arena, my_heap(), block)
 
 
 cdef int m4_free_sized "m4_free_sized"(void *block, size_t size) noexcept nogil:
-    if unlikely(not has_heap()):
-        open_process()
-    return release_sized(&process_arena, joined_heap(), block, size)
+    return release_sized(&process_arena, my_heap(), block, size)
 
 
 cdef size_t m4_usable_size "m4_usable_size"(void *block) noexcept nogil:
@@ -202,7 +172,7 @@ cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil:
     open_process()
     m4_acquire(&process_arena.lock)
     drain_abandoned(&process_arena)
-    if has_heap():
+    if not m4_is_nobody(m4_thread_heap):
         drain_remote(&process_arena, <Heap *>m4_thread_heap)
         empty_stacks(&process_arena, <Heap *>m4_thread_heap)
     purged = purge_until(&process_arena, keep, 0)

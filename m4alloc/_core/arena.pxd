@@ -4,18 +4,18 @@
 from libc.stdint cimport uint64_t
 
 from m4alloc._core.c cimport (m4_set_thread_heap, pthread_getspecific, pthread_key_create,
-                              pthread_key_delete, m4_acquire, m4_relinquish, pthread_setspecific)
+                              pthread_key_delete, m4_acquire, m4_exited, m4_nobody, m4_relinquish, pthread_setspecific)
 from m4alloc._core.heap cimport abandon, new_heap
 from m4alloc._core.metadata cimport release_metadata
 from m4alloc._core.region cimport release_regions, reserve_region
 from m4alloc._core.size_class cimport build_classes
-from m4alloc._core.types cimport EXITING, Arena, Heap
+from m4alloc._core.types cimport Arena, Heap
 
 
 cdef inline void thread_exits(void *heap) noexcept nogil:
     """What a thread's exit does to its heap: the destructor of the arena's thread-specific key."""
     if (<Heap *>heap).arena.process:
-        m4_set_thread_heap(<void *>EXITING)
+        m4_set_thread_heap(m4_exited())
     abandon(<Heap *>heap)
 
 
@@ -41,7 +41,7 @@ cdef inline void close_arena(Arena *arena) noexcept nogil:
 
 
 cdef inline Heap *join_arena(Arena *arena) noexcept nogil:
-    """The calling thread's heap in an open arena, made or adopted when it has none; NULL: out of memory."""
+    """The calling thread's heap in an open arena, made or adopted when it has none; nobody's when memory is out."""
     cdef Heap *heap
     if not arena.process:  # the process's own is found without a call
         heap = <Heap *>pthread_getspecific(arena.key)
@@ -51,7 +51,7 @@ cdef inline Heap *join_arena(Arena *arena) noexcept nogil:
     heap = new_heap(arena, <uint64_t>&heap ^ <uint64_t>arena.base ^ arena.metadata_bytes)
     m4_relinquish(&arena.lock)
     if heap == NULL:
-        return NULL
+        return <Heap *>m4_nobody()
     if arena.process:
         m4_set_thread_heap(heap)  # first: pthread_setspecific may call malloc
     pthread_setspecific(arena.key, heap)

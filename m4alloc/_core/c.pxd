@@ -59,6 +59,9 @@ cdef extern from "_atomics.h" nogil:
     int m4_errno() noexcept
     void m4_set_thread_heap(void *) noexcept
     void m4_count_refusal() noexcept
+    bint m4_is_nobody(const void *heap) noexcept
+    void *m4_nobody() noexcept
+    void *m4_exited() noexcept
     void sched_yield() noexcept
     uint64_t m4_multiply(uint64_t, uint64_t, uint64_t *low) noexcept
     bint m4_swap8(uint8_t *, uint8_t expected, uint8_t) noexcept
@@ -78,6 +81,10 @@ cdef extern from "_atomics.h" nogil:
     int m4_lowest_bit(uint64_t) noexcept
     uint64_t m4_coarse_ms() noexcept
     uint64_t m4_address_space_limit() noexcept
+
+cdef extern from "_cold.h" nogil:
+    # The one call upwards: _fast.pyx opens the process's arena at a thread's first call.
+    void *m4_enter(void *arena) noexcept
 
 cdef extern from "<stdio.h>" nogil:
     int snprintf(char *, size_t, const char *, ...) noexcept

@@ -61,7 +61,7 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
             both = arena.class_delay[c] + arena.class_quarantine[c]
             hold(arena, bin.remote_delay, remote_length(arena, c), DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
-                hold(arena, bin.delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
+                hold(arena, heap.rings[c].delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
                 bin.top = bin.bottom
                 bin.slabs = NULL
         heap = heap.next_heap
@@ -79,7 +79,7 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
             both = arena.class_delay[c] + arena.class_quarantine[c]
             restore(bin.remote_delay, remote_length(arena, c), DELAYED)
             if vanished(heap, survivor):
-                restore(bin.delay, both, CACHED)
+                restore(heap.rings[c].delay, both, CACHED)
         if vanished(heap, survivor):
             heap.abandoned = 1
             heap.next_abandoned = arena.abandoned

@@ -12,6 +12,7 @@ from m4alloc._core.c cimport (M4_FAULT, m4_add32, m4_exchange_pointer, m4_load_p
 from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
+from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, unlist_slab
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.types cimport (CACHED, CLASSES_MAX, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE, Arena,
@@ -43,7 +44,6 @@ cdef inline Heap *new_heap(Arena *arena, uint64_t seed) noexcept nogil:
     heap.random = seed | 1
     for c in range(arena.knobs.classes):
         heap.bins[c].slot_size = arena.knobs.class_size[c]
-        heap.bins[c].delay_length = arena.class_delay[c]
         if arena.class_delay[c] == 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE:
             heap.bins[c].hooks |= HOOK_NO_DELAY
         if arena.knobs.class_size[c] <= arena.knobs.zero_on_free:
@@ -68,7 +68,9 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     m4_relinquish(&arena.lock)
     if memory == NULL:
         return False
-    bin.delay = memory
+    heap.rings[c].delay = memory
+    bin.delay_at = memory
+    bin.delay_last = memory + arena.class_delay[c] - 1  # before memory when there is none: then nobody uses it
     heap.rings[c].slots = memory + arena.class_delay[c]
     bin.bottom = memory + arena.class_delay[c] + arena.class_quarantine[c]
     bin.top = bin.bottom
@@ -132,10 +134,10 @@ cdef inline void scavenge(Arena *arena, Heap *heap) noexcept nogil:
     cdef Bin *bin
     for c in range(arena.knobs.classes):
         bin = &heap.bins[c]
-        if bin.top == heap.rings[c].seen_top and bin.delay_next == heap.rings[c].seen_next:
+        if bin.top == heap.rings[c].seen_top and bin.delay_at == heap.rings[c].seen_at:
             empty_stack(arena, heap, bin)
         heap.rings[c].seen_top = bin.top
-        heap.rings[c].seen_next = bin.delay_next
+        heap.rings[c].seen_at = bin.delay_at
 
 
 cdef inline void queue_slab(Record *slab) noexcept nogil:
@@ -282,9 +284,24 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
     return True
 
 
+cdef inline void review_remote(Arena *arena, Heap *heap) noexcept nogil:
+    """Report the slots in the lines for other threads' slots that their owners have freed as well, and forget them."""
+    cdef uint32_t c, i
+    cdef Slot *line
+    for c in range(arena.knobs.classes):
+        line = heap.bins[c].remote_delay
+        if line == NULL:
+            continue
+        for i in range(remote_length(arena, c)):
+            if line[i].address != NULL and line[i].state[0] != DELAYED:
+                report_racing_free(arena, record_of(arena, line[i].address))
+                line[i].address = NULL
+
+
 cdef inline void abandon(Heap *heap) noexcept nogil:
     """The thread of a heap exits: give the stacks back, leave the rest (delay lines above all) to the next thread."""
     cdef Arena *arena = heap.arena
+    review_remote(arena, heap)
     drain_remote(arena, heap)
     empty_stacks(arena, heap)
     m4_acquire(&arena.lock)

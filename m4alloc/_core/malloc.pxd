@@ -1,13 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """malloc and free: the two hot paths, a page together, and the slow paths behind them.
 
-Every function takes the arena and the calling thread's heap in it (NULL when it has none yet).
+Every function takes the arena and the calling thread's heap in it: nobody's (m4_no_heap, all of whose stacks are empty)
+when it has none yet, so that the hot paths need no test for it.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from m4alloc._core.arena cimport join_arena
-from m4alloc._core.c cimport (ENOMEM, M4_FAULT, m4_coarse_ms, m4_errno, m4_multiply, m4_set_errno, m4_swap8, memset, m4_acquire,
+from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_nobody, m4_set_errno, m4_swap8, memset, m4_acquire,
                               m4_relinquish, unlikely)
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge
@@ -31,11 +31,11 @@ cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, siz
     cdef uint32_t c
     cdef void *block = NULL
     cdef Bin *bin
-    if heap == NULL:
-        heap = join_arena(arena)
+    if m4_is_nobody(heap):
+        heap = <Heap *>m4_enter(arena)
     if size > SMALL_MAX:
         block = allocate_large(arena, size, 1, False)
-    elif heap != NULL:
+    elif not m4_is_nobody(heap):
         c = size_class(arena, size)
         bin = &heap.bins[c]
         if bin.top != bin.bottom or refill(arena, heap, c):
@@ -50,7 +50,7 @@ cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil
     """A block of at least `size` bytes, or NULL with errno ENOMEM."""
     cdef Bin *bin
     cdef Slot *top
-    if unlikely(size > SMALL_MAX or heap == NULL):
+    if unlikely(size > SMALL_MAX):
         return allocate_slow(arena, heap, size)
     bin = &heap.bins[size_class(arena, size)]
     top = bin.top
@@ -72,29 +72,52 @@ cdef inline Slot exchange_slot(Slot *ring, uint32_t *next, uint32_t length, Slot
     return oldest
 
 
-cdef inline int finish_turn "m4_finish_turn"(Arena *arena, Heap *heap, Bin *bin, char *oldest,
-                                                   uint8_t *state) noexcept nogil:
-    """The end of a free that fills the last place of its delay line: start over, and look at the clock now and then.
+cdef inline Slot exchange_delay(Bin *bin, uint32_t length, Slot slot) noexcept nogil:
+    """Put a slot into the bin's delay line of that length; the one that has been there longest (NULL: none yet)."""
+    cdef Slot oldest = bin.delay_at[0]
+    bin.delay_at[0] = slot
+    if bin.delay_at == bin.delay_last:
+        bin.delay_at -= length - 1
+    else:
+        bin.delay_at += 1
+    return oldest
 
-    This is the tick by which pages that have been free for too long go back to the system without a thread for it.
+
+cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
+    """Once a turn of a delay line: look at the clock now and then.
+
+    By this, pages that have been free for too long go back to the system without a thread for it.
     """
     cdef int before
     cdef uint64_t now
-    bin.delay_next = 0
     heap.ticks += 1
-    if heap.ticks % 4 == 0:
-        before = m4_errno()
-        now = m4_coarse_ms()
-        if now - heap.scavenged_ms >= arena.knobs.retain_ms:
-            heap.scavenged_ms = now
-            scavenge(arena, heap)
-        if arena.oldest != NULL:
-            m4_acquire(&arena.lock)
-            purge_until(arena, arena.knobs.retain_bytes, now)
-            m4_relinquish(&arena.lock)
-        m4_set_errno(before)
-    if oldest != NULL:
-        push_slot(arena, heap, bin, oldest, state)
+    if heap.ticks % 4 != 0:
+        return
+    before = m4_errno()
+    now = m4_coarse_ms()
+    if now - heap.scavenged_ms >= arena.knobs.retain_ms:
+        heap.scavenged_ms = now
+        scavenge(arena, heap)
+    if arena.oldest != NULL:
+        m4_acquire(&arena.lock)
+        purge_until(arena, arena.knobs.retain_bytes, now)
+        m4_relinquish(&arena.lock)
+    m4_set_errno(before)
+
+
+cdef inline int release_turn "m4_release_turn"(Arena *arena, Heap *heap, Bin *bin, char *address,
+                                               uint8_t *state) noexcept nogil:
+    """release by the owner when its delay line comes round or its stack is full."""
+    cdef Slot slot
+    slot.address = address
+    slot.state = state
+    if M4_FAULT != FAULT_STATE_NOT_CLEARED:
+        state[0] = CACHED
+    if bin.delay_at == bin.delay_last:
+        tick(arena, heap)
+    slot = exchange_delay(bin, arena.class_delay[bin - heap.bins], slot)
+    if slot.address != NULL:
+        push_slot(arena, heap, bin, slot.address, slot.state)
     return NO_MISUSE
 
 
@@ -121,7 +144,7 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin
     elif bin.hooks & HOOK_ZERO:
         memset(slot.address, 0, bin.slot_size)
     if not bin.hooks & HOOK_NO_DELAY:
-        slot = exchange_slot(bin.delay, &bin.delay_next, bin.delay_length, slot)
+        slot = exchange_delay(bin, arena.class_delay[c], slot)
     if slot.address != NULL and bin.hooks & HOOK_QUARANTINE:
         slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.class_quarantine[c], slot)
         if slot.address != NULL:
@@ -177,14 +200,14 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
     """Free a slot of another thread's: mark it, delay it here, then tell its owner.
 
     The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
-    heap: NULL for a thread that has allocated nothing, or no longer has a heap because it is exiting.
+    heap: nobody's for a thread that is exiting.
     """
     cdef uint32_t c = record.size_class
     if not m4_swap8(slot.state, LIVE, DELAYED):
         return report_pointer(arena, False, slot.address)
     if arena.knobs.zero_on_free >= record.slot_size:
         memset(slot.address, 0, record.slot_size)
-    if heap == NULL:
+    if m4_is_nobody(heap):
         return delay_orphan(arena, c, slot)
     return delay_remote(arena, heap, c, slot)
 
@@ -197,6 +220,8 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
     if address == NULL:
         return NO_MISUSE
     before = m4_errno()
+    if heap == m4_nobody():  # a thread's first call; one that is exiting gets no new heap, for nobody would abandon it
+        heap = <Heap *>m4_enter(arena)
     record = record_of(arena, address)
     slot.address = address
     slot.state = NULL
@@ -228,7 +253,6 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     cdef Bin *bin
     cdef Slot *place
     cdef Slot *top
-    cdef Slot oldest
     if unlikely(offset >= arena.used):
         return release_slow(arena, heap, address)
     record = arena.records + (offset >> UNIT_SHIFT)
@@ -239,24 +263,18 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     state = record.states + index
     if unlikely(state[0] != LIVE or record.owner != heap):
         return release_slow(arena, heap, address)
-    bin = &heap.bins[record.size_class]
+    bin = record.bin
+    place = bin.delay_at
+    top = bin.top
+    if unlikely(place == bin.delay_last or top == bin.limit):
+        return release_turn(arena, heap, bin, address, state)
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
-    # exchange_slot and push_slot by hand: field by field, and what is rare is a call at the very end.
-    place = bin.delay + bin.delay_next
-    oldest.address = place.address
-    oldest.state = place.state
+    # exchange_delay and push_slot by hand.
+    if likely(place.address != NULL):
+        top[0] = place[0]
+        bin.top = top + 1
     place.address = address
     place.state = state
-    bin.delay_next += 1
-    if unlikely(bin.delay_next == bin.delay_length):
-        return finish_turn(arena, heap, bin, oldest.address, oldest.state)
-    top = bin.top
-    if unlikely(oldest.address == NULL):
-        return NO_MISUSE
-    if unlikely(top == bin.limit):
-        return push_slot(arena, heap, bin, oldest.address, oldest.state)
-    top.address = oldest.address
-    top.state = oldest.state
-    bin.top = top + 1
+    bin.delay_at = place + 1
     return NO_MISUSE

@@ -3,8 +3,7 @@
 
 from libc.stdint cimport uint8_t, uint64_t
 
-from m4alloc._core.arena cimport join_arena
-from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_errno, m4_multiply, m4_set_errno, m4_untag, memcpy, memset,
+from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_set_errno, m4_untag, memcpy, memset,
                               unlikely)
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_CALLOC_NOT_ZEROED, FAULT_REALLOC_LOSES_TAIL,
                                   FAULT_USABLE_SIZE_TOO_LARGE)
@@ -43,8 +42,8 @@ cdef inline void *allocate_zeroed(Arena *arena, Heap *heap, size_t count, size_t
         return NULL
     if bytes > SMALL_MAX:
         before = m4_errno()
-        if heap == NULL:
-            join_arena(arena)
+        if m4_is_nobody(heap):
+            m4_enter(arena)
         block = allocate_large(arena, bytes, 1, M4_FAULT != FAULT_CALLOC_NOT_ZEROED)
         m4_set_errno(ENOMEM if block == NULL else before)
         return block
@@ -61,11 +60,11 @@ cdef inline void *allocate_aligned(Arena *arena, Heap *heap, size_t alignment, s
     cdef void *block
     if alignment <= GRANULE:
         return allocate(arena, heap, size)
+    if m4_is_nobody(heap):
+        heap = <Heap *>m4_enter(arena)  # before the look-up: the class tables are made when the arena opens
     c = aligned_class(arena, size, alignment)
     if c >= 0:
         return allocate(arena, heap, arena.knobs.class_size[c])
-    if heap == NULL:
-        join_arena(arena)
     if M4_FAULT == FAULT_ALIGNMENT_IGNORED:
         alignment = 1
     block = allocate_large(arena, size if size != 0 else 1, alignment, False)
@@ -100,6 +99,8 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
     cdef uint8_t *state
     cdef uint64_t usable
     cdef int before
+    if m4_is_nobody(heap):
+        heap = <Heap *>m4_enter(arena)
     if old == NULL:
         return allocate(arena, heap, size)
     if size == 0:

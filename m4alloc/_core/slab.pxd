@@ -73,6 +73,7 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
         record.slot_size = arena.knobs.class_size[size_class]
         record.slots = slots
         record.size_class = <unsigned short>size_class
+        record.bin = &owner.bins[size_class]
         record.kind = SLAB
         record.usable = 0
         record.head = slab

@@ -15,7 +15,6 @@ cdef enum:
     SPAN_LISTS = 65            # free spans of 1 to 63 units each have a list; 64 is for the rest
     REGIONS_MAX = 64
     MESSAGE_MAX = 256
-    EXITING = 1                # in place of a thread's heap once its destructor has run: a free gets it no new one
 
 cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that fresh memory is free
     FREE = 0                   # in its slab, for a refill to take
@@ -52,6 +51,7 @@ cdef struct Slot "m4_slot":              # a free slot on a stack, in a delay li
     char *address
     uint8_t *state
 
+cdef struct Bin "m4_bin"
 cdef struct Heap "m4_heap"
 cdef struct Arena "m4_arena"
 
@@ -67,25 +67,25 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint8_t listed             # SLAB: it is in its bin's list of slabs with FREE slots
     uint32_t units             # head of a slab, large block or free span: its length
     Record *head               # SLAB, and last unit of a free span: the head's record
-    uint64_t usable            # LARGE: bytes the client may use (kept after the free, to tell a double free)
+    Bin *bin                   # SLAB: the owner's bin of its class
     # The second line: slow paths only, and the atomic count of remote frees.
     Record *next
     Record *previous
     Record *remote_next        # SLAB: next in the owner's list of slabs with remote frees; free span: the next older
     Record *age_previous       # free span: the next younger
+    uint64_t usable            # LARGE: bytes the client may use (kept after the free, to tell a double free)
     uint64_t freed_ms          # free span: when
     uint32_t free_slots        # SLAB: how many slots are FREE
     uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    uint32_t spare[3]          # 128 bytes in all
+    uint32_t spare             # 128 bytes in all
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
     Slot *bottom
     Slot *limit
-    Slot *delay                # ring of slots freed last; a slot leaves after delay_length further frees
-    uint32_t delay_next
-    uint32_t delay_length
+    Slot *delay_at             # the delay line: a ring of the slots freed last; here the next goes in, the oldest out
+    Slot *delay_last           # its last place
     uint32_t hooks             # what a free does besides: HOOK_*
     uint32_t slot_size
     Record *slabs              # slabs of ours with FREE slots
@@ -100,8 +100,9 @@ cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: it
     Slot *slots
     uint32_t next
     uint32_t remote_next       # position in the bin's remote delay line
-    uint32_t seen_next         # the bin's delay_next and top when scavenge last looked
-    Slot *seen_top
+    Slot *delay                # the delay line's first place
+    Slot *seen_top             # the bin's top and delay_at when scavenge last looked
+    Slot *seen_at
 
 cdef struct Heap "m4_heap":              # what a thread owns; never freed: an exiting thread abandons it, a new one adopts it
     Bin bins[CLASSES_MAX]
