@@ -75,11 +75,12 @@ def svg(machine: Machine, first: int = 0, last: int | None = None) -> str:
     for number, frame in enumerate(frames):
         entry = machine.epcm.get(frame)
         x, y = number % _ROW * _STEP, number // _ROW * _STEP
-        title = f"frame {frame}: {state(entry)}; " + ", ".join(
+        words = ", ".join(
             f"{name} {cell}"
             for name, cell in zip(("type", "SECS", "address", "rights"), _columns(entry), strict=True)
             if cell != "-"
         )
+        title = f"frame {frame}: {state(entry)}" + (f"; {words}" if words else "")
         parts.append(
             f'<rect x="{x + 1}" y="{y + 1}" width="{_STEP - 2}" height="{_STEP - 2}" fill="{_COLOURS[state(entry)]}" '
             f'stroke="#444"><title>{escape(title)}</title></rect>'

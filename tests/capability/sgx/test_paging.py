@@ -97,6 +97,11 @@ def test_a_page_leaves_only_blocked_and_tracked() -> None:
     assert ewb(machine, DATA, VA, 0)[0].code == Code.SUCCESS
 
 
+def test_even_an_empty_enclave_is_tracked_first() -> None:
+    machine = eblock(epa(enclave(), VA).done(), DATA).done()
+    assert ewb(machine, DATA, VA, 0) == ((machine, Code.SGX_NOT_TRACKED), None)
+
+
 def test_an_occupied_slot_warns_and_the_page_it_stood_for_is_lost() -> None:
     machine = eaug(ready(), FREE, SECS, HEAP).done()
     machine, first = out(machine)
