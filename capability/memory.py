@@ -18,11 +18,16 @@ from capability.fault import Fault, FaultKind
 from capability.word import WidthError, is_power_of_two
 
 
-class MemoryCode(IntEnum):
-    """The code of a Fault that memory itself raises, whatever the architecture; the numbers are Linux's si_code."""
+class SegvCode(IntEnum):
+    """The code of a Fault where there is no memory, whatever the architecture: Linux's si_code under SIGSEGV."""
 
     SEGV_MAPERR = 1
-    BUS_ADRALN = 2
+
+
+class BusCode(IntEnum):
+    """The code of a Fault for an unaligned access: Linux's si_code under SIGBUS, which counts from 1 again."""
+
+    BUS_ADRALN = 1
 
 
 class State(Protocol):
@@ -94,7 +99,7 @@ class TaggedMemory:
         """Raise Fault UNMAPPED unless all of [address, address + size) is in memory.  Cost: O(1)."""
         if not self.base <= address <= address + size <= self.top:
             text = f"{size} bytes at {address:#x} are not in memory [{self.base:#x}, {self.top:#x})"
-            raise Fault(FaultKind.UNMAPPED, MemoryCode.SEGV_MAPERR, address, text)
+            raise Fault(FaultKind.UNMAPPED, SegvCode.SEGV_MAPERR, address, text)
 
     def load(self, address: int, size: int) -> bytes:
         """The bytes at [address, address + size); what was never stored reads as zero.
@@ -224,7 +229,7 @@ class TaggedMemory:
         self.check_mapped(address, self.capability_granule)
         if address % self.capability_granule:
             text = f"capability at {address:#x}: the address must be a multiple of {self.capability_granule}"
-            raise Fault(FaultKind.ALIGNMENT, MemoryCode.BUS_ADRALN, address, text)
+            raise Fault(FaultKind.ALIGNMENT, BusCode.BUS_ADRALN, address, text)
 
     # Allocation tags
 
@@ -242,7 +247,7 @@ class TaggedMemory:
         granule = self.allocation_granule
         if address % granule or size % granule:
             text = f"allocation tag for {size} bytes at {address:#x}: both must be multiples of {granule}"
-            raise Fault(FaultKind.ALIGNMENT, MemoryCode.BUS_ADRALN, address, text)
+            raise Fault(FaultKind.ALIGNMENT, BusCode.BUS_ADRALN, address, text)
         if tag < 0:
             raise WidthError(f"allocation tag {tag}: must be at least 0")
         self.check_mapped(address, size)

@@ -9,7 +9,7 @@ from enum import Flag
 from typing import NamedTuple
 
 from capability.fault import Fault, FaultKind
-from capability.memory import MemoryCode
+from capability.memory import SegvCode
 from capability.mte.code import TagCode
 from capability.mte.control import Control, Mode
 from capability.mte.processor import Processor, TagFaultStatus
@@ -66,7 +66,7 @@ def translate(control: Control, pointer: int) -> int:
         named, bits = pointer, "63:56"
     if named != address:
         text = f"{pointer:#x} is no address: with TBI off, bits {bits} must equal bit 55"
-        raise Fault(FaultKind.UNMAPPED, MemoryCode.SEGV_MAPERR, pointer, text)
+        raise Fault(FaultKind.UNMAPPED, SegvCode.SEGV_MAPERR, pointer, text)
     return address
 
 

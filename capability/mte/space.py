@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from capability.fault import Fault, FaultKind
-from capability.memory import MemoryCode
+from capability.memory import SegvCode
 from capability.word import WidthError
 
 
@@ -80,7 +80,7 @@ class Space:
             window = next((it for it in self.windows if it.base <= address < it.base + it.size), None)
             if window is None:
                 text = f"no window of the address space has {address:#x}"
-                raise Fault(FaultKind.UNMAPPED, MemoryCode.SEGV_MAPERR, address, text)
+                raise Fault(FaultKind.UNMAPPED, SegvCode.SEGV_MAPERR, address, text)
             length = min(top, window.base + window.size) - address
             yield Piece(address, length, window.physical + address - window.base, window.tagged)
             address += length

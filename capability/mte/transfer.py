@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from capability.fault import Fault, FaultKind
-from capability.memory import MemoryCode
+from capability.memory import BusCode
 from capability.mte.check import translate
 from capability.mte.processor import Processor
 from capability.mte.tag import GRANULE, address_of, canonical_tag, check_tag, is_upper, tag_of, with_tag
@@ -131,7 +131,7 @@ def check_aligned(name: str, address: int) -> None:
     """Raise Fault ALIGNMENT unless the address is a multiple of 16."""
     if not is_aligned(unsigned(address, 64), GRANULE):
         text = f"{name} at {address:#x}: the address must be a multiple of {GRANULE}"
-        raise Fault(FaultKind.ALIGNMENT, MemoryCode.BUS_ADRALN, address_of(address), text)
+        raise Fault(FaultKind.ALIGNMENT, BusCode.BUS_ADRALN, address_of(address), text)
 
 
 def load_tag(processor: Processor, address: int) -> int:
