@@ -10,7 +10,7 @@ src/cheri_cap_common.sail (ISAv9); sail-morello, src/v8_base.sail; cheri-compres
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from capability.cheri.bounds import Bounds, Encoding, Mantissas
@@ -59,16 +59,14 @@ class Concentrate:
     top_bits: int
     length_bit: bool = False
     signed_bits: int = 0
+    largest: int = field(init=False)
+    """maxE, the exponent at which a length of the whole address space has its mantissa bits 01."""
+    width: int = field(init=False)
+    """Bits of the stored bounds: B, T without two bits, the length bit if any, the flag."""
 
-    @property
-    def largest(self) -> int:
-        """maxE, the exponent at which a length of the whole address space has its mantissa bits 01."""
-        return self.address_bits - self.mantissa + 2
-
-    @property
-    def width(self) -> int:
-        """Bits of the stored bounds: B, T without two bits, the length bit if any, the flag."""
-        return 2 * self.mantissa - 1 + self.length_bit
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "largest", self.address_bits - self.mantissa + 2)
+        object.__setattr__(self, "width", 2 * self.mantissa - 1 + self.length_bit)
 
     def split(self, bits: int) -> Mantissas:
         """E, B and T, with the two top bits of T inferred.

@@ -98,7 +98,7 @@ class Isa:
     def require(self, *capabilities: Capability) -> None:
         """Raise ValueError unless all of them are of this instruction set's format."""
         for capability in capabilities:
-            if capability.format != self.format:
+            if capability.format is not self.format and capability.format != self.format:
                 raise ValueError(f"{self} works on format {self.format.name}, not on {capability.format.name}")
 
     def settle(self, result: Capability, refusals: Iterable[tuple[bool, Cause | None]]) -> Capability:

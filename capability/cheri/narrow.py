@@ -41,8 +41,8 @@ def set_bounds_exactly(capability: Capability, length: int, isa: Isa) -> Capabil
 
 def _set_bounds(capability: Capability, length: int, isa: Isa, *, exactly: bool) -> Capability:
     isa.require(capability)
-    result, encoding = narrowed(capability, length)
     base = requested_base(capability)
+    result, encoding = narrowed(capability, length, base)
     bounds = capability.decoded
     outside = not (bounds.valid and bounds.base <= base and base + length <= bounds.top)
     refusals = (
@@ -54,17 +54,18 @@ def _set_bounds(capability: Capability, length: int, isa: Isa, *, exactly: bool)
     return isa.settle(result, refusals)
 
 
-def narrowed(capability: Capability, length: int) -> tuple[Capability, Encoding]:
+def narrowed(capability: Capability, length: int, base: int | None = None) -> tuple[Capability, Encoding]:
     """The capability with new bounds and its old tag, legal or not, and how the bounds were encoded.
 
-    The field update that all instructions which set bounds share.  Raises WidthError.
+    The field update that all instructions which set bounds share. base: `requested_base` of it, if that is known.
+    Raises WidthError.
     """
     format = capability.format
     if not 0 <= length <= 1 << format.address_bits:
         raise WidthError(f"length {length}: 0 <= length <= 2**{format.address_bits}")
-    base = requested_base(capability)
+    base = requested_base(capability) if base is None else base
     encoding = format.bounds.encode(base, base + length)
-    upper = capability.pesbt & ~mask(format.bounds.width) | encoding.bits
+    upper = capability.pesbt >> format.bounds.width << format.bounds.width | encoding.bits
     return capability.with_bits(upper, capability.address, True), encoding
 
 
@@ -74,9 +75,10 @@ def requested_base(capability: Capability) -> int:
     Source: sail-morello, CapSetBounds.
     """
     codec = capability.format.bounds
-    if codec.depends_on_address(capability.pesbt & mask(codec.width)):
-        return codec.counted(capability.address)
-    return capability.address
+    counted = codec.counted(capability.address)
+    if counted != capability.address and not codec.depends_on_address(capability.pesbt & mask(codec.width)):
+        return capability.address
+    return counted
 
 
 def _loses_flags(capability: Capability, result: Capability) -> bool:

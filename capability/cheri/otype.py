@@ -12,8 +12,8 @@ class ObjectTypes:
     """The object types of one format.
 
     unsealed: means no seal. sentry: sealed until it is jumped to. reserved: those with a fixed meaning, unsealed
-    included. names: of the reserved ones. sealable: what an authority can seal with. code_sealable: where code has types
-    of its own, those. data_from: added to the stored type of a sealed capability that is not code (CHERIoT: 8).
+    included. names: of the reserved ones. sealable: what an authority can seal with. code_sealable: where code has
+    types of its own, those. data_from: added to the stored type of a sealed capability that is not code (CHERIoT: 8).
 
     >>> from capability.cheri.formats import ISAV9_128
     >>> ISAV9_128.otypes.is_reserved(0x3FFFE), ISAV9_128.otypes.name(0x3FFFE), ISAV9_128.otypes.name(12)

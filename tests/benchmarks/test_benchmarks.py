@@ -72,3 +72,13 @@ def test_a_missing_tool_is_named_with_its_package() -> None:
     needs = {"no-such-tool": "its-package", "sh": "dash"}
     assert replace(WORKLOADS[0], needs=needs).missing() == "apt install its-package"
     assert replace(WORKLOADS[0], needs={"sh": "dash"}).missing() is None
+
+
+def test_cheri_codec_measures_every_format_both_ways(tmp_path: Path) -> None:
+    words = ["--count", "50", "--many", "100", "--rounds", "1", "--json", str(tmp_path / "cheri.json")]
+    done = bench("cheri_codec.py", *words)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "cheri.json").read_text())["operations_a_second"]
+    assert set(result) == {"128", "128m", "128r", "64", "64r"}
+    for cells in result.values():
+        assert "set_bounds + decode" in cells and all(rate > 0 for rate in cells.values())
