@@ -8,8 +8,8 @@ from __future__ import annotations
 from capability.architecture import Access
 from capability.fault import Fault
 from capability.sgx import picture
-from capability.sgx.access import Translation, reach
 from capability.sgx.accept import eaccept
+from capability.sgx.access import Translation, reach
 from capability.sgx.augment import eaug
 from capability.sgx.heap import SECS, THREAD, DoubleCommitError, EnclaveHeap
 from capability.sgx.page import PAGE, RW, PageType, SecInfo
