@@ -88,12 +88,12 @@ MORELLO_128 = Format(
                 MorelloPerms.STORE_LOCAL: Perms.PERMIT_STORE_LOCAL_CAP,
                 MorelloPerms.STORE_CAP: Perms.PERMIT_STORE_CAP,
                 MorelloPerms.LOAD_CAP: Perms.PERMIT_LOAD_CAP,
-                MorelloPerms.EXECUTIVE: Perms.PERMIT_EXECUTE,
                 MorelloPerms.EXECUTE: Perms.PERMIT_EXECUTE,
                 MorelloPerms.STORE: Perms.PERMIT_STORE,
                 MorelloPerms.LOAD: Perms.PERMIT_LOAD,
             }
         ),
+        of_use_with=MappingProxyType({MorelloPerms.EXECUTIVE: Perms.PERMIT_EXECUTE}),
     ),
     otypes=ObjectTypes(0, 1, range(4), range(0x8000), _names(unsealed=0, sentry=1, load_pair_branch=2, load_branch=3)),
     otype=Field(45, 31),

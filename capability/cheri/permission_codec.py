@@ -51,11 +51,13 @@ class InPlace:
     """One bit a permission: field number i holds the bits from shifts[i] upwards (ISAv9, Morello).
 
     names: permissions to shared names; a permission without one restricts nothing that the shared names speak of.
+    of_use_with: permissions that give no right themselves, and are kept together with the one that they add to.
     """
 
     kind: type[IntFlag]
     parts: tuple[tuple[str, Field, int], ...]
     names: Mapping[IntFlag, Perms] = field(hash=False)
+    of_use_with: Mapping[IntFlag, Perms] = field(default_factory=dict, hash=False)
     ones: int = 0
 
     @property
@@ -92,7 +94,7 @@ class InPlace:
 
     def within(self, rights: Perms) -> int:
         kept = self.mask
-        for perm, name in self.names.items():
+        for perm, name in (*self.names.items(), *self.of_use_with.items()):
             if not name & rights:
                 kept &= ~perm
         return kept

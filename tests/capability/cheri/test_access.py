@@ -14,7 +14,8 @@ from capability.cheri.capability import Capability
 from capability.cheri.cause import Cause, MorelloStatus, RiscvCapability, RiscvMisaligned
 from capability.cheri.isa import ISAV9_128, MORELLO, RISCV_128, Isa
 from capability.cheri.narrow import set_bounds
-from capability.cheri.permit import limit_rights
+from capability.cheri.permission import MorelloPerms
+from capability.cheri.permit import clear_perms, limit_rights
 from capability.cheri.seal import seal_entry
 from capability.fault import Fault, FaultKind
 from capability.perms import ALL_PERMS, Perms
@@ -94,6 +95,13 @@ def test_zero_bytes_at_the_top_pass() -> None:
         (MORELLO, seal_entry(block(MORELLO), MORELLO), 0x1000, Access.LOAD, MorelloStatus.SEAL),
         (MORELLO, limit_rights(block(MORELLO), Perms(0), MORELLO), 0, Access.LOAD, MorelloStatus.PERMISSION),
         (MORELLO, block(MORELLO), 0, Access.STORE, MorelloStatus.BOUNDS),
+        (
+            MORELLO,
+            clear_perms(block(MORELLO), MorelloPerms.EXECUTE, MORELLO),
+            0x1000,
+            Access.FETCH,
+            MorelloStatus.PERMISSION,
+        ),
         (MORELLO, block(MORELLO), 0x1008, Access.STORE_CAPABILITY, MorelloStatus.ALIGNMENT),
         (RISCV_128, block(RISCV_128), 0, Access.LOAD, RiscvCapability.CHERI_LOAD),
         (RISCV_128, block(RISCV_128).clear_tag(), 0x1000, Access.STORE, RiscvCapability.CHERI_STORE),
