@@ -16,7 +16,7 @@ from capability.adi.code import Code
 from capability.adi.version import LINE, check_version
 from capability.fault import Fault, FaultKind
 from capability.memory import TaggedMemory
-from capability.word import align_down, is_aligned
+from capability.word import align_down, align_up, is_aligned
 
 PAGE = 8192
 """Bytes of the smallest page of SPARC."""
@@ -104,7 +104,8 @@ def load_version(memory: TaggedMemory, address: int) -> int:
 def set_versions(memory: TaggedMemory, thread: Thread, address: int, size: int, version: int) -> int:
     """adi_set_version(3C): give every line of a range a version; say how many lines they were.
 
-    The range is rounded outward to whole lines.  Raises as `store_version`.  Cost: O(lines).
+    The range is rounded outward to whole lines; all of it is checked before any version is set.
+    Raises as `store_version`.  Cost: O(lines).
 
     >>> memory, thread = TaggedMemory(), Thread()
     >>> memory.state(McdPages).enable(0x2000, 0x2000)
@@ -116,10 +117,11 @@ def set_versions(memory: TaggedMemory, thread: Thread, address: int, size: int, 
     Traceback (most recent call last):
     capability.fault.Fault: version of the line at 0x4000: ADI is not enabled for its page
     """
-    lines = range(align_down(address, LINE), address + size, LINE)
-    for at in lines:
-        store_version(memory, thread, at, version)
-    return len(lines)
+    base, top = align_down(address, LINE), align_up(address + size, LINE)
+    for page in range(align_down(base, PAGE), top, PAGE):
+        _check_line(memory, thread, max(base, page))
+    memory.set_allocation_tag(base, top - base, check_version(version))
+    return (top - base) // LINE
 
 
 def _check_line(memory: TaggedMemory, thread: Thread, address: int) -> None:

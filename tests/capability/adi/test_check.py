@@ -131,3 +131,11 @@ def test_block_init_zeroes_the_line_and_an_ordinary_version_store_does_not() -> 
     store_version_and_zero(memory, Thread(), BASE, 6)
     assert memory.load(BASE, LINE + 1) == bytes(LINE) + b"\xaa"
     assert load_version(memory, BASE) == 6
+
+
+def test_a_range_is_versioned_as_a_whole_or_not_at_all() -> None:
+    memory = machine(enabled=PAGE)
+    with pytest.raises(Fault, match="ADI is not enabled"):
+        set_versions(memory, Thread(), BASE + PAGE - LINE, 2 * LINE, 5)
+    assert load_version(memory, BASE + PAGE - LINE) == 0
+    assert set_versions(memory, Thread(), BASE, 0, 5) == 0

@@ -62,11 +62,12 @@ def test_einit_refuses_another_measurement_and_seals_the_right_one() -> None:
     machine = eadd(new(), DATA, SECS, BASE, REG).done()
     assert einit(machine, SECS, "00" * 32) == (machine, Code.SGX_INVALID_MEASUREMENT)
     sealed = einit(machine, SECS, machine.secs("", SECS).measurement.hex()).done()
-    for late in (
+    leaves: list[Callable[[], object]] = [
         lambda: eadd(sealed, FREE, SECS, BASE + PAGE, REG),
         lambda: eextend(sealed, DATA, 0),
         lambda: einit(sealed, SECS, ""),
-    ):
+    ]
+    for late in leaves:
         with pytest.raises(Fault, match="is initialised") as fault:
             late()
         assert (fault.value.kind, fault.value.code) == (FaultKind.OPERAND, Vector.GP)

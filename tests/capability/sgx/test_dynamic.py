@@ -214,13 +214,14 @@ def test_nothing_dynamic_happens_before_einit() -> None:
     machine = ecreate(Machine(8), SECS, BASE, SIZE).done()
     machine = eadd(machine, TCS, SECS, BASE, SecInfo(PageType.TCS)).done()
     machine = eadd(machine, DATA, SECS, DATA_AT, SecInfo(PageType.REG, RW)).done()
-    for leaf in (
+    leaves: list[Callable[[], object]] = [
         lambda: eaug(machine, FREE, SECS, HEAP),
         lambda: emodpr(machine, DATA, Rights.R),
         lambda: emodt(machine, DATA, PageType.TRIM),
         lambda: eenter(machine, 0, TCS),
         lambda: etrack(machine, SECS),
-    ):
+    ]
+    for leaf in leaves:
         with pytest.raises(Fault, match="is not initialised"):
             leaf()
 

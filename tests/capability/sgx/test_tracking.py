@@ -86,7 +86,7 @@ def is_safe(state: State) -> bool:
 
 
 def test_no_translation_outlives_the_page_or_the_right_to_it() -> None:
-    seen = {start(): ("",)}
+    seen: dict[State, tuple[str, ...]] = {start(): ()}
     frontier = [start()]
     names = set()
     for _ in range(DEPTH):
