@@ -125,9 +125,23 @@ def changed(event: Event) -> str:
 SLACK = 1 << 20
 
 
-def judge_usage(plan: list[Operation], usage: Usage) -> Broken | None:
-    """Freed memory was not reused, if more was used than was live at once, plus an eighth of all and 1 MiB."""
-    allowed = usage.live + usage.total // 8 + SLACK
+def held_back(plan: list[Operation], terms: Terms) -> int:
+    """Bytes that the quarantine may keep from reuse: its length for each size and each thread of the plan.
+
+    Blocks above `quarantine_limit` may be held back, too, but not more bytes of them: else their size class would be
+    within the limit. A size class is at most a quarter larger than the request, and twice the class before it.
+
+    >>> held_back([Operation(Function.MALLOC, size=4096)] * 2, Terms(quarantine=10, quarantine_limit=8192))
+    51200
+    """
+    sizes = {min(operation.size + operation.size // 4, 2 * terms.quarantine_limit) for operation in plan}
+    threads = {operation.thread for operation in plan}
+    return terms.quarantine * sum(sizes) * len(threads)
+
+
+def judge_usage(plan: list[Operation], usage: Usage, terms: Terms) -> Broken | None:
+    """Freed memory was not reused, if more was used than was live or held back, plus an eighth of all and 1 MiB."""
+    allowed = usage.live + held_back(plan, terms) + usage.total // 8 + SLACK
     if usage.distinct <= allowed:
         return None
     message = (

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
+from hypothesis.errors import HypothesisWarning, NoSuchExample
 
-from m4alloc.check.judgement import Broken, Terms, judge, judge_usage
+from m4alloc.check.judgement import Broken, Terms, held_back, judge, judge_usage
 from m4alloc.check.operation import Aim, Operation
 from m4alloc.check.scripted import told
-from m4alloc.check.shrink import shortened
+from m4alloc.check.shrink import shrunk
 from m4alloc.check.strategies import PAGE, plans
 from m4alloc.check.target import EndedError, Episode, Target
 from spec.event import Function
@@ -71,7 +72,7 @@ def find_violation(
     searches: tuple[Callable[[], Counterexample | None], ...] = (
         lambda: find_history(target, share, terms=terms, threads=1, seed=seed, limit=limit),
         lambda: find_history(target, share, terms=terms, threads=threads, seed=seed, limit=limit),
-        lambda: find_leak(target, max(budget // 10, 10), threads=threads, seed=seed),
+        lambda: find_leak(target, max(budget // 10, 10), terms=terms, threads=threads, seed=seed),
     )
     for search in searches:
         found = search()
@@ -97,20 +98,24 @@ def find_history(
     return Counterexample(target.name, terms, judge(episode, terms) or broken, plan, episode, plans_tried=tried)
 
 
-def find_leak(target: Target, budget: int, *, threads: int = 3, seed: int = 0) -> Counterexample | None:
+def find_leak(
+    target: Target, budget: int, *, terms: Terms = PLAIN, threads: int = 3, seed: int = 0
+) -> Counterexample | None:
     """The smallest plan found whose repetition uses ever more memory, or None after `budget` plans."""
 
     def observe(plan: list[Operation]) -> Broken | None:
         try:
-            return judge_usage(plan, target.repeat(plan, REPEATED_BYTES))
+            limit = REPEATED_BYTES + 2 * held_back(plan, terms)
+            return judge_usage(plan, target.repeat(plan, limit), terms)
         except EndedError as ended:
-            return judge(ended.episode, PLAIN)
+            return judge(ended.episode, terms)
 
-    found = smallest(leaking_plans(threads), observe, rule_name, budget, seed)
+    # Small blocks would have to be repeated very often before a leak of them shows, so sizes stay.
+    found = smallest(leaking_plans(threads), observe, rule_name, budget, seed, numbers=False)
     if found is None:
         return None
     plan, broken, tried = found
-    return Counterexample(target.name, PLAIN, broken, plan, target.run(plan), repeated=True, plans_tried=tried)
+    return Counterexample(target.name, terms, broken, plan, target.run(plan), repeated=True, plans_tried=tried)
 
 
 def leaking_plans(threads: int) -> st.SearchStrategy[list[Operation]]:
@@ -131,11 +136,13 @@ def smallest(
     kind: Callable[[Seen], str],
     budget: int,
     seed: int,
+    *,
+    numbers: bool = True,
 ) -> tuple[list[Operation], Seen, int] | None:
     """The smallest plan found of which `observe` says something, what it says, and how many plans were tried.
 
     Only what is of the `kind` seen first counts: else a shrinker slips from the fault it found to another one that
-    is easier to show.
+    is easier to show. numbers: whether sizes are lowered in shrinking.
     """
     tried = 0
     last: dict[str, Seen] = {}
@@ -153,14 +160,17 @@ def smallest(
         max_examples=budget,
         database=None,
         deadline=None,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    try:
-        plan = find(chosen, breaks, settings=chosen_settings, random=random.Random(seed))
-    except NoSuchExample:
-        return None
-    plan = shortened(plan, breaks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisWarning)  # that an unshrunk plan is long to print: it is not printed
+        try:
+            plan = find(chosen, breaks, settings=chosen_settings, random=random.Random(seed))
+        except NoSuchExample:
+            return None
+    plan = shrunk(plan, breaks, numbers=numbers)
     breaks(plan)
     return plan, next(iter(last.values())), tried
 

@@ -110,7 +110,16 @@ def test_a_crash_is_judged_only_after_the_replies_before_it() -> None:
 )
 def test_memory_used_beyond_an_eighth_of_all_and_a_mebibyte_is_a_leak(distinct: int, leaks: bool) -> None:
     plan = [Operation(Function.MALLOC, size=4096)]
-    assert (judge_usage(plan, Usage(1 << 22, distinct, 4096)) is not None) is leaks
+    assert (judge_usage(plan, Usage(1 << 22, distinct, 4096), C17) is not None) is leaks
+
+
+def test_what_a_quarantine_holds_back_is_no_leak() -> None:
+    plan = [Operation(Function.MALLOC, size=4096), Operation(Function.FREE, aim=Aim.LIVE)]
+    usage = Usage(1 << 22, 3 << 20, 4096)
+    assert judge_usage(plan, usage, Terms(quarantine=10, quarantine_limit=8192)) is not None
+    assert judge_usage(plan, usage, Terms(quarantine=400, quarantine_limit=8192)) is None
+    larger = [Operation(Function.MALLOC, size=1 << 20)]
+    assert judge_usage(larger, usage, Terms(quarantine=10, quarantine_limit=8192)) is not None
 
 
 @given(st.data(), st.booleans())
