@@ -16,7 +16,7 @@ from capability.cheri.field import Field
 from capability.cheri.format import Format
 from capability.word import mask
 
-_WIDTH, _ROW, _GAP, _LEFT = 960, 34, 62, 20
+_WIDTH, _ROW, _GAP, _LEFT = 960, 34, 136, 20
 _LETTER = 6.6
 """Pixels that a letter of the labels takes, about."""
 
@@ -30,9 +30,9 @@ def picture(capability: Capability) -> str:
     ('<svg', True, True)
     """
     format = capability.format
-    height = 5 * _GAP + 40
+    line = 40 + _GAP + _ROW + 76
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {_WIDTH + 2 * _LEFT} {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {_WIDTH + 2 * _LEFT} {line + 70}" '
         'style="max-width:100%;font:11px monospace;fill:currentColor">',
         f"<title>{escape(str(capability))}</title>",
         _text(_LEFT, 16, f"{format.title}: {capability}", "start"),
@@ -45,7 +45,7 @@ def picture(capability: Capability) -> str:
     parts += _row(40, format.address_bits, upper, capability.pesbt)
     parts += _row(40 + _GAP, format.address_bits, address, capability.address)
     parts.append(_text(_LEFT, 40 + _GAP + _ROW + 26, f"tag {int(capability.tag)}, beside the bits", "start"))
-    parts += _line(40 + 3 * _GAP, capability)
+    parts += _line(line, capability)
     return "".join([*parts, "</svg>"])
 
 
@@ -94,12 +94,12 @@ def _row(top: int, bits: int, fields: list[tuple[str, Field]], word: int) -> Ite
             f'fill-opacity="{strength:.2f}" stroke="currentColor" stroke-width="0.6"/>'
         )
         middle = left + width / 2
-        if len(name) * _LETTER < width:
-            yield _text(middle, top + 14, name)
-        if len(value) * _LETTER < width:
-            yield _text(middle, top + 28, value)
-        if len(place) * _LETTER < width + 6:
-            yield _text(middle, top - 4, place)
+        if max(len(name), len(value), len(place)) * _LETTER < width:
+            yield _text(middle, top - 4, place) + _text(middle, top + 14, name) + _text(middle, top + 28, value)
+        else:
+            below = f"{name} {place}: {value}"
+            turned = f'transform="translate({middle - 3:.1f} {top + _ROW + 4}) rotate(90)"'
+            yield f'<text {turned} style="font-size:8px">{escape(below)}</text>'
         yield "</g>"
 
 
