@@ -140,12 +140,13 @@ class Heap:
     def resize(self, base: int, *, size: int, usable: int) -> Block:
         """Change the size of the block at `base`, which stays the same generation.
 
+        It is realloc's block from here on: a sized free of it names no alignment (ISO C23 7.24.3, free_sized).
         Raises: Bug when no block starts there or a live one is in the way.  Cost: O(log n).
         """
         old: Block | None = self.live.get(base)
         if old is None:
             raise Bug(f"no live block starts at {base:#x}")
-        block = old._replace(size=size, usable=usable)
+        block = old._replace(size=size, usable=usable, alignment=0)
         if any(other.base != base for other in self.overlapping(base, block.top)):
             raise Bug(f"{block} would overlap {self.overlapping(base, block.top)[-1]}")
         self.live[base] = block

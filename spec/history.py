@@ -210,7 +210,7 @@ def accept(
                 and not (survivors and old is not None and old.id in survivors)
             ):
                 if old is not None and result == address:
-                    live[result] = Block(result, request, usable, old.alignment, old.id, old.thread, old.born)
+                    live[result] = Block(result, request, usable, 0, old.id, old.thread, old.born)
                 else:
                     if old is not None:
                         del live[address]

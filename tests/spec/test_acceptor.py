@@ -267,3 +267,9 @@ def test_findings_beyond_the_limit_are_only_counted() -> None:
 def test_negative_quarantine_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^quarantine is a number of frees, 0 or more, not -1$"):
         Acceptor(quarantine=-1)
+
+
+def test_an_aligned_block_that_realloc_kept_in_place_is_freed_by_the_new_size_alone() -> None:
+    held = "a = aligned_alloc 64 10 -> 0x1000 usable 64\na = realloc a 12 -> 0x1000 usable 64\n"
+    assert findings(held + "free_sized a 12") == []
+    assert len(findings(held + "free_aligned_sized a 64 12")) == 1
