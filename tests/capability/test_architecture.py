@@ -11,6 +11,7 @@ from capability.adi.mcd import Thread
 from capability.adi.policy import VersionPolicy
 from capability.adi.protection import Adi
 from capability.architecture import Access, Architecture, Hazard, Pointer, Range
+from capability.cheri.isa import ISAS
 from capability.cheri.protection import Cheri
 from capability.fault import Fault, FaultKind
 from capability.flat import Flat
@@ -21,7 +22,7 @@ from capability.mte.protection import MTE
 from capability.perms import DATA
 from capability.sgx.protection import Sgx
 
-MODELS: list[Architecture] = [Flat(), Cheri(), Cheri(sweep_at=1 << 16)]
+MODELS: list[Architecture] = [Flat(), *(Cheri(isa) for isa in ISAS), Cheri(sweep_at=1 << 16)]
 # Scudo's odd/even lets one guess a tag from the address, which nobody does here; mte/test_detection.py does.
 MODELS += [MTE(policy) for name, policy in POLICIES.items() if name != "scudo-odd-even"]
 MODELS += [Adi(), Adi(VersionPolicy(free_version=0, exclude_neighbours=False)), Adi(thread=Thread(mcde=False))]
