@@ -19,8 +19,6 @@ Run = Callable[[Operation], list[Event]]
 """Carries one operation out on its thread."""
 SEEDS = 4093
 DEAD_KEPT = 64
-NO_SIZED_FREE = -1
-"""Alignment of an aligned block resized in place: standards do not agree which sized free is right, if any."""
 
 
 @dataclass(slots=True)
@@ -83,8 +81,6 @@ class Executor:
                 address += 1 + offset % (chosen.usable - 1)
             elif function is Function.FREE_SIZED:
                 size, alignment = chosen.size, chosen.alignment
-                if alignment == NO_SIZED_FREE:
-                    return None
                 if alignment:
                     function = Function.FREE_ALIGNED_SIZED
         elif function in FREEING or function in RESIZING:
@@ -141,10 +137,7 @@ class Executor:
         self.made += 1
         # The size a client may rely on: what usable_size says, and never less than it asked for.
         usable = event.usable if event.usable != NOT_OBSERVED else size
-        alignment = event.alignment
-        if old is not None and old.alignment and old.address == address:
-            alignment = NO_SIZED_FREE
-        block = Live(address, size, usable, alignment, self.made * 7 % SEEDS)
+        block = Live(address, size, usable, event.alignment, self.made * 7 % SEEDS)
         self.live.pop(address, None)
         self.live[address] = block
         self.face.fill(address, block.filled, block.seed)
