@@ -206,10 +206,13 @@ class Concentrate:
     def keeps_bounds_fast(self, bits: int, old: int, new: int) -> bool:
         """Does the increment stay inside the representable region, judged from MW bits of it and of the address?
 
-        Conservative, because it does not wait for the carry out of the lower bits of the sum. RISC-V has no such
-        check.  Source: CHERI Concentrate, section 4.5; sail-cheri-riscv, fastRepCheck; sail-morello,
+        Conservative, because it does not wait for the carry out of the lower bits of the sum. It needs a region whose
+        edge has three bits: RISC-V, where it has more, has no such check, and this is the precise one.
+        Source: CHERI Concentrate, section 4.5; sail-cheri-riscv, fastRepCheck; sail-morello,
         CapIsRepresentableFast.
         """
+        if self.top_bits != 3:
+            return self.keeps_bounds(bits, old, new)
         exponent, _, bottom, _ = self.split(bits)
         if exponent >= self.largest - 2:
             return True  # the region is all of the address space

@@ -46,14 +46,12 @@ def library_fast_check(capability: Capability, address: int) -> bool:
     if capability.base == 0 and capability.top == 1 << format.address_bits:
         return True
     codec = format.bounds
-    if not has_fast_check(format):
-        return library_precise_check(capability, address)
     return codec.keeps_bounds_fast(capability.pesbt & mask(codec.width), capability.address, address)
 
 
-def has_fast_check(format: Format) -> bool:
-    """False for the RISC-V draft, which has the precise check only."""
-    return not format.name.endswith("r")
+def has_no_fast_check(format: Format) -> bool:
+    """True for the RISC-V draft, which has the precise check only."""
+    return format.name in ("128r", "64r")
 
 
 def recorded_sail_precise(capability: Capability, address: int) -> bool:
