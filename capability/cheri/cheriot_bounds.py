@@ -82,4 +82,5 @@ class CheriotBounds:
         if size >= 1 << self.address_bits:
             return 0, 1 << self.address_bits
         first = (bottom << exponent) + ((address - (bottom << exponent)) // size) * size
-        return first, first + size
+        # It ends with the address space: beyond, the address wraps to 0 but the 33-bit top does not, and bounds change.
+        return max(first, 0), min(first + size, 1 << self.address_bits)

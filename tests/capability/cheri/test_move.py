@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capability.cheri.capability import Capability
-from capability.cheri.isa import ISAV8_128, ISAV9_64, ISAV9_128, MORELLO, RISCV_64, RISCV_128, Check, Isa
+from capability.cheri.isa import CHERIOT, ISAV8_128, ISAV9_64, ISAV9_128, MORELLO, RISCV_64, RISCV_128, Check, Isa
 from capability.cheri.move import bounds_survive, increment, set_address, set_offset
 from capability.cheri.narrow import set_bounds
 from capability.cheri.seal import seal_entry
@@ -138,3 +138,10 @@ def test_addresses_and_formats_that_do_not_fit_are_refused() -> None:
         set_address(root, 1 << 32, ISAV9_64)
     with pytest.raises(ValueError, match="works on format 128, not on 64"):
         set_address(root, 0, ISAV9_128)
+
+
+def test_the_representable_region_of_cheriot_ends_with_the_address_space() -> None:
+    codec = CHERIOT.format.bounds
+    bits = codec.encode(0xFFFFFFFF, 0xFFFFFFFF).bits
+    assert codec.reach(bits, 0xFFFFFFFF) == (0xFFFFFFFF, 1 << 32)
+    assert not codec.keeps_bounds(bits, 0xFFFFFFFF, 0)
