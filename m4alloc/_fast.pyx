@@ -8,13 +8,13 @@ preload.c gives their public names, and the Python face.
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_errno, m4_forward_free, m4_is_nobody, m4_load32, m4_set_errno,
-                              m4_store32, m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific,
-                              pthread_key_create, m4_acquire, m4_relinquish, sched_yield, snprintf, strlen,
-                              unlikely, write)
+from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire, m4_errno,
+                              m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish, m4_set_errno, m4_store32,
+                              m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific, sched_yield, snprintf,
+                              strlen, write)
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned, drain_remote, empty_stacks
@@ -25,7 +25,7 @@ from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate,
 from m4alloc._core.size_class cimport quarantine_limit
 from m4alloc._core.slot cimport region_of
 from m4alloc._core.span cimport purge_until
-from m4alloc._core.stats cimport Totals, broken_invariant, count
+from m4alloc._core.stats cimport broken_invariant, count, Totals
 from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
                                   SIZE_MISMATCH, UNIT, Arena as CoreArena, Heap)
 

@@ -135,7 +135,10 @@ class Strategy:
         """
         limit = 0
         for size in self.classes:
-            if self.delay_line * size > self.delay_bytes or self.quarantine * size > self.quarantine_bytes:
+            # A line of one slot is never shortened.
+            if self.delay_line > 1 and self.delay_line * size > self.delay_bytes:
+                break
+            if self.quarantine > 1 and self.quarantine * size > self.quarantine_bytes:
                 break
             limit = size
         return limit

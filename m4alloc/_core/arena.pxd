@@ -3,8 +3,8 @@
 
 from libc.stdint cimport uint64_t
 
-from m4alloc._core.c cimport (m4_set_thread_heap, pthread_getspecific, pthread_key_create,
-                              pthread_key_delete, m4_acquire, m4_exited, m4_nobody, m4_relinquish, pthread_setspecific)
+from m4alloc._core.c cimport (m4_acquire, m4_exited, m4_nobody, m4_relinquish, m4_set_thread_heap, pthread_getspecific,
+                              pthread_key_create, pthread_key_delete, pthread_setspecific)
 from m4alloc._core.heap cimport abandon, new_heap
 from m4alloc._core.metadata cimport release_metadata
 from m4alloc._core.region cimport release_regions, reserve_region

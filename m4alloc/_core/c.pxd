@@ -1,6 +1,6 @@
 """The C world under the core: what _atomics.h and libc offer, by name."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 cdef extern from *:
     bint likely(bint) noexcept nogil

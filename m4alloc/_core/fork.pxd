@@ -5,14 +5,14 @@ A vanished thread may have been anywhere outside a critical section: its stacks 
 can. A delay line is kept as far as its entries are whole, so that the child reuses nothing early either.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint8_t
 
 from m4alloc._core.c cimport m4_relinquish
 from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HELD, HELD_DELAYED, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap, Record,
-                                  Region, Slot)
+from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HELD, HELD_DELAYED, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap,
+                                  Record, Region, Slot)
 
 
 cdef inline void hold(Arena *arena, Slot *ring, uint32_t length, uint8_t state, uint8_t held) noexcept nogil:

@@ -5,18 +5,18 @@ A heap belongs to one thread at a time and outlives it: a thread that exits aban
 all, and a new thread adopts it whole, so that nothing is reused earlier than its delay line says.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (M4_FAULT, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_swap8,
-                              m4_swap_pointer, memmove, m4_acquire, m4_relinquish)
+from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_relinquish,
+                              m4_swap8, m4_swap_pointer, memmove)
 from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
 from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, unlist_slab
 from m4alloc._core.slot cimport record_of
-from m4alloc._core.types cimport (CACHED, CLASSES_MAX, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE, Arena,
-                                  Bin, Heap, Record, Slot)
+from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE,
+                                  Arena, Bin, Heap, Record, Slot)
 
 
 cdef inline uint64_t next_random(Heap *heap) noexcept nogil:

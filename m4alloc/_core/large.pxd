@@ -4,8 +4,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport (M4_FAULT, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, MAP_FAILED, MREMAP_DONTUNMAP,
-                              MREMAP_FIXED, MREMAP_MAYMOVE, madvise, memcpy, memset, mremap, m4_acquire,
-                              m4_relinquish)
+                              MREMAP_FIXED, MREMAP_MAYMOVE, m4_acquire, m4_relinquish, madvise, memcpy, memset, mremap)
 from m4alloc._core.fault cimport FAULT_REALLOC_LOSES_TAIL
 from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.region cimport round_up

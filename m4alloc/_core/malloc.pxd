@@ -5,21 +5,20 @@ Every function takes the arena and the calling thread's heap in it: nobody's (m4
 when it has none yet, so that the hot paths need no test for it.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_nobody, m4_set_errno, m4_swap8, memset, m4_acquire,
-                              m4_relinquish, unlikely)
+from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody,
+                              m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, memset, unlikely)
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_pointer, report_write
 from m4alloc._core.size_class cimport remote_batch, remote_length, size_class
-from m4alloc._core.span cimport purge_until
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE, SMALL_MAX,
-                                  UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
-from m4alloc._core.c cimport m4_untag
+from m4alloc._core.span cimport purge_until
+from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE,
+                                  SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
 
 cdef enum:
     POISON = 0xD5              # what quarantined slots are filled with

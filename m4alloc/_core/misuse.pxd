@@ -3,11 +3,11 @@
 
 from libc.stdint cimport uint64_t
 
-from m4alloc._core.c cimport (abort, m4_add64, m4_count_refusal, memcpy, snprintf, strlen, write)
-from m4alloc._core.slot cimport record_of, region_of
-from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, FREE_SPAN, INTERIOR_FREE, INVALID_FREE, LARGE, LIVE,
-                                  MESSAGE_MAX, MISUSE_ABORT, MISUSE_COUNT, MISUSE_FORWARD, MISUSE_RAISE, NO_SPAN,
-                                  SIZE_MISMATCH, SLAB, WRITE_AFTER_FREE, Arena, Record, Region)
+from m4alloc._core.c cimport abort, m4_add64, m4_count_refusal, memcpy, snprintf, strlen, write
+from m4alloc._core.slot cimport region_of
+from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, INTERIOR_FREE, INVALID_FREE, LARGE, MESSAGE_MAX, MISUSE_COUNT,
+                                  MISUSE_FORWARD, MISUSE_RAISE, NO_SPAN, SIZE_MISMATCH, SLAB, WRITE_AFTER_FREE, Arena,
+                                  Record, Region)
 
 cdef enum:
     LINES_MAX = 16             # in counting mode, no more lines than this

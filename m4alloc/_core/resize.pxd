@@ -1,18 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The rest of the family over malloc and free: calloc, realloc, aligned requests, usable size."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint64_t, uint8_t
 
-from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_set_errno, m4_untag, memcpy, memset,
-                              unlikely)
+from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_set_errno,
+                              m4_untag, memcpy, memset, unlikely)
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_CALLOC_NOT_ZEROED, FAULT_REALLOC_LOSES_TAIL,
                                   FAULT_USABLE_SIZE_TOO_LARGE)
-from m4alloc._core.large cimport allocate_large, free_large, move_pages, resize_large
+from m4alloc._core.large cimport allocate_large, move_pages, resize_large
 from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.misuse cimport report_pointer, report_size
-from m4alloc._core.size_class cimport aligned_class, size_class
+from m4alloc._core.size_class cimport aligned_class
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport GRANULE, LARGE, LIVE, NO_MISUSE, SMALL_MAX, UNIT, Arena, Heap, Record
+from m4alloc._core.types cimport GRANULE, LARGE, LIVE, NO_MISUSE, SMALL_MAX, Arena, Heap, Record
 
 
 cdef inline uint64_t usable_bytes(Arena *arena, void *block) noexcept nogil:

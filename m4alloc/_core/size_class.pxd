@@ -4,8 +4,9 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport M4_FAULT
-from m4alloc._core.fault cimport FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE, FAULT_SLABS_OVERLAP
-from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs)
+from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
+                                  FAULT_SLABS_OVERLAP)
+from m4alloc._core.types cimport CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:

@@ -1,15 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Slabs: spans of equal slots with one state byte a slot, kept out of line."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_store64, memset
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.region cimport round_up
-from m4alloc._core.slot cimport record_of
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
-from m4alloc._core.types cimport (ABSENT, CACHED, FREE, NO_SPAN, REMOTE, SLAB, UNIT, UNIT_SHIFT, Arena, Bin, Heap,
-                                  Record, Slot)
+from m4alloc._core.types cimport ABSENT, CACHED, FREE, NO_SPAN, SLAB, UNIT, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot
 
 
 cdef inline void list_slab(Bin *bin, Record *slab) noexcept nogil:

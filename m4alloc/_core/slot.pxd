@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Slots: from a pointer to its slot's state byte, with one multiplication that also rejects interior pointers."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_load32, m4_multiply
-from m4alloc._core.types cimport NO_SPAN, UNIT_SHIFT, Arena, Record, Region
+from m4alloc._core.types cimport UNIT_SHIFT, Arena, Record, Region
 
 
 cdef inline uint8_t *slot_state(const Record *record, const char *address) noexcept nogil:

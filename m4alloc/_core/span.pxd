@@ -6,11 +6,10 @@ All functions here want the arena's lock held.
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport (M4_FAULT, MADV_DONTNEED, m4_address_space_limit, m4_coarse_ms,
-                              m4_lowest_bit, madvise)
+from m4alloc._core.c cimport M4_FAULT, MADV_DONTNEED, m4_address_space_limit, m4_coarse_ms, m4_lowest_bit, madvise
 from m4alloc._core.fault cimport FAULT_LARGE_OVERLAPS
 from m4alloc._core.region cimport commit, reserve_region, set_used
-from m4alloc._core.types cimport (FREE_SPAN, LARGE, NO_SPAN, SPAN_LISTS, UNIT, UNIT_SHIFT, Arena, Record, Region)
+from m4alloc._core.types cimport FREE_SPAN, NO_SPAN, SPAN_LISTS, UNIT, UNIT_SHIFT, Arena, Record, Region
 
 cdef enum:
     REGION_LEAST = 4 * 1024 * 1024   # a further region is at least this large

@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport m4_acquire, m4_relinquish
 from m4alloc._core.span cimport unit_address
-from m4alloc._core.types cimport (FREE, FREE_SPAN, LARGE, LIVE, SLAB, UNIT, UNIT_SHIFT, Arena, Heap, Record, Region)
+from m4alloc._core.types cimport FREE, FREE_SPAN, LARGE, LIVE, SLAB, UNIT_SHIFT, Arena, Heap, Record, Region
 
 
 cdef struct Totals "m4_totals":            # bytes unless said otherwise

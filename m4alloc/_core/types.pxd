@@ -1,8 +1,8 @@
 """The core's records, bottom-up: slot, slab or span record, bin, heap, region, arena. Data only."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport pthread_key_t, m4_lock
+from m4alloc._core.c cimport m4_lock, pthread_key_t
 
 cdef enum:
     GRANULE = 16               # every slot size is a multiple, every block is aligned to it

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from m4alloc.strategy import LIMITS, SMALL_MAX, Strategy, StrategyError
@@ -114,6 +114,8 @@ def test_the_core_uses_the_classes_it_is_given() -> None:
 
 
 @given(strategies())
+@example(Strategy(delay_line=1, delay_bytes=0))
+@example(Strategy(quarantine=1, quarantine_bytes=0))
 def test_quarantine_limit_is_the_cores(strategy: Strategy) -> None:
     fast = pytest.importorskip("m4alloc._fast", reason="the pure backend has no knobs")
     with fast.Arena(1 << 20, strategy) as arena:
