@@ -14,7 +14,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #define PAGE_BYTES ((size_t)4096)
 
-/* What the recorder and `verify` ask of an allocator that is ours; see docs/preload.md. */
+/* What the recorder and `verify` ask of an allocator that is ours. */
 struct m4alloc_info {
     uint32_t version;
     uint32_t quarantine;       /* frees of its size class before a slot is reused, at least */

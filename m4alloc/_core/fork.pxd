@@ -88,7 +88,7 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
 
 
 cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil:
-    """Make FREE what is in no delay line but was on its way back, or on a vanished thread's stack; count and list anew."""
+    """Make FREE what was on its way back or on a vanished thread's stack, and in no delay line; count, list anew."""
     cdef bint orphan = vanished(slab.owner, survivor)
     cdef uint32_t free_slots = 0
     cdef uint32_t i
