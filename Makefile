@@ -30,7 +30,7 @@ $(VENV)/dev.stamp: pyproject.toml setup.py | $(BIN)/python3
 	$(BIN)/pip install -q --no-build-isolation -e '.[dev]'
 	@touch $@ $(VENV)/core.stamp
 
-build: $(VENV)/core.stamp ## build the extension and the two preload libraries in place
+build: $(VENV)/core.stamp ## build the extensions and the preload libraries in place
 	@$(BIN)/python setup.py -q build_ext --inplace
 
 run: build ## the main job: compile Python packages on the core, every reply checked; writes run/report.html
@@ -43,7 +43,7 @@ test: $(VENV)/dev.stamp build ## the tests, in under five minutes on two cores
 
 check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers and the examples in docstrings and docs
 	$(BIN)/mypy
-	$(BIN)/stubtest --concise --ignore-disjoint-bases --ignore-unused-allowlist --allowlist .ci/stubtest-allowlist m4alloc._fast
+	$(BIN)/stubtest --concise --ignore-disjoint-bases --ignore-unused-allowlist --allowlist .ci/stubtest-allowlist m4alloc._fast m4alloc._accept m4alloc._accept_heap
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pytest -q tests/test_layers.py capability spec m4alloc docs README.md
@@ -58,5 +58,5 @@ bench: $(VENV)/dev.stamp build ## nanoseconds a malloc/free pair against glibc, 
 	$(BIN)/python benchmarks/pairs.py
 
 clean: ## remove what the targets above made, except the virtual environment
-	rm -rf build dist run *.egg-info .pytest_cache .mypy_cache .ruff_cache m4alloc/*.so m4alloc/_fast.c m4alloc/_record.c m4alloc/_replay.c
+	rm -rf build dist run *.egg-info .pytest_cache .mypy_cache .ruff_cache m4alloc/*.so m4alloc/m4check m4alloc/_fast.c m4alloc/_accept.c m4alloc/_accept_heap.c m4alloc/_record.c m4alloc/_replay.c
 	rm -rf m4alloc/*.html report.html findings

@@ -1,4 +1,4 @@
-"""Builds the extension m4alloc._fast and the two preload libraries; everything else is in pyproject.toml.
+"""Builds the extensions, the preload libraries and the check driver; everything else is in pyproject.toml.
 
 Without a compiler the pure package is still installed, with a warning. M4ALLOC_REQUIRE_FAST=1 makes that an error.
 """
@@ -32,7 +32,7 @@ build = load_build_module()
 
 
 class BuildNative(build_ext):
-    """Generates the C, builds the extension, then the libraries beside it; each only when an input is newer."""
+    """Generates the C, builds the extensions, then the libraries beside them; each only when an input is newer."""
 
     def run(self) -> None:
         try:
@@ -41,6 +41,7 @@ class BuildNative(build_ext):
                 raise build.BuildError(reason)
             super().run()
             self.build_libraries()
+            self.build_programs()
         except Exception as error:
             if os.environ.get("M4ALLOC_REQUIRE_FAST") == "1":
                 raise
@@ -62,19 +63,25 @@ class BuildNative(build_ext):
             if folder.resolve() != PACKAGE.resolve():
                 shutil.copy2(generated, folder / generated.name)
 
+    def build_programs(self) -> None:
+        folder = Path(self.get_ext_fullpath("m4alloc._fast")).parent
+        for source, program in build.PROGRAMS.items():
+            if self.force or build.is_stale_program(folder / program, source):
+                build.compile_program(folder / program, source)
+
 
 def extensions() -> list[Extension]:
-    if not (PACKAGE / "_fast.pyx").exists():
-        return []
     return [
         Extension(
-            "m4alloc._fast",
-            ["m4alloc/_fast.pyx"],
-            depends=[str(path.relative_to(PACKAGE.parent)) for path in build.headers()],
+            f"m4alloc.{module}",
+            [f"m4alloc/{module}.pyx"],
+            depends=[str(path.relative_to(PACKAGE.parent)) for path in build.headers(module)],
             include_dirs=["m4alloc"],
             extra_compile_args=list(build.EXTENSION_FLAGS),
             extra_link_args=["-pthread"],
         )
+        for module in build.EXTENSIONS
+        if (PACKAGE / f"{module}.pyx").exists()
     ]
 
 

@@ -38,6 +38,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "Misuse": "spec.error:Misuse",
         "Violation": "spec.error:Violation",
         # the verbs
+        "attack": "m4alloc.check.attack:attack",
+        "check": "m4alloc.check.check_library:check",
         "doctor": "m4alloc.doctor:doctor",
         "lib": "m4alloc.lib:lib",
         "record": "m4alloc.trace.record:record",

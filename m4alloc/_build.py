@@ -1,4 +1,5 @@
-"""Compile the preload libraries from the generated C: used by setup.py, by the mutant harness, by `m4alloc lib`.
+"""Compile the preload libraries from the generated C, and the driver of allocators under test: used by setup.py, by the
+mutant harness, by `m4alloc lib`.
 
 setup.py loads this file by path, so it imports the standard library only (and Cython, when C must be generated).
 """
@@ -22,6 +23,12 @@ LIBRARIES = {"preload": "libm4alloc.so", "record_preload": "libm4record.so", "re
 """The C file (without suffix) of each library, and the library's name in the package."""
 GENERATED = {"preload": "_fast", "record_preload": "_record", "replay_preload": "_replay"}
 """The Cython module whose generated C each of them includes."""
+
+PROGRAMS = {"check/driver/main.c": "m4check"}
+"""The main file of each program, and the program's name in the package."""
+
+EXTENSIONS = ("_fast", "_accept_heap", "_accept")
+"""The Cython modules that Python imports: the allocator's core, and the compiled acceptor."""
 
 EXTENSION_FLAGS = (
     "-O3",
@@ -73,9 +80,15 @@ def unsupported() -> str | None:
     return None if glibc else "the core needs glibc; this Python runs on another C library"
 
 
-def headers() -> list[Path]:
-    """Every file that the generated C may depend on besides its own .pyx."""
-    return sorted(path for pattern in ("*.pxd", "*.h", "_core/*.pxd", "_core/*.h") for path in PACKAGE.glob(pattern))
+def headers(module: str = "_fast") -> list[Path]:
+    """Every file that the generated C of a module may depend on besides its own .pyx.
+
+    The acceptor is no part of the allocator: its layers are _accept*.pxd, and nothing else depends on those.
+    """
+    if module.startswith("_accept"):
+        return sorted(PACKAGE.glob("_accept*.pxd"))
+    found = (path for pattern in ("*.pxd", "*.h", "_core/*.pxd", "_core/*.h") for path in PACKAGE.glob(pattern))
+    return sorted(path for path in found if not path.name.startswith("_accept"))
 
 
 def generate(module: str) -> Path:
@@ -89,7 +102,7 @@ def generate(module: str) -> Path:
         if result.exists():
             return result
         raise BuildError(f"neither {source} nor {result} exists")
-    inputs = [source, *headers()]
+    inputs = [source, *headers(module)]
     if result.exists() and result.stat().st_mtime >= max(path.stat().st_mtime for path in inputs):
         return result
     try:
@@ -142,8 +155,7 @@ def compile_library(
     macros = [f"-D{name}={value}" for name, value in (defines or {}).items()]
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         fresh = Path(scratch) / target.name
-        command = [
-            *shlex.split(os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc")),
+        run_compiler(
             *COMPILE_FLAGS,
             *shlex.split(os.environ.get("CFLAGS", "")),
             *macros,
@@ -156,12 +168,52 @@ def compile_library(
             *shlex.split(os.environ.get("LDFLAGS", "")),
             "-o",
             str(fresh),
-        ]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True)
-        except FileNotFoundError as error:
-            raise BuildError(f"no C compiler ({command[0]}): apt-get install gcc") from error
-        if done.returncode != 0:
-            raise BuildError(f"{shlex.join(command)}\n{done.stderr}")
+        )
         fresh.replace(target)
     return target
+
+
+def is_stale_program(program: Path, source: str) -> bool:
+    """Whether any input of the program is newer than it, or the program does not exist."""
+    if not program.exists():
+        return True
+    inputs = [*(PACKAGE / source).parent.glob("*.[ch]"), PACKAGE / "_build.py"]
+    return program.stat().st_mtime < max(path.stat().st_mtime for path in inputs)
+
+
+def compile_program(output: str | os.PathLike[str], source: str) -> Path:
+    """Build one of PROGRAMS, needing only libc, and return the absolute path of `output`.
+
+    CC, CFLAGS and LDFLAGS of the environment are respected. The file appears complete or not at all.
+    Raises BuildError: unsupported machine, no compiler, or what the compiler said.
+    Cost: one compiler run, 1 second.
+    """
+    reason = unsupported()
+    if reason:
+        raise BuildError(reason)
+    target = Path(output).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        fresh = Path(scratch) / target.name
+        run_compiler(
+            *("-std=gnu17", "-O2", "-Wall", "-Wextra", "-pthread"),
+            *shlex.split(os.environ.get("CFLAGS", "")),
+            str(PACKAGE / source),
+            *shlex.split(os.environ.get("LDFLAGS", "")),
+            "-ldl",
+            "-o",
+            str(fresh),
+        )
+        fresh.replace(target)
+    return target
+
+
+def run_compiler(*arguments: str) -> None:
+    """Run the C compiler. Raises BuildError: there is none, or what it said."""
+    command = [*shlex.split(os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc")), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise BuildError(f"no C compiler ({command[0]}): apt-get install gcc") from error
+    if done.returncode != 0:
+        raise BuildError(f"{shlex.join(command)}\n{done.stderr}")

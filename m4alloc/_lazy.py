@@ -47,9 +47,16 @@ class Package(ModuleType):
     """The package itself: makes each submodule that bears the name of a verb callable as it arrives."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if type(value) is ModuleType and name in _targets(self.__name__):
-            value.__class__ = CallableModule
+        if name in _targets(self.__name__):
+            if type(value) is ModuleType:
+                value.__class__ = CallableModule
+            elif type(value) is Package:
+                value.__class__ = CallablePackage
         super().__setattr__(name, value)
+
+
+class CallablePackage(CallableModule, Package):
+    """A package with public names of its own and the name of a verb."""
 
 
 def _targets(package: str) -> Mapping[str, str]:
@@ -69,5 +76,5 @@ def attach(package: str, targets: Mapping[str, str]) -> tuple[Callable[[str], An
         value = load(targets[name])
         return vars(module).setdefault(name, value)
 
-    names = sorted([*targets, "__version__"])
+    names = sorted({*targets, *({"__version__"} & vars(module).keys())})
     return get, lambda: sorted({*names, *vars(module)}), names

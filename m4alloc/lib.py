@@ -1,4 +1,5 @@
-"""The paths of the two preload libraries, for LD_PRELOAD by hand and for every tool that preloads them."""
+"""The paths of what was compiled: the preload libraries, for LD_PRELOAD by hand and for every tool that preloads them,
+and the driver of allocators under test."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 class LibraryError(Exception):
-    """A preload library is not there; the message says how to get it."""
+    """What was to be compiled is not there; the message says how to get it."""
 
 
 def lib() -> Path:
@@ -33,6 +34,14 @@ def replayer() -> Path:
     Raises LibraryError: the package was installed without the native core.
     """
     return _existing("libm4replay.so")
+
+
+def driver() -> Path:
+    """The absolute path of m4check, the program that carries out plans on an allocator under test.
+
+    Raises LibraryError: the package was installed without the native core.
+    """
+    return _existing("m4check")
 
 
 def _existing(name: str) -> Path:

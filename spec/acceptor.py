@@ -11,9 +11,21 @@ from collections import Counter
 
 from spec.contract import Rule
 from spec.error import Bug, Finding, Misuse, Violation
-from spec.event import ACCESSING, ALLOCATING, FREEING, MISUSE_CAUGHT, NOT_OBSERVED, RESIZING, Event, Function
+from spec.event import (
+    ACCESSING,
+    ALLOCATING,
+    FREEING,
+    MISUSE_CAUGHT,
+    NEVER_RETURNED,
+    NOT_OBSERVED,
+    RESIZING,
+    Event,
+    Function,
+    returned,
+)
 from spec.heap import Block, Heap
 from spec.judge import (
+    ON_ACCESS,
     ON_RELEASE,
     ON_REPLY,
     SIZE_MAX,
@@ -24,6 +36,7 @@ from spec.judge import (
     granted,
     hands_out,
     resizes_to_zero,
+    undefined,
 )
 from spec.reuse import ReuseWindow
 from spec.standard import Contract, ReallocZero, contract
@@ -32,21 +45,24 @@ from spec.story import death, inside, life, request, when
 USER_ADDRESSES = (1, 2**56)
 """Where blocks may lie when no arena is known: user addresses of x86-64 and aarch64 with their largest page tables."""
 
-ABOUT_STRAYS = frozenset({"misuse-caught", "free-keeps-errno"})
+ABOUT_STRAYS = frozenset({"misuse-caught"})
 """The rules that calls which give up no live block are evidence of."""
+ABOUT_REQUESTS = frozenset({"call-returns"})
+"""The rules that calls which give up nothing are evidence of when they begin."""
 
 
 class Acceptor:
     """A heap, a contract, and what was found so far.
 
     standard: names as `spec.standard.contract` takes them, or a contract.
+    promises: the rules of `spec.contract.PROMISES` that the allocator promises; a contract has its own.
     quarantine, quarantine_limit: what the trace header promises (bytes of usable size; no limit unless given).
     heap: where the history starts, for a forked child its parent's; the acceptor takes it over.
     arena: [low, high), where blocks may lie. page: bytes, the alignment of valloc.
-    observes: the flags (ERRNO_CHANGED, MISUSE_CAUGHT) that whoever recorded the history looked for: only then is a
-    flag that is not raised evidence that nothing happened. A raised flag always counts.
+    observes: the flags (ERRNO_CHANGED, MISUSE_CAUGHT, WHOLE_SCANNED) that whoever recorded the history looked for:
+    only then is a flag that is not raised evidence that nothing happened. A raised flag always counts.
     limit: findings to keep; further ones are only counted.
-    Raises: ValueError for an unknown standard or a negative quarantine.
+    Raises: ValueError for an unknown standard or promise, or a negative quarantine.
 
     >>> acceptor = Acceptor("c17")
     >>> acceptor.step(Event(Function.MALLOC, size=24, result=0x1000))
@@ -62,6 +78,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         self,
         standard: str | Contract = "c17,glibc",
         *,
+        promises: frozenset[str] = frozenset(),
         quarantine: int = 0,
         quarantine_limit: int = SIZE_MAX,
         heap: Heap | None = None,
@@ -72,7 +89,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
     ) -> None:
         if quarantine < 0:
             raise ValueError(f"quarantine is a number of frees, 0 or more, not {quarantine}")
-        self.contract = standard if isinstance(standard, Contract) else contract(standard)
+        self.contract = standard if isinstance(standard, Contract) else contract(standard, frozenset(promises))
         self.heap = Heap() if heap is None else heap
         self.window = ReuseWindow(self.heap, quarantine, quarantine_limit)
         self.span = arena or USER_ADDRESSES
@@ -84,13 +101,16 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         self.counts: Counter[str] = Counter()
         self.events = 0
         self.contested: set[int] = set()
+        self._lost: dict[int, Block] = {}  # the contested blocks, by base
         self.survivors: set[int] = set()
         self._misused = 0
         self.under_way: dict[int, tuple[Block, bool]] = {}  # by begin: the block handed in, and whether it was given up
         rules = self.contract.rules.items()
         self._on_release = [(rule, ON_RELEASE[name]) for name, rule in rules if name in ON_RELEASE]
         self._on_stray = [(rule, judge) for rule, judge in self._on_release if rule.name in ABOUT_STRAYS]
+        self._on_request = [(rule, judge) for rule, judge in self._on_release if rule.name in ABOUT_REQUESTS]
         self._on_reply = [(rule, ON_REPLY[name]) for name, rule in rules if name in ON_REPLY]
+        self._on_access = [(rule, ON_ACCESS[name]) for name, rule in rules if name in ON_ACCESS]
 
     @property
     def violations(self) -> list[Violation]:
@@ -123,7 +143,8 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         """Let the call begin: what it gives up is free for others from here on.
 
         A free gives up its block; a realloc that moves or frees gives up the old block, one that shrinks in place its
-        tail, one that fails nothing. A call that never returned gives up what it was handed.
+        tail, one that fails nothing. A call that never returned gives up what it was handed, and hands out nothing:
+        it is evidence of `call-returns` alone.
         """
         self.events += 1
         function = event.function
@@ -131,12 +152,15 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
             return self._give_up(event)
         if function in ACCESSING:
             return self._access(event)
+        if function == Function.LABEL:
+            return []
+        block = None
         if function == Function.USABLE_SIZE and event.address:
             block = self.heap.live.get(event.address)
             if block is None:
                 return [self._stray(event)]
             self.under_way[event.begin] = block, False
-        return []
+        return self._judge(self._on_request, Call(event, self.contract, block, observes=self.observes))
 
     def acquire(self, event: Event) -> list[Finding]:
         """Let the call return: its reply is judged, and what it hands out belongs to the client from here on."""
@@ -144,6 +168,8 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         old, given_up = self.under_way.pop(event.begin, (None, False))
         if old is not None and given_up:
             self.heap.settle(old)
+        if event.flags & NEVER_RETURNED:
+            return []
         if function in ALLOCATING or function in RESIZING:
             return self._reply(event, old)
         if function == Function.USABLE_SIZE:
@@ -184,7 +210,11 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
             self.under_way[event.begin] = block, True
             self._remove(event, block, certain=not event.flags & MISUSE_CAUGHT)
             return [self._undefined(event, self._misuse("size-mismatch", event, mismatch, block))]
-        found = self._judge(self._on_release, Call(event, self.contract, block, observes=self.observes))
+        if undefined(event, self.contract):
+            self._misused = self._misused or self.number(event)
+            found = []
+        else:
+            found = self._judge(self._on_release, Call(event, self.contract, block, observes=self.observes))
         if block is not None and event.function in RESIZING:
             self.under_way[event.begin] = block, self._resize(event, block)
         elif block is not None:
@@ -196,7 +226,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         """A call gives up what is no live block."""
         grave = self.heap.graves.get(event.address)
         if event.address in self.contested or (grave is not None and not grave.certain):
-            self.contested.discard(event.address)
+            self._settle_contest(event.address)
             return []  # nobody can tell whether the block is live
         stray = self._undefined(event, self._stray(event))
         return [stray, *self._judge(self._on_stray, Call(event, self.contract, observes=self.observes))]
@@ -209,21 +239,23 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
 
     def _resize(self, event: Event, block: Block) -> bool:
         """Give up what a realloc gives up when it begins; whether that is the whole block."""
-        returned = event.end or not event.begin
-        if returned and not event.result and (not resizes_to_zero(event) or event.errno == errno.ENOMEM):
+        came_back, failed = returned(event), not event.result
+        if resizes_to_zero(event):
+            failed = failed and event.errno == errno.ENOMEM and not undefined(event, self.contract)
+        if came_back and failed:
             self.survivors.add(block.id)
             return False
-        if returned and event.result == event.address:
+        if came_back and event.result == event.address:
             kept = min(block.extent, extent(event))
             self.heap.resize(block.base, size=min(block.size, granted(event)), usable=kept)
             return False
-        frees = bool(event.result) or not returned or self.contract.realloc_zero is ReallocZero.FREES
+        frees = bool(event.result) or not came_back or self.contract.realloc_zero is ReallocZero.FREES
         self._remove(event, block, certain=frees)
         return True
 
     def _remove(self, event: Event, block: Block, *, certain: bool = True) -> None:
         certain = certain and block.base not in self.contested
-        self.contested.discard(block.base)
+        self._settle_contest(block.base)
         self.heap.remove(block.base, self.number(event), event.thread, certain=certain)
         self.window.bury(block)
 
@@ -231,6 +263,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
 
     def _reply(self, event: Event, old: Block | None) -> list[Finding]:
         base, in_place = event.result, old is not None and event.result == old.base
+        judges = [] if undefined(event, self.contract) else self._on_reply
         call = Call(
             event,
             self.contract,
@@ -242,7 +275,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
             observes=self.observes,
         )
         if not hands_out(event):
-            return self._judge(self._on_reply, call)
+            return self._judge(judges, call)
         top = base + extent(event)
         here = self.heap.live.get(base)
         lost = in_place and old is not None and (here is None or here.id != old.id)
@@ -255,7 +288,7 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         young = self.window.too_young(base, top)
         passed = self.window.since(young) if young else 0
         call = call._replace(overlapping=overlapping, young=young, passed=passed)
-        found = self._judge(self._on_reply, call)
+        found = self._judge(judges, call)
         for block in overlapping:
             self._drop(block)
         if young:
@@ -283,9 +316,17 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
         if block.base in self.heap.live:
             del self.heap.live[block.base]
             self.contested.add(block.base)
+            self._lost[block.base] = block
+
+    def _settle_contest(self, base: int) -> None:
+        """Forget that the block at `base` was handed out twice: the client gave it up."""
+        self.contested.discard(base)
+        self._lost.pop(base, None)
 
     def _measure(self, event: Event, old: Block | None) -> list[Finding]:
         """Judge what malloc_usable_size said, and believe it."""
+        if not event.address:
+            return self._judge(self._on_reply, Call(event, self.contract))
         if old is None or self.heap.live.get(old.base) is not old:
             return []
         others = tuple(block for block in self.heap.overlapping(old.base, old.base + event.result) if block is not old)
@@ -300,11 +341,13 @@ live since event 1. A block shares no byte with any other live block. (ISO C17 7
     def _access(self, event: Event) -> list[Finding]:
         block = self.heap.lookup(event.address)
         if block is None:
+            if any(lost.base <= event.address < lost.top for lost in self._lost.values()):
+                return []  # nobody can tell whether the block is live
             return [self._stray(event)]
-        over = event.address + event.size - block.top
+        over = event.address + event.size - block.base - max(block.size, block.usable)
         if over > 0:
             return [self._misuse("out-of-bounds", event, f"ends {over} bytes behind {block}, {life(block)}", block)]
-        return []
+        return self._judge(self._on_access, Call(event, self.contract, block, observes=self.observes))
 
     def _stray(self, event: Event) -> Misuse:
         """The story of an address that is not what the call needs it to be."""

@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 PROMISE = "promise"
 """The source of rules that no standard states: the allocator itself promises them, in the header of its trace."""
+EXPECTED = "expected"
+"""The source of what every allocator is expected to do, though neither a standard nor the allocator says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,20 @@ def _table(*rules: tuple[str, str, dict[str, str]]) -> Mapping[str, Rule]:
     return MappingProxyType({name: Rule(name, text, tuple(sources.items())) for name, text, sources in rules})
 
 
+_DRAFT = "CHERI C/C++ Programming Guide, draft rules for allocators"
+"""CTSRD-CHERI/cheri-c-programming, branch memory-allocators; it says more than UCAM-CL-TR-947, and may change."""
+
 RULES: Mapping[str, Rule] = _table(
+    (
+        "call-returns",
+        "A call that keeps the contract returns: it neither ends the program nor waits for ever.",
+        {
+            "c17": "ISO C17 7.22.3",
+            "c23": "ISO C23 7.24.3",
+            "posix": "POSIX.1-2024 malloc(), RETURN VALUE",
+            "glibc": "glibc malloc(3), RETURN VALUE",
+        },
+    ),
     (
         "result-non-null-or-enomem",
         "A request either hands out a block or fails with a null pointer and errno ENOMEM.",
@@ -83,6 +98,11 @@ RULES: Mapping[str, Rule] = _table(
             "posix": "POSIX.1-2024 posix_memalign(), DESCRIPTION",
             "glibc": "glibc posix_memalign(3), DESCRIPTION",
         },
+    ),
+    (
+        "ptrdiff-max-refused",
+        "malloc, calloc, realloc and reallocarray fail when more than PTRDIFF_MAX bytes are requested.",
+        {"glibc": "glibc malloc(3), RETURN VALUE"},
     ),
     (
         "result-contained",
@@ -145,6 +165,16 @@ RULES: Mapping[str, Rule] = _table(
         },
     ),
     (
+        "pvalloc-whole-pages",
+        "A block from pvalloc has room for the requested size rounded up to whole pages.",
+        {"glibc": "glibc pvalloc(3), DESCRIPTION"},
+    ),
+    (
+        "usable-size-null",
+        "The usable size of a null pointer is 0.",
+        {"glibc": "glibc malloc_usable_size(3), RETURN VALUE"},
+    ),
+    (
         "calloc-overflow-refused",
         "calloc fails when the product of its arguments is no size_t.",
         {
@@ -163,6 +193,11 @@ RULES: Mapping[str, Rule] = _table(
             "posix": "POSIX.1-2024 calloc(), DESCRIPTION",
             "glibc": "glibc calloc(3), DESCRIPTION",
         },
+    ),
+    (
+        "calloc-zeroes-usable",
+        "Every usable byte of a block from calloc is zero, also behind those requested.",
+        {PROMISE: "calloc-zeroes-usable, promised by name"},
     ),
     (
         "reallocarray-overflow-refused",
@@ -219,7 +254,7 @@ RULES: Mapping[str, Rule] = _table(
         "Freeing a null pointer has no effect, and is no misuse.",
         {
             "c17": "ISO C17 7.22.3.3 p2",
-            "c23": "ISO C23 7.24.3 free",
+            "c23": "ISO C23 7.24.3 free, free_sized, free_aligned_sized",
             "posix": "POSIX.1-2024 free(), DESCRIPTION",
             "glibc": "glibc free(3), DESCRIPTION",
         },
@@ -244,11 +279,110 @@ RULES: Mapping[str, Rule] = _table(
         "A call that frees or resizes what is not a live block is reported by the allocator at that call.",
         {PROMISE: "the allocator counts the misuse it reports"},
     ),
+    (
+        "block-accessible",
+        "Every usable byte of a live block can be loaded and stored.",
+        {
+            "c17": "ISO C17 7.22.3 p1",
+            "c23": "ISO C23 7.24.3 p1",
+            "posix": "POSIX.1-2024 malloc(), DESCRIPTION",
+            "glibc": "glibc malloc_usable_size(3)",
+        },
+    ),
+    (
+        "block-keeps-contents",
+        "A live block keeps the values stored in it until it is given up.",
+        {
+            "c17": "ISO C17 6.2.4 p2",
+            "c23": "ISO C23 6.2.4 p2",
+            "posix": "POSIX.1-2024 malloc(), DESCRIPTION (defers to the ISO C standard)",
+            "glibc": "glibc manual 3.2.3.1, Basic Memory Allocation",
+        },
+    ),
 )
 """The rules an allocator is held to, by name, in the order in which a reply is judged.
 
 The order matters where one reply breaks several: it is one finding, of the first rule that broke.
 """
+
+PROMISES = frozenset({"calloc-zeroes-usable"})
+"""The rules that are in force only for an allocator that promises them by name.
+
+The other two promises are made otherwise: `quarantine-respected` by the quarantine that is given, `misuse-caught` by
+whoever looks for reports of misuse.
+"""
+
+CAPABILITY_RULES: Mapping[str, Rule] = _table(
+    (
+        "untagged-refused",
+        "realloc of a pointer that is not valid (its tag is cleared, or it is sealed) hands out nothing.",
+        {"cheri": f"{_DRAFT}: free and realloc take the capability as it was issued; ISMM 2023, escinauthentic"},
+    ),
+    (
+        "realloc-does-not-amplify",
+        "What realloc hands out has no permission that the pointer handed in lacked, and shows no contents of the old "
+        "block that it did not reach.",
+        {"cheri": f"{_DRAFT}: free and realloc take the capability as it was issued; ISMM 2023, escperms"},
+    ),
+    (
+        "capability-covers-request",
+        "A block comes as a valid, unsealed capability that points at its own base, covers every byte requested, may "
+        "load and store data and capabilities, and is aligned for a capability if it has room for one.",
+        {"cheri": f"{_DRAFT}: the value that malloc returns"},
+    ),
+    (
+        "permissions-stripped",
+        "A capability to a block carries no permission beyond loading and storing data and capabilities: not to "
+        "execute, to seal or unseal, to reach system registers, or to change mappings (SW_VMEM).",
+        {"cheri": f"{_DRAFT}: permissions of the value that malloc returns"},
+    ),
+    (
+        "capability-disjoint",
+        "The bounds of a block reach no byte within the bounds of another live block, and none of the allocator's "
+        "metadata.",
+        {"cheri": f"{_DRAFT}: bounds reach no other allocation and no metadata; ISMM 2023, overlap"},
+    ),
+    (
+        "capability-representable-padding",
+        "The bounds of a block cover no more than its usable bytes, rounded up to the next representable length.",
+        {"cheri": f"{_DRAFT}: a length that has no exact bounds is padded to CRRL; CHERI ISAv9, CRRL and CRAM"},
+    ),
+    (
+        "no-reuse-while-reachable",
+        "A byte is handed out again only when no valid capability to the block it belonged to is left in a register or "
+        "in a live block.",
+        {"cheri": "Cornucopia (IEEE S&P 2020), the invariant of revocation"},
+    ),
+    (
+        "tags-cleared-on-free",
+        "A block is handed out without any valid capability that an earlier owner stored in it.",
+        {"cheri": f"{_DRAFT}: memory that a block's capability reaches is zeroed; ISMM 2023, undef"},
+    ),
+    (
+        "realloc-does-not-resurrect",
+        "What realloc cut off does not come back: bytes that a block gains hold nothing that it held there before it "
+        "shrank.",
+        {"cheri": "Picking a CHERI Allocator (ISMM 2023), narrowwiden"},
+    ),
+)
+"""The rules of capabilities that blocks are handed out as, in the order in which a reply is judged.
+
+An address cannot show them, so `spec.acceptor` does not judge them; `spec.authority` does, under the standard `cheri`.
+"""
+
+EXPECTATIONS: Mapping[str, Rule] = _table(
+    (
+        "freed-is-reused",
+        "Freed memory is handed out again: repeating requests that free all they allocate does not use ever more.",
+        {EXPECTED: "what every allocator is for; no standard says it"},
+    ),
+    (
+        "request-served",
+        "A request that is small against the memory there is succeeds.",
+        {EXPECTED: "what every allocator is for; no standard says it"},
+    ),
+)
+"""What every allocator is expected to do: no history shows it, so the acceptor does not judge it; experiments do."""
 
 MISUSES: Mapping[str, Rule] = _table(
     (

@@ -98,3 +98,20 @@ ERRNO_CHANGED = 1
 """Flag: errno after the call differs from errno before it, though the call did not fail."""
 MISUSE_CAUGHT = 2
 """Flag: the allocator itself reported this call as misuse by the client."""
+NEVER_RETURNED = 4
+"""Flag: the call or access never returned: the process ended in it, or it hung.
+
+A call that merely has no end was cut off by the end of the recording, which is nobody's fault.
+"""
+WHOLE_SCANNED = 8
+"""Flag: `intact` of a calloc was looked for in every usable byte, not only in those requested."""
+
+
+def returned(event: Event) -> bool:
+    """Whether the call came back, so that its reply and what was seen after it mean something.
+
+    >>> free = Event(Function.FREE)
+    >>> returned(free), returned(free._replace(begin=3)), returned(free._replace(flags=NEVER_RETURNED))
+    (True, False, False)
+    """
+    return not event.flags & NEVER_RETURNED and bool(event.end or not event.begin)

@@ -12,8 +12,9 @@ from heapq import heappop, heappush
 from itertools import chain
 
 from spec.acceptor import Acceptor
-from spec.event import ERRNO_CHANGED, MISUSE_CAUGHT, Event, Function
+from spec.event import ACCESSING, ERRNO_CHANGED, MISUSE_CAUGHT, NEVER_RETURNED, Event, Function
 from spec.heap import Block, Grave
+from spec.judge import PTRDIFF_MAX
 from spec.standard import FUNDAMENTAL
 from spec.tiling import Tiling
 
@@ -98,13 +99,16 @@ def accept(
     tiling = Tiling(heap, window)
     tiles, claim, young, quarantined, bury = tiling.tiles, tiling.claim, window.young, window.length > 0, window.bury
     low, high = acceptor.span
+    high = min(high, PTRDIFF_MAX)  # no block that lies below is too large for any rule
     # The low bits of an address that must be clear, by size: enough for every rule of fundamental alignment.
     masks = [max(acceptor.contract.fundamental(size), size & -size) - 1 for size in range(FUNDAMENTAL)]
     large = FUNDAMENTAL - 1
     calloc, realloc, free, new = Function.CALLOC, Function.REALLOC, Function.FREE, Function.NEW
-    allocates, frees = (Function.MALLOC, calloc), (free, Function.DELETE)
+    allocates, frees, load, never = (Function.MALLOC, calloc), (free, Function.DELETE), Function.LOAD, NEVER_RETURNED
+    zeroes_usable = "calloc-zeroes-usable" in acceptor.contract.rules
     begin_phase, end_phase, whole = Phase
     blocks = measured = scanned = compared = resized = freed = deleted = freed_null = deleted_null = created = 0
+    replied = zeroed = accessed = read = 0
     done = acceptor.events
 
     for phase, event in points(events):
@@ -120,7 +124,7 @@ def accept(
             usable,
             intact,
             begin,
-            _,
+            end,
             _,
             _,
             flags,
@@ -138,7 +142,9 @@ def accept(
                     ended[entry[0].usable] += 1
                 continue
             if not flags and not address:
-                if function == free:
+                if not end and begin:
+                    pass  # cut off: nobody saw what came of it
+                elif function == free:
                     freed_null += 1
                 else:
                     deleted_null += 1
@@ -155,14 +161,18 @@ def accept(
                     ended[usable] += 1
                 else:
                     under_way[begin] = block, True
-                if function == free:
+                if not end and begin:
+                    pass
+                elif function == free:
                     freed += 1
                 else:
                     deleted += 1
                 continue
 
         elif function in allocates or (function == new and not alignment):
-            if phase is begin_phase:
+            if phase is begin_phase and not flags & never:
+                if end:
+                    replied += 1
                 continue
             request = size * count
             top = result + (usable if usable > request else request)
@@ -171,9 +181,11 @@ def accept(
                 and result
                 and low <= result
                 and top <= high
+                and not flags & never
                 and not result & (masks[request] if request <= large else large)
                 and (usable < 0 or usable >= request)
                 and (intact < 0 or function != calloc or intact >= request)
+                and (not zeroes_usable or function != calloc or intact >= usable)
                 and result not in live
                 and (tiles.get(result, 0) >= top or claim(result, top))
                 and not (quarantined and result in young)
@@ -181,11 +193,15 @@ def accept(
                 live[result] = Block(result, request, usable, alignment, heap.next_id, thread, begin or done)
                 heap.next_id += 1
                 blocks += 1
+                if phase is whole:
+                    replied += 1
                 if usable >= 0:
                     measured += 1
                 if function == calloc:
                     if intact >= 0:
                         scanned += 1
+                        if usable >= 0:
+                            zeroed += 1
                 elif function == new:
                     created += 1
                 continue
@@ -222,12 +238,29 @@ def accept(
                     live[result] = Block(result, request, usable, alignment, heap.next_id, thread, begin or done)
                     heap.next_id += 1
                 blocks += 1
+                replied += 1
                 if usable >= 0:
                     measured += 1
                 if old is not None:
                     resized += 1
                     if intact >= 0:
                         compared += 1
+                continue
+
+        elif function in ACCESSING:
+            if phase is end_phase:
+                continue
+            block = live.get(address)
+            if (
+                block is not None
+                and not flags & never
+                and (size <= block.size or size <= block.usable)
+                and (intact < 0 or function != load or intact >= size)
+            ):
+                if end or not begin:
+                    accessed += 1
+                    if function == load and intact >= 0:
+                        read += 1
                 continue
 
         # Not plain: the readable acceptor decides.
@@ -246,6 +279,7 @@ def accept(
     erring, misusing = observes & ERRNO_CHANGED, observes & MISUSE_CAUGHT
     tally = acceptor.tally
     for name, number in {
+        "call-returns": freed + freed_null + deleted + deleted_null + replied,
         "result-non-null-or-enomem": blocks - created,
         "result-aligned-fundamental": blocks,
         "result-contained": blocks,
@@ -254,10 +288,13 @@ def accept(
         "quarantine-respected": blocks if quarantined else 0,
         "usable-at-least-requested": measured,
         "calloc-zeroes": scanned,
+        "calloc-zeroes-usable": zeroed,
         "realloc-keeps-contents": compared,
         "free-null-does-nothing": freed_null + deleted_null if misusing else 0,
         "free-keeps-errno": freed + freed_null if erring else 0,
         "valid-call-accepted": freed + deleted + resized if misusing else 0,
+        "block-accessible": accessed,
+        "block-keeps-contents": read,
     }.items():
         if name in tally:
             tally[name] += number

@@ -10,19 +10,33 @@ import errno
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from spec.event import ALLOCATING, ERRNO_CHANGED, FREEING, MISUSE_CAUGHT, RESIZING, Event, Function
+from spec.event import (
+    ALLOCATING,
+    ERRNO_CHANGED,
+    FREEING,
+    MISUSE_CAUGHT,
+    NEVER_RETURNED,
+    RESIZING,
+    WHOLE_SCANNED,
+    Event,
+    Function,
+    returned,
+)
 from spec.heap import Block, Grave
 from spec.standard import FUNDAMENTAL, Contract, ReallocZero
 from spec.story import death, error, inside, life, pointer
 
 SIZE_MAX = 2**64 - 1
+PTRDIFF_MAX = 2**63 - 1
 POINTER_SIZE = 8
+OF_GLIBC = frozenset({Function.MEMALIGN, Function.VALLOC, Function.PVALLOC})
+"""Functions that no standard names but the GNU C library's manual."""
 
 
 class Call(NamedTuple):
     """One call, and what a judge may look at.
 
-    old: the live block whose address was handed in, as it was before the call; None when there is none.
+    old: the live block whose address was handed in, as it was before the call, or in which an access lies; else None.
     overlapping: the live blocks, `old` apart, that share a byte with the block handed out.
     young: a grave inside the block handed out that may not be reused yet; passed: frees since it.
     span: [low, high), where blocks may lie. observes: the flags that whoever recorded the call looks for.
@@ -41,8 +55,11 @@ class Call(NamedTuple):
     observes: int = 0
 
     def saw(self, flag: int) -> bool:
-        """Whether there is evidence about `flag`: it is raised, or whoever recorded the call looks for it."""
-        return bool((self.observes | self.event.flags) & flag)
+        """Whether there is evidence about `flag`: it is raised, or whoever recorded the call looks for it.
+
+        A call that never returned leaves no evidence: nobody could look.
+        """
+        return bool((self.observes | self.event.flags) & flag) and returned(self.event)
 
 
 class Broken(NamedTuple):
@@ -54,9 +71,11 @@ class Broken(NamedTuple):
 
 Judge = Callable[[Call], "bool | Broken"]
 ON_RELEASE: dict[str, Judge] = {}
-"""The judges of calls that give something up, by rule: they speak when the call begins."""
+"""The judges of calls whatever their reply, by rule: they speak when the call begins."""
 ON_REPLY: dict[str, Judge] = {}
 """The judges of replies, by rule: they speak when the call has returned."""
+ON_ACCESS: dict[str, Judge] = {}
+"""The judges of the client's loads and stores inside a live block, by rule."""
 
 
 def _judges(rule: str, table: dict[str, Judge]) -> Callable[[Judge], Judge]:
@@ -95,6 +114,20 @@ def is_power_of_two(number: int) -> bool:
 
 def resizes_to_zero(event: Event) -> bool:
     return event.function in RESIZING and event.address != 0 and event.request_size == 0
+
+
+def undefined(event: Event, contract: Contract) -> bool:
+    """Whether the standards leave the call undefined, so that nothing is demanded of its reply."""
+    return contract.realloc_zero is ReallocZero.UNDEFINED and resizes_to_zero(event)
+
+
+@_judges("call-returns", ON_RELEASE)
+def call_returns(call: Call) -> bool | Broken:
+    """Asked about every call of the family that is no misuse."""
+    if call.event.flags & NEVER_RETURNED:
+        about = f", though it names {call.old}, {life(call.old)}" if call.old is not None else ""
+        return Broken(f"never returned{about}", call.old)
+    return returned(call.event)
 
 
 @_judges("calloc-overflow-refused", ON_REPLY)
@@ -175,7 +208,21 @@ def result_non_null_or_enomem(call: Call) -> bool | Broken:
         return True  # an implementation may support fewer alignments
     if event.request_size == 0 and not call.contract.zero_is_block:
         return True
+    if function in OF_GLIBC and "glibc" not in call.contract.standards:
+        return True  # no other standard says how these fail
     return Broken(f"returned NULL with {error(event.errno)}")
+
+
+@_judges("ptrdiff-max-refused", ON_REPLY)
+def ptrdiff_max_refused(call: Call) -> bool | Broken:
+    event = call.event
+    match event.function:
+        case Function.MALLOC | Function.CALLOC | Function.REALLOC | Function.REALLOCARRAY:
+            if not PTRDIFF_MAX < event.request_size <= SIZE_MAX:
+                return False
+        case _:
+            return False
+    return Broken(f"returned {event.result:#x}, though PTRDIFF_MAX is {PTRDIFF_MAX}") if event.result else True
 
 
 @_judges("result-contained", ON_REPLY)
@@ -218,6 +265,8 @@ def result_aligned_as_requested(call: Call) -> bool | Broken:
             need = event.alignment
         case _:
             return False
+    if event.function in OF_GLIBC and not granted(event) and "glibc" not in call.contract.standards:
+        return is_power_of_two(need) and hands_out(event)  # of no bytes: no other standard names these functions
     return is_power_of_two(need) and _aligned(event, need)
 
 
@@ -243,6 +292,28 @@ def usable_at_least_requested(call: Call) -> bool | Broken:
     if event.usable < granted(event):
         return Broken(f"returned {event.result:#x} with {event.usable} usable bytes")
     return True
+
+
+@_judges("pvalloc-whole-pages", ON_REPLY)
+def pvalloc_whole_pages(call: Call) -> bool | Broken:
+    event = call.event
+    if event.function != Function.PVALLOC or not event.result or event.usable < 0:
+        return False
+    page = event.alignment or call.page
+    need = -(-event.size // page) * page
+    if event.usable < need:
+        return Broken(
+            f"returned {event.result:#x} with {event.usable} usable bytes instead of {need}, in pages of {page}"
+        )
+    return True
+
+
+@_judges("usable-size-null", ON_REPLY)
+def usable_size_null(call: Call) -> bool | Broken:
+    event = call.event
+    if event.function != Function.USABLE_SIZE or event.address:
+        return False
+    return Broken(f"returned {event.result}") if event.result else True
 
 
 def _collision(call: Call, rule: str) -> bool | Broken:
@@ -305,6 +376,19 @@ def calloc_zeroes(call: Call) -> bool | Broken:
     return True
 
 
+@_judges("calloc-zeroes-usable", ON_REPLY)
+def calloc_zeroes_usable(call: Call) -> bool | Broken:
+    """There is evidence where the scan went on behind the bytes requested: someone says so, or it got further."""
+    event = call.event
+    if event.function != Function.CALLOC or not event.result or event.intact < 0 or event.usable < 0:
+        return False
+    if event.intact >= event.usable:
+        return True
+    if event.intact <= granted(event) and not call.saw(WHOLE_SCANNED):
+        return False
+    return Broken(f"returned {event.result:#x}, whose byte {event.intact} of {event.usable} usable ones is not zero")
+
+
 @_judges("realloc-keeps-contents", ON_REPLY)
 def realloc_keeps_contents(call: Call) -> bool | Broken:
     event, old = call.event, call.old
@@ -363,3 +447,23 @@ def misuse_caught(call: Call) -> bool | Broken:
     if call.old is not None or not event.address or not call.saw(MISUSE_CAUGHT):
         return False
     return True if event.flags & MISUSE_CAUGHT else Broken("was not reported, though it is misuse")
+
+
+@_judges("block-accessible", ON_ACCESS)
+def block_accessible(call: Call) -> bool | Broken:
+    event, block = call.event, call.old
+    if event.flags & NEVER_RETURNED and block is not None:
+        return Broken(f"never returned, though it lies inside {block}, {life(block)}", block)
+    return returned(event)
+
+
+@_judges("block-keeps-contents", ON_ACCESS)
+def block_keeps_contents(call: Call) -> bool | Broken:
+    event, block = call.event, call.old
+    if event.function != Function.LOAD or event.intact < 0 or block is None or not returned(event):
+        return False
+    if event.intact < event.size:
+        where = inside(event.address + event.intact, block)
+        what = f"found that byte {event.intact} of {event.size} is not what was stored there"
+        return Broken(f"{what}: {where}, {life(block)}", block)
+    return True

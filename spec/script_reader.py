@@ -6,9 +6,10 @@ The grammar is published in docs/heap-script.md; a test holds this reader and th
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
-from spec.contract import MISUSES, RULES
+from spec.contract import MISUSES, PROMISES, RULES
 from spec.event import Event, Function
 from spec.script_tokens import Cursor, Token
 from spec.script_words import (
@@ -224,6 +225,9 @@ class _Line(Cursor):
         if self.take_word("limit"):
             settings["quarantine_limit"] = self.number_of("the largest usable size it applies to")
 
+    def _promises(self, settings: dict[str, Any]) -> None:
+        settings["promises"] = self._words("promises", PROMISES)
+
     def _arena(self, settings: dict[str, Any]) -> None:
         settings["arena"] = self.number_of("the first address"), self.number_of("the first address behind the arena")
 
@@ -231,10 +235,14 @@ class _Line(Cursor):
         settings["page"] = self.number_of("the bytes of a page")
 
     def _observes(self, settings: dict[str, Any]) -> None:
-        seen = 0
-        while not seen or self.peek().kind == "word":
+        settings["observes"] = sum(OBSERVABLE[word] for word in self._words("observes", OBSERVABLE))
+
+    def _words(self, setting: str, known: Collection[str]) -> frozenset[str]:
+        """One word or several, each of those `known`."""
+        words: set[str] = set()
+        while not words or self.peek().kind == "word":
             token = self.next()
-            if token.text not in OBSERVABLE:
-                self.fail(f"{' or '.join(OBSERVABLE)}", token)
-            seen |= OBSERVABLE[token.text]
-        settings["observes"] = seen
+            if token.text not in known:
+                self.fail(f"what {setting!r} takes: {', '.join(sorted(known))}", token)
+            words.add(token.text)
+        return frozenset(words)

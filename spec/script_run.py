@@ -13,7 +13,7 @@ from spec.event import ACCESSING, MISUSE_CAUGHT, NOT_OBSERVED, Event, Function
 from spec.heap import Block
 from spec.history import Phase, points
 from spec.script_history import recorded, resolved
-from spec.statement import ABOUT_CALL, Claim, Script, Step
+from spec.statement import ABOUT_CALL, Claim, Script, ScriptError, Step
 
 
 class Allocator(Protocol):
@@ -53,8 +53,9 @@ class Outcome:
 def run(script: Script, allocator: Allocator) -> Outcome:
     """Put the requests of `script` to `allocator`, one after another, and check the replies and the claims.
 
-    Replies, evidence and times in the script are left aside: the allocator gives its own.
-    Cost: that of the allocator and O(log n) a step.
+    Replies, evidence and times in the script are left aside: the allocator gives its own. Of the directives
+    (`spec.script_words.DIRECTIVES`) `repeat` is carried out, and is no event of the history; the others are labels.
+    Raises: ScriptError for a repeat without a number or an end.  Cost: that of the allocator and O(log n) a step.
 
     >>> from spec.allocator import ReferenceAllocator
     >>> from spec.script_reader import parse
@@ -64,8 +65,8 @@ def run(script: Script, allocator: Allocator) -> Outcome:
     """
     judge = _Judge(script)
     blocks: dict[str, Event] = {}
-    for step in script.steps:
-        if step.event is None:
+    for step in repeated(script):
+        if step.event is None or _repeats(step.event):
             judge.claims(step, None, [])
             continue
         event = _serve(allocator, resolved(replace(step, event=_request(step.event)), blocks))
@@ -107,6 +108,59 @@ def check(script: Script) -> Outcome:
         if phase != Phase.BEGIN or not event.end:
             judge.done(step, event, found[id(event)])
     return judge.outcome
+
+
+def _repeats(event: Event) -> bool:
+    return event.function == Function.LABEL and event.label in ("repeat", "end-repeat")
+
+
+def repeated(script: Script) -> Iterator[Step]:
+    """The steps of `script` in the order in which they are carried out, those in a repeat again and again.
+
+    The label `repeat` comes once, `end-repeat` once a round.
+    Raises: ScriptError, before the first step, for a repeat without `size` or `end-repeat`, or an end of no repeat.
+
+    >>> from spec.script_reader import parse
+    >>> told = parse("label repeat size 3\\nfree NULL\\nlabel end-repeat\\nlabel after")
+    >>> [step.line for step in repeated(told)]
+    [1, 2, 3, 2, 3, 2, 3, 4]
+    """
+    ends = _ends(script)
+    steps, rounds = script.steps, dict.fromkeys(ends, 0)
+    place, back = 0, {end: start for start, end in ends.items()}
+    while place < len(steps):
+        step = steps[place]
+        yield step
+        if place in ends:
+            rounds[place] = step.event.size if step.event else 0
+        start = back.get(place)
+        if start is not None:
+            rounds[start] -= 1
+            if rounds[start]:
+                place = start
+        place += 1
+
+
+def _ends(script: Script) -> dict[int, int]:
+    """The place of each `repeat` among the steps, and that of its `end-repeat`."""
+    ends: dict[int, int] = {}
+    open_: list[int] = []
+    for place, step in enumerate(script.steps):
+        event = step.event
+        if event is None or not _repeats(event):
+            continue
+        if event.label == "repeat":
+            if event.size < 1:
+                raise ScriptError(script.source, step.line, 1, "a repeat says how often: 'label repeat size 1000'")
+            open_.append(place)
+        elif not open_:
+            raise ScriptError(script.source, step.line, 1, "'label end-repeat' ends no 'label repeat' before it")
+        else:
+            ends[open_.pop()] = place
+    if open_:
+        line = script.steps[open_[-1]].line
+        raise ScriptError(script.source, line, 1, "'label repeat' has no 'label end-repeat' behind it")
+    return ends
 
 
 def _told(script: Script) -> Iterator[tuple[Step, Event]]:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import errno
 
-from spec.event import ALLOCATING, ERRNO_CHANGED, MISUSE_CAUGHT, RESIZING, Function
+from spec.event import (
+    ALLOCATING,
+    ERRNO_CHANGED,
+    MISUSE_CAUGHT,
+    NEVER_RETURNED,
+    RESIZING,
+    WHOLE_SCANNED,
+    Function,
+)
 from spec.statement import ABOUT_BLOCK, ABOUT_CALL, ABOUT_PAIR
 
-FLAGS = {"errno-changed": ERRNO_CHANGED, "misuse-caught": MISUSE_CAUGHT}
+FLAGS = {
+    "errno-changed": ERRNO_CHANGED,
+    "misuse-caught": MISUSE_CAUGHT,
+    "never-returned": NEVER_RETURNED,
+    "whole-scanned": WHOLE_SCANNED,
+}
 """Flags of an event, by the attribute that raises them."""
-OBSERVABLE = {"errno": ERRNO_CHANGED, "misuse": MISUSE_CAUGHT}
+OBSERVABLE = {"errno": ERRNO_CHANGED, "misuse": MISUSE_CAUGHT, "whole": WHOLE_SCANNED}
 """What `given observes` names, and the flag that was looked for."""
 OPERANDS: dict[Function, tuple[str, ...]] = {
     Function.MALLOC: ("size",),
@@ -41,8 +54,20 @@ REPLYING = ALLOCATING | RESIZING | {Function.USABLE_SIZE}
 """Functions that return something."""
 BINDING = ALLOCATING | RESIZING
 """Functions whose reply can be given a name."""
-SETTINGS = ("standard", "quarantine", "arena", "page", "observes")
+SETTINGS = ("standard", "quarantine", "promises", "arena", "page", "observes")
 """What `given` can give."""
+DIRECTIVES = {
+    "thread-end": "The thread on whose line it stands ends, and is joined.",
+    "parallel": "The steps from here to `join` run at the same time, each on its thread; a step waits only for the "
+    "earlier ones that touch its block.",
+    "join": "What runs since `parallel` has ended before the next step begins.",
+    "fork-child": "The process forks, and the history goes on in the child.",
+    "fork-parent": "The process forks, the child ends at once, and the history goes on in the parent.",
+    "limit-memory": "From here on the process may map `size` bytes more than it has mapped by now.",
+    "repeat": "The steps from here to its `end-repeat` are carried out `size` times.",
+    "end-repeat": "The end of what the last open `repeat` repeats.",
+}
+"""Labels that tell whoever runs a script to do something; to the acceptor they are labels like any other."""
 RESERVED = frozenset(
     {*WORDS, *NUMBERS, *ABOUT_CALL, *ABOUT_PAIR, *ABOUT_BLOCK, "NULL", "address", "label", "given", "expect"}
 )

@@ -52,6 +52,8 @@ def _givens(settings: Settings) -> list[str]:
     if settings.quarantine is not None:
         limit = "" if settings.quarantine_limit is None else f" limit {settings.quarantine_limit}"
         lines.append(f"given quarantine {settings.quarantine}{limit}")
+    if settings.promises:
+        lines.append(f"given promises {' '.join(sorted(settings.promises))}")
     if settings.arena is not None:
         lines.append(f"given arena {settings.arena[0]:#x} {settings.arena[1]:#x}")
     if settings.page is not None:

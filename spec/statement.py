@@ -81,6 +81,7 @@ class Settings:
     arena: tuple[int, int] | None = None
     page: int | None = None
     observes: int | None = None
+    promises: frozenset[str] | None = None
 
     def arguments(self) -> dict[str, object]:
         """The settings that were given, by argument name."""

@@ -1,7 +1,7 @@
-"""The memory that a test and its forked child share: operations in, replies out, and how far the child came.
+"""The memory that a test and the driver share: instructions in, events out, and what the driver is doing.
 
-The child writes down every step before it takes it, so that after a crash the last line of the board is what
-it was doing.
+The driver writes down every step before it takes it, so that after a crash the board says what it was doing. The layout
+is that of struct board in m4alloc/check/driver/board.h; a test holds the two to each other.
 """
 
 from __future__ import annotations
@@ -9,123 +9,106 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator
 from enum import IntEnum
+from typing import NamedTuple
 
-from m4alloc.check.operation import FUNCTIONS, WIRE, Operation, pack, unpack
-from spec.event import Event
+import numpy as np
 
-CAPACITY = 1 << 14
-"""Operations in one batch."""
-HEADER = struct.Struct("<IIII")
-REPLY = struct.Struct("<BBHiQQQQQqq")
+from m4alloc.check.instruction import INSTRUCTION, Instructions
+from m4alloc.trace.format import RECORD
+from m4alloc.trace.read import Records
+
+CAPACITY = 1 << 15
+"""Instructions in one batch."""
 EVENTS = 3 * CAPACITY
-"""Replies in one batch: an operation gives at most one for each comparison, which are rare, and its own."""
-OPERATIONS_AT = 64
-EVENTS_AT = OPERATIONS_AT + CAPACITY * WIRE.size
-SIZE = EVENTS_AT + EVENTS * REPLY.size
-WORD = 2**64 - 1
+"""Events on one page: an instruction gives its own, and one for each comparison that fails, which are rare."""
+THREADS = 64
+HEADER = struct.Struct("<IIQQQIII4x")
+"""instructions, events, number, nodes, leaves, depth, stop, forks"""
+ACTIVITY = struct.Struct("<IIQQ")
+ACTIVITY_AT = HEADER.size
+INSTRUCTIONS_AT = 4096
+EVENTS_AT = INSTRUCTIONS_AT + CAPACITY * INSTRUCTION.itemsize
+SIZE = EVENTS_AT + EVENTS * RECORD.itemsize
+EXPLORATION = struct.Struct("<IIIIII32H")
+"""struct exploration of m4alloc/check/driver/explore.h."""
 
 
-class Phase(IntEnum):
-    """What the child was doing last."""
+class Doing(IntEnum):
+    """What a thread of the driver is doing."""
 
-    IDLE = 0
+    NOTHING = 0
     CALLING = 1
-    TOUCHING = 2
-    DONE = 3
+    LOADING = 2
+    STORING = 3
+    MEASURING = 4
+
+
+class Activity(NamedTuple):
+    """What one thread is doing, with which address and how many bytes."""
+
+    doing: Doing
+    thread: int
+    address: int
+    size: int
 
 
 class Board:
-    """One shared mapping of a memory file; the same layout seen from both sides. `check()` states its invariants."""
+    """One shared mapping of a memory file. `check()` states its invariants."""
 
-    def __init__(self, descriptor: int) -> None:
-        self.memory = mmap.mmap(descriptor, SIZE)
-        self.written = 0
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("m4alloc-board")
+        os.ftruncate(self.descriptor, SIZE)
+        self.memory = mmap.mmap(self.descriptor, SIZE)
+        self.instructions: Instructions = np.frombuffer(self.memory, INSTRUCTION, CAPACITY, INSTRUCTIONS_AT)
+        self.lines: Records = np.frombuffer(self.memory, RECORD, EVENTS, EVENTS_AT)
 
-    @classmethod
-    def create(cls) -> tuple[Board, int]:
-        """A fresh board and the descriptor of its file, inheritable by a child that is told its number."""
-        descriptor = os.memfd_create("m4alloc-board")
-        os.ftruncate(descriptor, SIZE)
-        return cls(descriptor), descriptor
+    def ask(self, instructions: Instructions) -> None:
+        """Put a batch on the board. Raises ValueError: more than CAPACITY instructions."""
+        if len(instructions) > CAPACITY:
+            raise ValueError(f"a batch holds at most {CAPACITY} instructions, not {len(instructions)}")
+        self.instructions[: len(instructions)] = instructions
+        struct.pack_into("<II", self.memory, 0, len(instructions), 0)
 
-    def ask(self, operations: Sequence[Operation]) -> None:
-        """Put a batch on the board. Raises ValueError: more than CAPACITY operations."""
-        if len(operations) > CAPACITY:
-            raise ValueError(f"a batch holds at most {CAPACITY} operations, not {len(operations)}")
-        data = pack(operations)
-        self.memory[OPERATIONS_AT : OPERATIONS_AT + len(data)] = data
-        HEADER.pack_into(self.memory, 0, len(operations), 0, 0, Phase.IDLE)
+    def clear(self) -> None:
+        """Forget what the last episode left."""
+        HEADER.pack_into(self.memory, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        self.memory[ACTIVITY_AT : ACTIVITY_AT + THREADS * ACTIVITY.size] = bytes(THREADS * ACTIVITY.size)
 
-    def asked(self) -> list[Operation]:
-        """The batch on the board."""
-        count = HEADER.unpack_from(self.memory, 0)[0]
-        return list(unpack(self.memory[OPERATIONS_AT : OPERATIONS_AT + count * WIRE.size]))
+    def events(self) -> Records:
+        """A copy of every event written down."""
+        return self.lines[: min(HEADER.unpack_from(self.memory, 0)[1], EVENTS)].copy()
 
-    def mark(self, step: int, phase: Phase) -> None:
-        """Note that operation number `step` is in `phase`."""
-        struct.pack_into("<II", self.memory, 8, step, phase)
+    @property
+    def nodes(self) -> int:
+        """Nodes of an exploration visited so far."""
+        return int(HEADER.unpack_from(self.memory, 0)[3])
 
-    def write(self, event: Event) -> None:
-        """Write the reply down at the next free line without turning to the one after it."""
-        if self.written < EVENTS:
-            write_event(self.memory, self.written, event)
-            struct.pack_into("<I", self.memory, 4, self.written + 1)
+    @property
+    def leaves(self) -> int:
+        """Sequences of full length carried out to their end so far."""
+        return int(HEADER.unpack_from(self.memory, 0)[4])
 
-    def commit(self, event: Event) -> None:
-        """Write the reply down for good."""
-        self.write(event)
-        self.written += 1
+    @property
+    def stopped(self) -> bool:
+        """Whether the driver was told to go no further."""
+        return bool(HEADER.unpack_from(self.memory, 0)[6])
 
-    def put(self, event: Event) -> None:
-        """Put one request that names its block by address on the board, in place of a batch."""
-        self.written = 0
-        self.commit(event)
-
-    def reached(self) -> tuple[int, Phase]:
-        """The last operation that was begun, counted from 0, and its phase."""
-        _, _, step, phase = HEADER.unpack_from(self.memory, 0)
-        return step, Phase(phase)
-
-    def events(self) -> list[Event]:
-        """Every reply written down."""
-        count = HEADER.unpack_from(self.memory, 0)[1]
-        data = self.memory[EVENTS_AT : EVENTS_AT + count * REPLY.size]
-        return [read_event(record) for record in REPLY.iter_unpack(data)]
+    def activities(self) -> Iterator[Activity]:
+        """What each thread that is not idle is doing."""
+        for index in range(THREADS):
+            doing, thread, address, size = ACTIVITY.unpack_from(self.memory, ACTIVITY_AT + index * ACTIVITY.size)
+            if doing:
+                yield Activity(Doing(doing), thread, address, size)
 
     def check(self) -> None:
         """The counts on the board are within its bounds."""
-        operations, events, step, _ = HEADER.unpack_from(self.memory, 0)
-        assert operations <= CAPACITY and events <= EVENTS and step <= operations, (operations, events, step)
+        instructions = HEADER.unpack_from(self.memory, 0)[0]
+        assert instructions <= CAPACITY, instructions
 
     def close(self) -> None:
-        """Unmap."""
+        """Give the memory back."""
+        del self.instructions, self.lines
         self.memory.close()
-
-
-def write_event(memory: mmap.mmap, line: int, event: Event) -> None:
-    """Write one reply; numbers beyond 64 bits wrap."""
-    REPLY.pack_into(
-        memory,
-        EVENTS_AT + line * REPLY.size,
-        event.function,
-        event.flags & 255,
-        event.thread,
-        event.errno,
-        event.address & WORD,
-        event.size & WORD,
-        event.count & WORD,
-        event.alignment & WORD,
-        event.result & WORD,
-        event.usable,
-        event.intact,
-    )
-
-
-def read_event(record: tuple[int, ...]) -> Event:
-    """One reply back."""
-    function, flags, thread, errno, address, size, count, alignment, result, usable, intact = record
-    return Event(
-        FUNCTIONS[function], thread, address, size, count, alignment, result, errno, usable, intact, flags=flags
-    )
+        os.close(self.descriptor)

@@ -47,6 +47,7 @@ def excerpt(trace: Trace, inherited: Sequence[Event], violation: Violation, acce
         quarantine=trace.quarantine or None,
         quarantine_limit=trace.quarantine_limit if trace.quarantine else None,
         observes=acceptor.observes,
+        promises=acceptor.contract.promises or None,
     )
     # Inherited blocks were handed out in the parent: here they come first, and overlap nothing.
     first = [one._replace(begin=0, end=0) for one in chosen]

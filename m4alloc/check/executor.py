@@ -171,19 +171,27 @@ class Executor:
     def repeat(self, operations: Sequence[Operation], limit: int, run: Run) -> Usage:
         """Carry out the operations over and over, freeing everything after each round; see Target.repeat."""
         places: dict[int, int] = {}
-        total = most = 0
-        for _ in range(ROUNDS):
-            for operation in operations:
-                for event in run(operation):
-                    if event.result and event.usable >= 0:
-                        places[event.result] = max(event.usable, places.get(event.result, 0))
-                        total += event.usable
-            most = max(most, sum(owned.usable for owned in self.live.values()))
-            for address in list(self.live):
-                self.request(Event(Function.FREE, 0, address))
+        now: dict[int, int] = {}
+        total = distinct = most = 0
+        older = newer = (0, 0)
+        for round_number in range(ROUNDS):
+            seen = [event for operation in operations for event in run(operation)]
+            rest = [Event(Function.FREE, 0, address) for address in self.live]
+            for event in seen + [one for free in rest for one in self.request(free)]:
+                if event.address and (event.function in FREEING or (event.function in RESIZING and not event.errno)):
+                    now.pop(event.address, 0)
+                if event.result and (event.function in ALLOCATING or event.function in RESIZING) and not event.errno:
+                    size = event.usable if event.usable >= 0 else event.request_size
+                    distinct += max(size - places.get(event.result, 0), 0)
+                    places[event.result] = max(size, places.get(event.result, 0))
+                    now[event.result] = size
+                    total += size
+                    most = max(most, sum(now.values()))
+            if round_number & (round_number - 1) == 0:
+                older, newer = newer, (total, distinct)
             if total >= limit or total == 0:
                 break
-        return Usage(total, sum(places.values()), most)
+        return Usage(total, distinct, most, total - older[0], distinct - older[1])
 
     def forget(self, owned: Live) -> None:
         """The client gives the block up."""

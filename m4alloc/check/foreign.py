@@ -1,46 +1,57 @@
 """Drive any allocator in a shared library, in forked children, so that its crash is an observation.
 
-A fork server (m4alloc.check.worker) loads the library once; each episode is a fork of it and begins with a fresh
-heap. Replies come back through shared memory and survive the child.
+A fork server in C (m4alloc/check/driver) loads the library once; each episode is a fork of it and begins with a fresh
+heap. Events come back through shared memory and survive the child.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from m4alloc.check.board import CAPACITY, Board, Phase
-from m4alloc.check.judgement import Terms
-from m4alloc.check.operation import FUNCTIONS, Operation
-from m4alloc.check.target import Closing, End, EndedError, Episode, Usage
-from spec.event import Event, Function
+import numpy as np
 
-ROOT = str(Path(__file__).resolve().parents[2])
+from m4alloc.check.board import CAPACITY, Board, Doing
+from m4alloc.check.elf import wrong_with
+from m4alloc.check.instruction import ABSOLUTE, INSTRUCTION, Instructions, Planner, Row
+from m4alloc.check.judgement import Terms
+from m4alloc.check.operation import LABELS, Aim, Directive, Operation
+from m4alloc.check.target import Closing, End, EndedError, Episode, Usage
+from m4alloc.lib import driver
+from m4alloc.trace.format import RECORD
+from m4alloc.trace.read import Records, decode
+from spec.event import ACCESSING, ALLOCATING, FREEING, NEVER_RETURNED, RESIZING, Event, Function
+
 START_SECONDS = 30.0
 STATIC_TLS = "glibc.rtld.optional_static_tls=65536"
 """Room for libraries with initial-exec thread-local storage, which else can only be preloaded (jemalloc)."""
-CHILD_FAILED = 70
+DRIVER_FAILED = 71
+FUNCTIONS = {int(function): function for function in Function}
+ENDED_IN = {Doing.LOADING: Function.LOAD, Doing.STORING: Function.STORE, Doing.MEASURING: Function.USABLE_SIZE}
+"""What the event of an end is called that was in no call."""
 
 
 class WorkerError(Exception):
-    """The fork server could not start, or failed by itself: the library cannot be loaded, or a fault of ours."""
+    """The driver could not start, or failed by itself: the library cannot be loaded, or a fault of ours."""
 
 
 class Foreign(Closing):
     """An allocator in the shared library at `path`, or the one already in use when `path` is "system".
 
     timeout: seconds that one batch may take before the child is killed and the episode counts as hung.
-    environment: variables added to the child's, such as M4ALLOC_OPTIONS.
-    Raises WorkerError: the file is missing, cannot be loaded, or exports no malloc and free.
-    Cost: 0.1 s to start; then about 1 ms an episode and 10 us an operation.
+    environment: variables added to the child's, such as M4ALLOC_OPTIONS. prefix: what the names of its functions begin
+    with, `je_` for je_malloc. seed: of the random bytes that the kernel gives the library.
+    Raises WorkerError: the file is missing, cannot be loaded, or exports no malloc and free. LibraryError: the driver
+    is not built.
+    Cost: 5 ms to start; then about 0.2 ms an episode and 1 us an operation.
 
     >>> from m4alloc.check.operation import Operation
     >>> with Foreign("system") as libc:
@@ -50,27 +61,39 @@ class Foreign(Closing):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, timeout: float = 10.0, environment: Mapping[str, str] | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        timeout: float = 10.0,
+        environment: Mapping[str, str] | None = None,
+        prefix: str = "",
+        seed: int = 0,
     ) -> None:
+        if not timeout > 0:
+            raise ValueError(f"a timeout of {timeout:g} seconds: it must be more than 0")
         self.name = os.fspath(path)
         self.timeout = timeout
+        self.prefix = prefix
         if self.name != "system":
-            if not Path(self.name).is_file():
-                raise WorkerError(f"{self.name}: no such file")
+            problem = wrong_with(Path(self.name))
+            if problem:
+                raise WorkerError(f"{self.name}: {problem}")
             self.name = str(Path(self.name).resolve())
-        self.board, descriptor = Board.create()
+        self.board = Board()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         variables = {**os.environ, **(environment or {})}
-        variables["PYTHONPATH"] = os.pathsep.join([ROOT, *filter(None, [variables.get("PYTHONPATH")])])
-        variables["PYTHONFAULTHANDLER"] = ""
         variables["GLIBC_TUNABLES"] = ":".join(filter(None, [variables.get("GLIBC_TUNABLES"), STATIC_TLS]))
-        command = [sys.executable, "-S", "-m", "m4alloc.check.worker", self.name, str(theirs.fileno()), str(descriptor)]
+        numbers = (str(number) for number in (seed, theirs.fileno(), self.board.descriptor))
         self.server = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(), descriptor), stderr=self.errors, stdin=subprocess.DEVNULL, env=variables
+            [driver(), self.name, prefix, *numbers],
+            pass_fds=(theirs.fileno(), self.board.descriptor),
+            stderr=self.errors,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=variables,
         )
         theirs.close()
-        os.close(descriptor)
         self.options = variables.get("M4ALLOC_OPTIONS", "")
         self.quarantine = self.quarantine_limit = 0
         self.functions = self.hello()
@@ -79,21 +102,30 @@ class Foreign(Closing):
         """Wait for the server's first message: the functions that the library exports."""
         message = self.receive(START_SECONDS)
         if message is None or message[:1] != b"H":
-            said = (message or b"")[1:].decode(errors="replace") or self.said() or "the fork server did not start"
+            said = (message or b"")[1:].decode(errors="replace") or self.load_failure(hung=message is None)
             self.close()
             raise WorkerError(f"{self.name} cannot be driven: {said}")
         self.quarantine, self.quarantine_limit = struct.unpack_from("<QQ", message, 1)
         return frozenset(FUNCTIONS[number] for number in message[17:])
 
+    def load_failure(self, *, hung: bool) -> str:
+        """What happened to a driver that said nothing."""
+        if hung:
+            self.server.kill()
+            return f"loading it took more than {START_SECONDS:g} s"
+        status = self.server.wait(START_SECONDS)
+        how = "the driver ended" if status >= 0 else f"it crashed with {signal.Signals(-status).name}"
+        return f"{how} while it was loaded{': ' if self.said() else ''}{self.said()}"
+
     def terms(self, standard: str = "c17") -> Terms:
-        """What the library is held to: the standard, and what it states itself (m4alloc_info, m4alloc_misuses).
+        """What the library is held to: the standard, and what it states itself (m4alloc_info, m4alloc_refusals).
 
         Misuse is asked for only where the environment says misuse=count: elsewhere it ends the child, as it should.
         """
         counts = "misuse=count" in self.options and self.quarantine_limit > 0
         return Terms(standard, self.quarantine, self.quarantine_limit, counts)
 
-    def receive(self, seconds: float) -> bytes | None:
+    def receive(self, seconds: float | None) -> bytes | None:
         """The next message; None when none came in time, empty when the server is gone."""
         self.link.settimeout(seconds)
         try:
@@ -112,10 +144,11 @@ class Foreign(Closing):
         """Start an episode: the child's pid."""
         self.errors.seek(0)
         self.errors.truncate()
+        self.board.clear()
         self.link.send(b"F")
         message = self.receive(START_SECONDS)
         if not message or message[:1] != b"P":
-            raise WorkerError(f"{self.name}: the fork server failed: {self.said()}")
+            raise WorkerError(f"{self.name}: the driver failed: {self.said()}")
         pid: int = struct.unpack("<i", message[1:])[0]
         return pid
 
@@ -124,15 +157,17 @@ class Foreign(Closing):
         return ForeignSession(self)
 
     def run(self, operations: Sequence[Operation]) -> Episode:
-        """Carry out a whole plan on a fresh heap. Cost: 1 ms and 10 us an operation, plus the bytes touched."""
-        events: list[Event] = []
+        """Carry out a whole plan on a fresh heap. Cost: 0.2 ms and 3 us an operation, plus the bytes touched."""
+        return self.carry_out(Planner().plan(operations))
+
+    def carry_out(self, instructions: Instructions) -> Episode:
+        """Carry out instructions on a fresh heap."""
         with self.begin() as session:
             try:
-                for start in range(0, len(operations) or 1, CAPACITY):
-                    events += session.batch(operations[start : start + CAPACITY])
+                session.carry_out(instructions, session.keep)
             except EndedError as ended:
                 return ended.episode
-        return Episode(events, message=self.said())
+            return Episode(session.past(), message=self.said())
 
     def repeat(self, operations: Sequence[Operation], limit: int) -> Usage:
         """Carry out the plan over and over on one fresh heap, freeing all after each, until `limit` bytes were used."""
@@ -157,74 +192,151 @@ class ForeignSession(Closing):
     def __init__(self, foreign: Foreign) -> None:
         self.foreign = foreign
         self.pid = foreign.fork()
-        self.past: list[Event] = []
+        self.planner = Planner()
+        self.slots: dict[int, int] = {}
+        self.kept: list[Records] = []
         self.over = False
 
-    def exchange(self, message: bytes) -> bytes:
-        """Send one command and wait for its end: what the child answered. Raises EndedError: crash or hang."""
+    def past(self) -> list[Event]:
+        """The history so far."""
+        return [event for page in self.kept for event in decode(page, LABELS)]
+
+    def exchange(self, message: bytes, keep: Callable[[Records], bool], *, patience: bool = False) -> bytes:
+        """Send one command and wait for its end: what the child answered.
+
+        keep: given each page of events; whether to go on. patience: the child itself ends what takes too long.
+        Raises EndedError: crash or hang.
+        """
         foreign = self.foreign
         if self.over:
             raise ValueError("the session is closed")
         foreign.link.send(message)
-        start = time.monotonic()
-        answer = foreign.receive(foreign.timeout)
-        if answer is None:
-            os.kill(self.pid, signal.SIGKILL)
-            answer = foreign.receive(START_SECONDS)
-            hung = time.monotonic() - start >= foreign.timeout
-        else:
-            hung = False
+        while True:
+            start = time.monotonic()
+            answer = foreign.receive(None if patience else foreign.timeout)
+            hung = answer is None
+            if hung:
+                self.kill()
+                answer = foreign.receive(START_SECONDS)
+                hung = time.monotonic() - start >= foreign.timeout
+            if answer and answer[:1] == b"M" and not hung:
+                foreign.link.send(b"C" if keep(foreign.board.events()) else b"S")
+                continue
+            break
         if answer and answer[:1] == b"D" and not hung:
+            keep(foreign.board.events())
             return answer[1:]
-        if answer and answer[:1] == b"D":  # the answer and the kill crossed
+        while answer and answer[:1] in b"DM":  # the answer and the kill crossed
             answer = foreign.receive(START_SECONDS)
         self.over = True
         if not answer or answer[:1] != b"X":
-            raise WorkerError(f"{foreign.name}: the fork server failed: {foreign.said()}")
+            raise WorkerError(f"{foreign.name}: the driver failed: {foreign.said()}")
         status: int = struct.unpack("<i", answer[1:])[0]
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == CHILD_FAILED and not hung:
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == DRIVER_FAILED and not hung:
             raise WorkerError(f"the child failed by itself: {foreign.said()}")
+        keep(self.last_page())
         raise EndedError(self.ended(status, hung))
+
+    def kill(self) -> None:
+        """End the child and every process that it forked."""
+        for end in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError):
+                end(self.pid, signal.SIGKILL)
+
+    def last_page(self) -> Records:
+        """The events of a child that is no more, with one for what it did with a block, if that ended it."""
+        board = self.foreign.board
+        records = board.events()
+        told = [activity for activity in board.activities() if activity.doing in ENDED_IN]
+        last = np.zeros(len(told), RECORD)
+        for row, activity in zip(last, told, strict=True):
+            row["function"], row["flags"] = ENDED_IN[activity.doing], NEVER_RETURNED
+            row["thread"], row["address"], row["size"] = activity.thread, activity.address, activity.size
+            row["usable"] = row["intact"] = -1
+        return np.concatenate([records, last])
 
     def ended(self, status: int, hung: bool) -> Episode:
         """Everything known of a child that is no more."""
-        events = self.foreign.board.events()
-        _, phase = self.foreign.board.reached()
-        pending = events.pop() if phase is Phase.CALLING and events else None
         number = 0 if hung or not os.WIFSIGNALED(status) else os.WTERMSIG(status)
         end = End.HUNG if hung else End.CRASHED
-        return Episode(self.past + events, end, number, pending, self.foreign.said())
+        return Episode(self.past(), end, number, self.foreign.said())
+
+    def carry_out(self, instructions: Instructions, take: Callable[[Records], bool], *, looking: bool = True) -> None:
+        """Carry out instructions, as many as one likes.
+
+        looking: whether every live block is looked at after them. take: given the events page by page, the last page
+        of a child that ended as well; whether to go on with a directive that repeats. Raises EndedError: crash or hang.
+        """
+        for start, stop in batches(instructions):
+            self.foreign.board.ask(instructions[start:stop])
+            self.exchange(b"G" if looking else b"g", take)
+
+    def keep(self, records: Records) -> bool:
+        """Remember a page for `past`."""
+        self.kept.append(records)
+        return True
 
     def batch(self, operations: Sequence[Operation]) -> list[Event]:
-        """Carry out up to CAPACITY operations: the events they gave."""
-        self.foreign.board.ask(operations)
-        self.exchange(b"G")
-        events = self.foreign.board.events()
-        self.past += events
-        return events
+        """Carry out operations: the events they gave."""
+        return self.told(self.planner.plan(operations))
+
+    def told(self, instructions: Instructions, *, looking: bool = True) -> list[Event]:
+        """Carry out instructions: the events they gave."""
+        before = len(self.kept)
+        self.carry_out(instructions, self.keep, looking=looking)
+        return [event for page in self.kept[before:] for event in decode(page, LABELS)]
 
     def request(self, event: Event) -> list[Event]:
-        """Carry out one request that names its block by address. Cost: 0.1 ms."""
-        return self.one(b"A", event)
+        """Carry out one request that names its block by address. Cost: 0.05 ms."""
+        row = self.row(event)
+        if row is None:
+            return [event]
+        slot = row.slot if row.uses_slot else -1
+        events = self.told(np.array([row], INSTRUCTION), looking=False)
+        self.follow(events[-1] if events else event, slot)
+        return events or [event]
+
+    def row(self, event: Event) -> Row | None:
+        """The instruction for the event's request; None for an access that is only named, never made."""
+        function, planner = event.function, self.planner
+        thread, size, count, alignment = event.thread, event.size, event.count, event.alignment
+        if function is Function.LABEL:
+            number = LABELS.index(event.label) + 1 if event.label in LABELS else 0
+            return Row(function, 0, thread, 0, size, number)
+        owned = self.slots.get(event.address) if event.address else None
+        if owned is not None:
+            return planner.row(function, Aim.LIVE, thread, owned, size, count, alignment)
+        if function in ACCESSING:
+            return None
+        if function in ALLOCATING or function in RESIZING:
+            aim = ABSOLUTE if event.address and function in RESIZING else Aim.NULL
+            return planner.row(function, aim, thread, planner.fresh(), size, count, alignment, signed(event.address))
+        aim = ABSOLUTE if event.address else Aim.NULL
+        return Row(function, aim, thread, 0, size, count, alignment, signed(event.address))
+
+    def follow(self, event: Event, slot: int) -> None:
+        """Keep in mind which slot a live address has, after the reply to a request."""
+        function = event.function
+        failed = function is Function.POSIX_MEMALIGN and event.errno
+        gives_up = function in FREEING or (function in RESIZING and (event.result or not event.request_size))
+        if gives_up and event.address and not (function in RESIZING and event.errno):
+            gone = self.slots.pop(event.address, None)
+            if gone is not None and function in FREEING:
+                self.planner.drop(gone)
+        if function in ALLOCATING or function in RESIZING:
+            if event.result and not failed:
+                self.slots[event.result] = slot
+            elif function in ALLOCATING or not event.address:
+                self.planner.drop(slot)
 
     def sweep(self) -> list[Event]:
         """LOAD events for live blocks whose contents changed."""
         return self.batch([])
 
-    def one(self, command: bytes, event: Event) -> list[Event]:
-        """One command with one event on the board."""
-        board = self.foreign.board
-        board.ask([])
-        board.put(event)
-        self.exchange(command)
-        events = board.events()
-        self.past += events
-        return events
-
     def repeat(self, operations: Sequence[Operation], limit: int) -> Usage:
         """Carry out the plan over and over, freeing all after each round, until `limit` bytes were used."""
-        self.foreign.board.ask(operations)
-        return Usage(*struct.unpack("<QQQ", self.exchange(b"R" + struct.pack("<Q", limit))))
+        self.foreign.board.ask(self.planner.plan(operations))
+        return Usage(*struct.unpack("<QQQQQ", self.exchange(b"R" + struct.pack("<Q", limit), lambda _: True)))
 
     def close(self) -> None:
         """Let the child end."""
@@ -234,5 +346,40 @@ class ForeignSession(Closing):
         self.foreign.link.send(b"Q")
         answer = self.foreign.receive(START_SECONDS)
         if answer is None or answer[:1] != b"X":
-            os.kill(self.pid, signal.SIGKILL)
+            self.kill()
             self.foreign.receive(START_SECONDS)
+
+
+def batches(instructions: Instructions) -> Iterator[tuple[int, int]]:
+    """Where to cut instructions into batches of CAPACITY at most: never between a directive and its end.
+
+    Raises ValueError: what stands between the two is more than a batch.
+
+    >>> list(batches(np.zeros(CAPACITY + 1, INSTRUCTION))) == [(0, CAPACITY), (CAPACITY, CAPACITY + 1)]
+    True
+    """
+    if len(instructions) <= CAPACITY:
+        yield 0, len(instructions)
+        return
+    labels = instructions["function"] == Function.LABEL
+    opens = labels & np.isin(instructions["count"], (Directive.PARALLEL, Directive.REPEAT))
+    closes = labels & np.isin(instructions["count"], (Directive.JOIN, Directive.END_REPEAT))
+    inside = np.cumsum(opens.astype(np.int64) - closes.astype(np.int64))
+    start = 0
+    while start < len(instructions):
+        stop = min(start + CAPACITY, len(instructions))
+        while stop < len(instructions) and stop > start and inside[stop - 1]:
+            stop -= 1
+        if stop == start:
+            raise ValueError(f"what is repeated or runs in parallel holds at most {CAPACITY} instructions")
+        yield start, stop
+        start = stop
+
+
+def signed(address: int) -> int:
+    """The address as the signed number that an instruction has room for.
+
+    >>> signed(2**64 - 1)
+    -1
+    """
+    return address - (1 << 64) if address >> 63 else address

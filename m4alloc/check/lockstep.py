@@ -15,6 +15,7 @@ from m4alloc.check.search import smallest
 from m4alloc.check.strategies import plans
 from m4alloc.check.target import Session, Target
 from spec.event import ALLOCATING, FREEING, NOT_OBSERVED, RESIZING, Event, Function
+from spec.judge import hands_out
 from spec.script_history import from_events
 from spec.script_writer import render
 
@@ -91,12 +92,14 @@ class Lockstep:
         allocates = ours.function in ALLOCATING or ours.function in RESIZING
         if not allocates or ours.request_size == 0:
             return None
-        if bool(ours.result) != bool(theirs.result):
+        if hands_out(ours) != hands_out(theirs):
             return self.divergence("success", describe(ours), describe(theirs))
-        if not ours.result and ours.errno and ours.errno != theirs.errno:
+        if not hands_out(ours) and ours.errno and ours.errno != theirs.errno:
             return self.divergence("errno", describe(ours), describe(theirs))
-        if NOT_OBSERVED not in (ours.intact, theirs.intact) and ours.intact != theirs.intact:
-            return self.divergence("contents", f"{ours.intact} bytes are right", f"{theirs.intact}")
+        # Of calloc one may look at the request, the other at all that is usable.
+        right = [min(reply.intact, reply.request_size) for reply in (ours, theirs)]
+        if NOT_OBSERVED not in right and right[0] != right[1]:
+            return self.divergence("contents", f"{right[0]} bytes are right", f"{right[1]}")
         return None
 
     def divergence(self, field: str, ours: str, theirs: str) -> Divergence:
@@ -117,11 +120,11 @@ class Lockstep:
                     if not gone[side]:
                         session.request(Event(Function.FREE, address=address))
         if ours.function in ALLOCATING or ours.function in RESIZING:
-            if ours.result and theirs.result:
+            if hands_out(ours) and hands_out(theirs):
                 self.pairs.append(Pair(ours.result, theirs.result))
                 return
             for session, reply in zip(self.sessions, (ours, theirs), strict=True):
-                if reply.result:
+                if hands_out(reply):
                     session.request(Event(Function.FREE, address=reply.result))
 
 
@@ -131,7 +134,7 @@ def describe(reply: Event) -> str:
     >>> describe(Event(Function.MALLOC, errno=12))
     'NULL with errno 12'
     """
-    return "a block" if reply.result else f"NULL with errno {reply.errno}"
+    return "a block" if hands_out(reply) else f"NULL with errno {reply.errno}"
 
 
 def diverges(target: Target, other: Target, plan: Sequence[Operation]) -> Divergence | None:
@@ -151,7 +154,7 @@ def find_divergence(target: Target, budget: int = 100, *, threads: int = 2, seed
     Cost: 0.2 ms an operation of a library, whose requests go one by one.
     """
     other = reference()
-    functions = target.functions & other.functions
+    functions = target.functions & other.functions - {Function.NEW}  # realloc may not take what operator new made
     chosen = plans(functions, threads=threads, limit=1 << 16)
     found = smallest(chosen, lambda plan: diverges(target, other, plan), lambda seen: seen.field, budget, seed)
     return None if found is None else found[1]

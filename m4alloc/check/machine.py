@@ -6,10 +6,12 @@ from what it has been told, be extended with rules of one's own, and its failing
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
@@ -20,33 +22,64 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from m4alloc.check.judgement import CLIENT_RULES, Terms, changed, judge, lost
-from m4alloc.check.strategies import alignments, bad_alignments, impossible_sizes, sizes
+from m4alloc.check import adapter
+from m4alloc.check.judgement import Terms, judge
+from m4alloc.check.request_strategies import checked
+from m4alloc.check.scripted import told
+from m4alloc.check.strategies import alignments as all_alignments
+from m4alloc.check.strategies import bad_alignments, impossible_sizes, ordered_sizes
 from m4alloc.check.target import EndedError, Session, Target
 from spec.error import Violation
-from spec.event import Event, Function
+from spec.event import NEVER_RETURNED, Event, Function
+from spec.judge import hands_out
 from spec.script_history import from_events
 from spec.script_writer import render
+from spec.standard import ReallocZero, contract
+from spec.statement import Script
 
 LIMIT = 1 << 16
 THREADS = 3
+Note = Callable[[Script], str]
 
 
-class AllocatorMachine(RuleBasedStateMachine):
-    """The rules; `machine(target, terms)` gives the class for one allocator.
+def chosen(name: str) -> st.SearchStrategy[Any]:
+    """The strategy that the machine at hand has under this name."""
+    return st.runner().flatmap(lambda machine: getattr(machine, name))
+
+
+def offers(function: Function) -> Callable[[Any], Any]:
+    """A rule that runs only on allocators that have the function."""
+    return precondition(lambda machine: function in machine.target.functions)
+
+
+def several(machine: Any) -> bool:
+    """Whether more than one thread makes requests."""
+    return bool(machine.threads > 1)
+
+
+class HeapMachine(RuleBasedStateMachine):
+    """The rules; `AllocatorMachine(backend)` gives the class for one allocator.
 
     `blocks` are addresses of live blocks, `dead` of freed ones. Contents are the session's business: it fills every
     block to its last usable byte and compares before it is given up.
     """
 
     target: Target
-    terms: Terms
+    held_to: Terms | str | None = None
+    threads = THREADS
+    sizes: st.SearchStrategy[int] = ordered_sizes(LIMIT)
+    alignments: st.SearchStrategy[int] = all_alignments()
+    any_thread: st.SearchStrategy[int] = st.integers(0, THREADS - 1)
+    other_thread: st.SearchStrategy[int] = st.integers(1, THREADS - 1)
+    notes: Sequence[Note] = (render,)
     blocks: Bundle[int] = Bundle("blocks")
     dead: Bundle[int] = Bundle("dead")
 
     def __init__(self) -> None:
         super().__init__()
+        self.terms = adapter.terms_of(self.target, self.held_to)
         self.acceptor = self.terms.acceptor()
+        self.zero_undefined = contract(self.terms.standard).realloc_zero is ReallocZero.UNDEFINED
         self.events: list[Event] = []
         self.failed = False
         self.session: Session = self.target.begin()
@@ -55,16 +88,31 @@ class AllocatorMachine(RuleBasedStateMachine):
 
     def ask(self, event: Event) -> Event:
         """Make the request, judge all that was seen, and return the reply. Raises Violation with the script."""
-        if event.function not in self.target.functions and event.function not in (Function.LOAD, Function.FILL):
-            return event
         try:
-            seen = self.session.request(event)
+            seen = self.carry_out(lambda: self.session.request(event))
+            return next(reply for reply in reversed(seen) if reply.function is event.function)
+        except Violation:
+            raise
+        except Exception as error:  # of an allocator written in Python, or about what it returned
+            self.failed = True
+            pending = event._replace(flags=event.flags | NEVER_RETURNED)
+            error.add_note(render(from_events([*self.events, pending], self.terms.settings())))
+            raise
+
+    def carry_out(self, work: Callable[[], list[Event]]) -> list[Event]:
+        """What was seen of some work, judged. Raises Violation with the script."""
+        try:
+            seen = work()
         except EndedError as ended:
             broken = judge(ended.episode, self.terms)
-            assert broken is not None
-            raise self.told(Violation(broken.rule, broken.message), ended.episode.events) from None
+            if broken is None:
+                raise
+            violation = self.told(Violation(broken.rule, broken.message), ended.episode.events)
+            if ended.episode.message and ended.episode.message not in broken.message:
+                violation.add_note(ended.episode.message)
+            raise violation from None
         self.judge(seen)
-        return seen[-1]
+        return seen
 
     def judge(self, seen: list[Event]) -> None:
         """Step the acceptor on what was seen. Raises Violation with the script."""
@@ -73,51 +121,56 @@ class AllocatorMachine(RuleBasedStateMachine):
             for finding in self.acceptor.step(event):
                 if isinstance(finding, Violation):
                     raise self.told(finding, self.events)
-            if lost(event):
-                raise self.told(Violation(CLIENT_RULES["block-keeps-contents"], changed(event), event), self.events)
         self.acceptor.check()
 
     def told(self, violation: Violation, events: list[Event]) -> Violation:
-        """The violation with the history as a note, which Hypothesis prints for the smallest run."""
+        """The violation with the notes on its history, which Hypothesis prints for the smallest run."""
         self.failed = True
-        violation.add_note(render(from_events(events, self.terms.settings())))
+        script = told(events, self.terms)
+        for note in self.notes:
+            violation.add_note(note(script))
         return violation
 
     def acquired(self, event: Event) -> Any:
         """What an allocating request adds to `blocks`."""
-        result = self.ask(event).result
-        return result if result else multiple()
+        reply = self.ask(event)
+        return reply.result if hands_out(reply) else multiple()
 
     # The rules.
 
-    @rule(target=blocks, size=sizes(LIMIT), thread=st.integers(0, THREADS - 1))
+    @rule(target=blocks, size=chosen("sizes"), thread=chosen("any_thread"))
     def malloc(self, size: int, thread: int) -> Any:
         return self.acquired(Event(Function.MALLOC, thread, size=size))
 
-    @rule(target=blocks, size=sizes(LIMIT), count=st.integers(0, 4), thread=st.integers(0, THREADS - 1))
+    @offers(Function.CALLOC)
+    @rule(target=blocks, size=chosen("sizes"), count=st.integers(0, 4), thread=chosen("any_thread"))
     def calloc(self, size: int, count: int, thread: int) -> Any:
         return self.acquired(Event(Function.CALLOC, thread, size=size, count=count))
 
-    @rule(target=blocks, alignment=alignments(), size=sizes(LIMIT), thread=st.integers(0, THREADS - 1))
+    @offers(Function.ALIGNED_ALLOC)
+    @rule(target=blocks, alignment=chosen("alignments"), size=chosen("sizes"), thread=chosen("any_thread"))
     def aligned_alloc(self, alignment: int, size: int, thread: int) -> Any:
         return self.acquired(Event(Function.ALIGNED_ALLOC, thread, size=size, alignment=alignment))
 
-    @rule(target=blocks, alignment=alignments() | bad_alignments(), size=sizes(LIMIT))
+    @offers(Function.POSIX_MEMALIGN)
+    @rule(target=blocks, alignment=chosen("alignments") | bad_alignments(), size=chosen("sizes"))
     def posix_memalign(self, alignment: int, size: int) -> Any:
         return self.acquired(Event(Function.POSIX_MEMALIGN, size=size, alignment=alignment))
 
-    @rule(target=blocks, block=consumes(blocks), size=sizes(LIMIT), thread=st.integers(0, THREADS - 1))
+    @offers(Function.REALLOC)
+    @rule(target=blocks, block=consumes(blocks), size=chosen("sizes"), thread=chosen("any_thread"))
     def realloc(self, block: int, size: int, thread: int) -> Any:
         return self.resized(Event(Function.REALLOC, thread, block, size))
 
-    @rule(target=blocks, block=consumes(blocks), size=sizes(LIMIT), count=st.integers(0, 4))
+    @offers(Function.REALLOCARRAY)
+    @rule(target=blocks, block=consumes(blocks), size=chosen("sizes"), count=st.integers(0, 4))
     def reallocarray(self, block: int, size: int, count: int) -> Any:
         return self.resized(Event(Function.REALLOCARRAY, 0, block, size, count))
 
     def resized(self, event: Event) -> Any:
         """What a resizing request puts back into `blocks`: the new block, the old one if it failed, or nothing."""
-        if event.function not in self.target.functions:
-            return event.address
+        if self.zero_undefined and event.request_size == 0:
+            event = event._replace(size=1, count=1)
         reply = self.ask(event)
         if reply.result:
             return reply.result
@@ -125,35 +178,48 @@ class AllocatorMachine(RuleBasedStateMachine):
 
     @rule(size=impossible_sizes(), function=st.sampled_from([Function.MALLOC, Function.CALLOC, Function.ALIGNED_ALLOC]))
     def impossible(self, size: int, function: Function) -> None:
-        self.ask(Event(function, size=size, count=2 if function is Function.CALLOC else 1, alignment=64))
+        if function in self.target.functions:
+            self.ask(Event(function, size=size, count=2 if function is Function.CALLOC else 1, alignment=64))
 
-    @rule(target=dead, block=consumes(blocks), thread=st.integers(0, THREADS - 1))
+    @rule(target=dead, block=consumes(blocks), thread=chosen("any_thread"))
     def free(self, block: int, thread: int) -> int:
         self.ask(Event(Function.FREE, thread, block))
+        return block
+
+    @offers(Function.FREE_SIZED)
+    @rule(target=dead, block=consumes(blocks), thread=chosen("any_thread"))
+    def free_sized(self, block: int, thread: int) -> int:
+        owned = self.acceptor.heap.live[block]
+        function = Function.FREE_ALIGNED_SIZED if owned.alignment else Function.FREE_SIZED
+        if function not in self.target.functions:
+            function = Function.FREE
+        self.ask(Event(function, thread, block, owned.size, alignment=owned.alignment))
         return block
 
     @rule()
     def free_null(self) -> None:
         self.ask(Event(Function.FREE))
 
+    @offers(Function.USABLE_SIZE)
     @rule(block=blocks)
     def usable_size(self, block: int) -> None:
         self.ask(Event(Function.USABLE_SIZE, address=block))
 
-    @rule(block=blocks, thread=st.integers(0, THREADS - 1))
+    @rule(block=blocks, thread=chosen("any_thread"))
     def write_all(self, block: int, thread: int) -> None:
         self.ask(Event(Function.FILL, thread, block))
 
-    @rule(block=blocks, thread=st.integers(0, THREADS - 1))
+    @rule(block=blocks, thread=chosen("any_thread"))
     def read_all_back(self, block: int, thread: int) -> None:
         self.ask(Event(Function.LOAD, thread, block))
 
-    @rule(thread=st.integers(1, THREADS - 1))
+    @precondition(several)
+    @rule(thread=chosen("other_thread"))
     def end_thread(self, thread: int) -> None:
-        self.judge(self.session.request(Event(Function.LABEL, thread, label="thread-end")))
+        self.ask(Event(Function.LABEL, thread, label="thread-end"))
 
     @precondition(lambda self: self.terms.catches_misuse)
-    @rule(block=dead, thread=st.integers(0, THREADS - 1))
+    @rule(block=dead, thread=chosen("any_thread"))
     def free_again(self, block: int, thread: int) -> None:
         if block not in self.acceptor.heap.live:
             self.ask(Event(Function.FREE, thread, block))
@@ -168,20 +234,64 @@ class AllocatorMachine(RuleBasedStateMachine):
         """Compare what is left, unless something was found already, and end the run."""
         try:
             if not self.failed:
-                self.judge(self.session.sweep())
+                self.carry_out(self.session.sweep)
+                give_back = getattr(self.session, "give_back", None)
+                if getattr(self.target, "shared", False) and give_back is not None:
+                    self.carry_out(give_back)
         finally:
             self.session.close()
 
 
-def machine(target: Target, terms: Terms) -> type[AllocatorMachine]:
-    """The state machine of one allocator; its `TestCase` is a unittest class, as Hypothesis gives every machine.
+def AllocatorMachine(  # noqa: N802 - a class to its users, as Hypothesis's own machines are
+    backend: Any,
+    *,
+    terms: Terms | str | None = None,
+    threads: int = THREADS,
+    sizes: st.SearchStrategy[int] | None = None,
+    alignments: st.SearchStrategy[int] | None = None,
+    notes: Sequence[Note] = (render,),
+    **options: Any,
+) -> type[HeapMachine]:
+    """The state machine that tests one allocator; its `TestCase` is a unittest class, as of every such machine.
+
+    backend, options: what `m4alloc.check.adapter.target` takes: the path of a shared library, "system", a class whose
+    objects have malloc and free, a ctypes.CDLL, a cffi library, a Cython module.
+    terms: what it is held to: Terms, or standards such as "c17,posix"; else what suits the backend ("c23" for Python
+    objects, "c23,posix" for libraries, "c17,glibc" for the system's).
+    threads: threads that make requests, one at a time. sizes, alignments: strategies of bytes, as `requests` takes.
+    notes: printed with what was found; each is given the failing history as a script, its claims included.
+    The machine raises Violation, of which the smallest run is shown. Subclass what it returns to add rules.
+    Raises InvalidArgument, TypeError or ValueError at once.  Cost: 0.2 ms a step.
+
+    >>> TestSystem = AllocatorMachine("system", threads=1).TestCase
+    >>> TestSystem.__name__
+    'AllocatorMachineOfSystem.TestCase'
+    """
+    if not isinstance(threads, int) or threads < 1:
+        raise InvalidArgument(f"threads={threads!r}: a number of threads, at least 1, is wanted")
+    if isinstance(terms, str):
+        contract(terms)
+    fields: dict[str, Any] = {
+        "threads": threads,
+        "any_thread": st.integers(0, threads - 1),
+        "other_thread": st.integers(1, max(threads - 1, 1)),
+        "sizes": ordered_sizes(LIMIT) if sizes is None else checked("sizes", sizes),
+        "alignments": all_alignments() if alignments is None else checked("alignments", alignments),
+        "notes": tuple(notes),
+    }
+    return machine(adapter.target(backend, **options), terms, **fields)
+
+
+def machine(target: Target, terms: Terms | str | None = None, **fields: Any) -> type[HeapMachine]:
+    """The state machine of one target.
 
     >>> from m4alloc.check.local import reference
     >>> machine(reference(), Terms()).__name__
     'AllocatorMachineOfReference'
     """
-    name = "".join(word.capitalize() for word in target.name.replace("/", " ").replace(".", " ").split()[-2:])
-    return type(f"AllocatorMachineOf{name}", (AllocatorMachine,), {"target": target, "terms": terms})
+    words = "".join(letter if letter.isalnum() else " " for letter in target.name.rpartition("/")[2]).split()
+    name = "".join(word[0].upper() + word[1:] for word in words)
+    return type(f"AllocatorMachineOf{name}", (HeapMachine,), {"target": target, "held_to": terms, **fields})
 
 
 def run(target: Target, terms: Terms, chosen: settings | None = None) -> None:

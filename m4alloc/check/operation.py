@@ -7,8 +7,6 @@ something, which is what shrinking needs.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -24,13 +22,40 @@ class Aim(IntEnum):
     INSIDE = 3
 
 
+class Directive(IntEnum):
+    """What a LABEL asks of whoever carries a plan out; in an operation its `count`, in a script its text."""
+
+    THREAD_END = 1
+    PARALLEL = 2
+    JOIN = 3
+    FORK_CHILD = 4
+    FORK_PARENT = 5
+    LIMIT_MEMORY = 6
+    REPEAT = 7
+    END_REPEAT = 8
+
+    @property
+    def label(self) -> str:
+        """As scripts write it.
+
+        >>> Directive.THREAD_END.label
+        'thread-end'
+        """
+        return self.name.lower().replace("_", "-")
+
+
+LABELS = tuple(directive.label for directive in Directive)
+"""The texts of the directives, in the order of their numbers from 1."""
+
+
 class Operation(NamedTuple):
     """One step of a plan: a function, the thread that calls it, and where its pointer comes from.
 
     aim, block: LIVE takes the live block number `block` counted from the youngest, modulo how many live;
     DEAD takes a freed block in the same way (a misuse: double free, use after free); INSIDE points
     `1 + offset % (usable - 1)` bytes into a live block (a misuse, too); NULL is the null pointer.
-    An operation that finds no such block is skipped. LABEL ends its thread; the next use starts a new one.
+    An operation that finds no such block is skipped. A LABEL is a directive, its number in `count` and its argument in
+    `size`; the plainest ends its thread, and the next use of the number starts a new one.
     """
 
     function: Function
@@ -52,30 +77,10 @@ class Operation(NamedTuple):
         return self.aim is Aim.DEAD or self.aim is Aim.INSIDE
 
 
-WIRE = struct.Struct("<BBHIQQQQ")
-"""An operation in the memory shared with the child: 40 bytes, little-endian."""
+def directive(which: Directive, size: int = 0, thread: int = 0) -> Operation:
+    """The operation that gives a directive.
 
-
-def pack(operations: Iterable[Operation]) -> bytes:
-    """The operations as consecutive WIRE records.
-
-    >>> len(pack([Operation(Function.MALLOC, size=24)]))
-    40
-    """
-    record = WIRE.pack
-    return b"".join([record(op[0], op[2], op[1], op[3], op[4], op[5], op[6], op[7]) for op in operations])
-
-
-FUNCTIONS = {int(function): function for function in Function}
-AIMS = {int(aim): aim for aim in Aim}
-
-
-def unpack(data: bytes | memoryview) -> Iterator[Operation]:
-    """The operations back from their WIRE records.
-
-    >>> plan = [Operation(Function.FREE, 1, Aim.LIVE, 3)]
-    >>> list(unpack(pack(plan))) == plan
+    >>> directive(Directive.REPEAT, 1000).count == Directive.REPEAT
     True
     """
-    for function, aim, thread, block, size, count, alignment, offset in WIRE.iter_unpack(data):
-        yield Operation(FUNCTIONS[function], thread, AIMS[aim], block, size, count, alignment, offset)
+    return Operation(Function.LABEL, thread, size=size, count=int(which))

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from m4alloc.check.judgement import Terms
 from m4alloc.check.target import Session, Target
-from spec.error import Misuse
+from spec.error import Finding, Misuse
 from spec.event import Event
+from spec.history import Phase, points
 from spec.script_history import from_events
 from spec.script_run import Outcome, run
 from spec.statement import Claim, Script
@@ -27,14 +28,21 @@ def told(events: Sequence[Event], terms: Terms) -> Script:
     b = malloc 24 -> 0x1010    ! violates result-disjoint
     """
     acceptor = terms.acceptor()
+    own = [event._replace() for event in events]  # each an object of its own
+    found: dict[int, list[Finding]] = {id(event): [] for event in own}
+    for phase, event in points(own):
+        if phase is not Phase.END:
+            found[id(event)] += acceptor.release(event)
+        if phase is not Phase.BEGIN:
+            found[id(event)] += acceptor.acquire(event)
     steps = []
-    script = from_events(events, terms.settings())
-    for step, event in zip(script.steps, events, strict=True):
+    script = from_events(own, terms.settings())
+    for step, event in zip(script.steps, own, strict=True):
         claims = tuple(
             Claim("misuse", (finding.kind,), pointer=step.pointer)
             if isinstance(finding, Misuse)
             else Claim("violates", (finding.rule.name,))
-            for finding in acceptor.step(event)
+            for finding in found[id(event)]
         )
         steps.append(replace(step, claims=claims))
     return replace(script, steps=tuple(steps))

@@ -12,7 +12,10 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning, NoSuchExample
 
+from m4alloc.check.foreign import Foreign
+from m4alloc.check.instruction import Planner
 from m4alloc.check.judgement import Broken, Terms, held_back, judge, judge_usage
+from m4alloc.check.observe import observe as observed
 from m4alloc.check.operation import Aim, Operation
 from m4alloc.check.scripted import told
 from m4alloc.check.shrink import shrunk
@@ -23,7 +26,7 @@ from spec.script_writer import render
 from spec.statement import Script
 
 Seen = TypeVar("Seen")
-REPEATED_BYTES = 1 << 22
+REPEATED_BYTES = 1 << 24
 PLAIN = Terms()
 
 
@@ -44,7 +47,7 @@ class Counterexample:
 
     def script(self) -> Script:
         """The history up to the event that broke the rule, claims included."""
-        events = self.episode.events
+        events = self.broken.history or self.episode.events
         return told(events if self.repeated else events[: self.broken.number + 1], self.terms)
 
     def __str__(self) -> str:
@@ -52,11 +55,7 @@ class Counterexample:
         lines = [f"# {self.target} breaks {self.broken.rule.name}", f"# {self.broken.message}"]
         if self.repeated:
             lines.append("# when this is repeated and all that is left over freed each time:")
-        pending = self.episode.pending
-        text = render(self.script())
-        if pending is not None:
-            text += f"# and then {pending.function.name.lower()}, which did not return\n"
-        return "\n".join(lines) + "\n" + text
+        return "\n".join(lines) + "\n" + render(self.script())
 
 
 def find_violation(
@@ -87,6 +86,8 @@ def find_history(
     """The smallest plan found whose history breaks a rule on these terms, or None after `budget` plans."""
 
     def observe(plan: list[Operation]) -> Broken | None:
+        if isinstance(target, Foreign):  # by the compiled acceptor
+            return observed(target, Planner().plan(plan), terms).broken
         return judge(target.run(plan), terms)
 
     chosen = plans(target.functions, threads=threads, limit=limit, misuse=terms.catches_misuse)

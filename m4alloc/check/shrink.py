@@ -11,13 +11,20 @@ from collections.abc import Callable
 from typing import Any
 
 from m4alloc.check.operation import Aim, Operation
+from m4alloc.check.shrink_blocks import without_blocks
 from spec.event import ALLOCATING, RESIZING, Function
 
 Plan = list[Operation]
 Test = Callable[[Plan], bool]
 ROUNDS = 4
 SMALL = 24
+FEW = 3
+EVEN_SIZES = (63, 199, 501, 1003, 1501, 3001, 5003, 7001, 12_001, 20_011, 30_011, 65_521)
+"""Sizes that are tried for all blocks of a plan at once."""
+LARGEST_EVENED = 1 << 20
 SIZE_MAX = 2**64 - 1
+REMEMBERED = 500
+"""Operations of a plan that is not tested twice."""
 
 
 def shrunk(plan: Plan, fails: Test, *, numbers: bool = True) -> Plan:
@@ -33,6 +40,12 @@ def shrunk(plan: Plan, fails: Test, *, numbers: bool = True) -> Plan:
     ... ] * 2
     True
     """
+    fails = remembered(fails)
+    if numbers and len(plan) > SMALL:
+        plan = evened(plan, fails)
+    plan = shortened(without_blocks(plan, fails), fails)
+    if numbers and len(plan) > FEW:
+        plan = evened(plan, fails)
     for _ in range(ROUNDS):
         before = plan
         plan = simplified(shortened(plan, fails), fails)
@@ -41,6 +54,30 @@ def shrunk(plan: Plan, fails: Test, *, numbers: bool = True) -> Plan:
         if plan == before:
             break
     return plan
+
+
+def remembered(fails: Test) -> Test:
+    """The test, which is not made twice on one plan: four of five would be.
+
+    Plans longer than REMEMBERED are tested each time, since to keep them would take too much memory.
+
+    >>> tested = []
+    >>> test = remembered(lambda plan: tested.append(plan) or not plan)
+    >>> test([]), test([]), len(tested)
+    (True, True, 1)
+    """
+    known: dict[tuple[Operation, ...], bool] = {}
+
+    def test(plan: Plan) -> bool:
+        if len(plan) > REMEMBERED:
+            return fails(plan)
+        key = tuple(plan)
+        answer = known.get(key)
+        if answer is None:
+            answer = known[key] = fails(plan)
+        return answer
+
+    return test
 
 
 def shortened(plan: Plan, fails: Test) -> Plan:
@@ -63,6 +100,35 @@ def shortened(plan: Plan, fails: Test) -> Plan:
             plan = shorter
         length = min(length // 2 if length > SMALL else length - 1, len(plan))
     return plan
+
+
+def evened(plan: Plan, fails: Test) -> Plan:
+    """The plan with one size for all its blocks, if it is shorter for that.
+
+    A few large blocks often fill what takes many small ones, and show what is hidden in a few bytes.
+    Cost: the tests of `shortened`, for each size that will do.
+    """
+    best = plan
+    for size, kept in ((size, kept) for kept in (0, 1) for size in EVEN_SIZES):
+        # The last request is often the one that needs a size of its own.
+        candidate = [of_size(step, size) for step in plan[: len(plan) - kept]] + plan[len(plan) - kept :]
+        if candidate != plan and fails(candidate):
+            candidate = shortened(without_blocks(candidate, fails), fails)
+            if len(candidate) < len(best):
+                best = candidate
+    return best
+
+
+def of_size(step: Operation, size: int) -> Operation:
+    """The operation with another size for its block, unless it asks for what cannot be had."""
+    if not named(step) or step.size * step.count > LARGEST_EVENED:
+        return step
+    return step._replace(size=max(size // max(step.count, 1), 1))
+
+
+def named(step: Operation) -> bool:
+    """Whether the operation names the size of a block."""
+    return step.function in ALLOCATING or step.function in RESIZING
 
 
 def without(plan: Plan, start: int, end: int, fails: Test) -> Plan:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for requests: sizes, alignments, and whole plans.
+"""Hypothesis strategies for the search: sizes, alignments, and whole plans.
 
 They lean towards the edges where allocators break (size classes, powers of two, pages, zero, overflow) and shrink
 towards fewer requests, smaller sizes, the youngest block, and thread 0.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -82,6 +83,23 @@ def bad_alignments() -> st.SearchStrategy[int]:
     return st.sampled_from([0, 1, 2, 3, 4, 24, 48, PAGE - 1, SIZE_MAX])
 
 
+@cache
+def ordered_sizes(limit: int = LARGEST, impossible: bool = False) -> st.SearchStrategy[int]:
+    """The sizes of `sizes`, and any up to a page, in one order: Hypothesis shrinks along it, whatever it drew first.
+
+    impossible: and those that cannot be served, as the largest.
+    """
+    listed = sorted({size for size in (*range(257), *SMALL_EDGES, *LARGE_EDGES) if size <= limit})
+    more = sorted(IMPOSSIBLE * 8) if impossible else []
+    return st.one_of(st.sampled_from(listed + more), st.integers(0, min(limit, PAGE)))
+
+
+def operation_of(function: Function, fields: dict[str, Any]) -> st.SearchStrategy[Operation]:
+    """Operations of one function, the named fields drawn in this order and the others left at their defaults."""
+    names = tuple(fields)  # not st.builds, which draws every field of a NamedTuple
+    return st.tuples(*fields.values()).map(lambda drawn: Operation(function, **dict(zip(names, drawn, strict=True))))
+
+
 PALETTE = 4
 SIZED = ALLOCATING | RESIZING
 BURSTS = (1, 1, 1, 1, 2, 3, 8, 40)
@@ -100,11 +118,7 @@ def operations(functions: frozenset[Function], threads: int = 1, misuse: bool = 
 
     def kind(function: Function, weight: int = 1, **fields: st.SearchStrategy[object]) -> None:
         if function in functions or function is Function.LABEL:
-            drawn = st.tuples(thread, *fields.values())
-            names = ("thread", *fields)
-            kinds.extend(
-                [drawn.map(lambda values: Operation(function, **dict(zip(names, values, strict=True))))] * weight
-            )
+            kinds.extend([operation_of(function, {"thread": thread, **fields})] * weight)
 
     kind(Function.MALLOC, 5, size=size)
     kind(Function.FREE, 6, **live)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from m4alloc.check.operation import Operation
-from spec.event import Event, Function
+from spec.event import ACCESSING, NEVER_RETURNED, Event, Function
 
 ROUNDS = 1 << 14
 """The most often that `repeat` carries out its plan."""
@@ -28,8 +28,8 @@ class End(Enum):
 class Episode:
     """What was seen of one run from a fresh heap.
 
-    events: every request that was answered, with its reply and evidence, in order.
-    pending: the request during which the allocator crashed or hung; None when it ended otherwise.
+    events: every request with its reply and evidence, in order. The request or access during which the allocator
+    crashed or hung is the last, flagged NEVER_RETURNED; several are when several threads were at it.
     signal: the number of the signal that killed the child, 0 when it was not killed.
     message: what it wrote to standard error.
     """
@@ -37,20 +37,25 @@ class Episode:
     events: list[Event]
     end: End = End.FINISHED
     signal: int = 0
-    pending: Event | None = None
     message: str = field(default="", compare=False)
+
+    @property
+    def pending(self) -> Event | None:
+        """The last event, if it never returned."""
+        return self.events[-1] if self.events and self.events[-1].flags & NEVER_RETURNED else None
 
     def describe_end(self) -> str:
         """The end in words.
 
-        >>> Episode([], End.CRASHED, 6, Event(Function.FREE, address=4096)).describe_end()
+        >>> Episode([Event(Function.FREE, address=4096, flags=NEVER_RETURNED)], End.CRASHED, 6).describe_end()
         'SIGABRT inside free'
         """
         if self.end is End.FINISHED:
             return "finished"
         how = "no answer in time" if self.end is End.HUNG else self.signal_name()
-        if self.pending is not None:
-            return f"{how} inside {self.pending.function.name.lower()}"
+        pending = self.pending
+        if pending is not None and pending.function not in ACCESSING:
+            return f"{how} inside {pending.function.name.lower()}"
         return f"{how} when the client used its blocks"
 
     def signal_name(self) -> str:
@@ -70,11 +75,17 @@ class EndedError(Exception):
 
 
 class Usage(NamedTuple):
-    """What repeating a plan took: bytes handed out in all, bytes at distinct addresses, and most bytes live at once."""
+    """What repeating a plan took, in bytes.
+
+    total: handed out in all. distinct: at distinct addresses. live: live at once at most. late_total, late: total and
+    distinct of the later rounds, half of them or more: what still grows there is not about to settle.
+    """
 
     total: int
     distinct: int
     live: int
+    late_total: int = 0
+    late: int = 0
 
 
 class Session(Protocol):

@@ -51,6 +51,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--keep-trace", metavar="FILE", help="keep the recording, whatever the verdict")
     parser.add_argument("--limit", metavar="BYTES", help="end each trace at this size (suffixes k M G Ki Mi Gi)")
     parser.add_argument("--trace", metavar="FILE", help="check this recording instead of running a program")
+    parser.add_argument(
+        "--reference",
+        action="store_true",
+        help="judge by the specification alone, which takes fifty times as long or more and comes to the same end",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the order of the runs (default 0)")
     parser.add_argument(
         "--json", action="store_true", help="print the report as JSON; the program's output goes to stderr"
@@ -76,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
                 output=output,
                 fail_on=arguments.fail_on,
                 progress=progress.on_stderr(),
+                reference=arguments.reference,
             )
         else:
             report = verify(
@@ -91,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
                 stdin=sys.stdin.buffer if sys.stdin is not None else None,
                 stdout=sys.stderr.fileno() if arguments.json else None,
                 progress=progress.on_stderr(),
+                reference=arguments.reference,
             )
     except (ProgramError, LibraryError, ValueError, OSError) as error:
         # AllocatorError, RecordError, TraceError and VerifyError are ValueErrors: the input was at fault.

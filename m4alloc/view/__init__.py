@@ -10,5 +10,7 @@ All of it is strings, deterministic and escaped; nothing here reads a file of th
     chart      axes, area charts, histograms
     raster     a heap's life as a grid of addresses by time
     heap_map   that grid, or the blocks themselves, as SVG
+    scene      what a picture of the heap at one call shows
+    heap_at    that picture as SVG (heap_at_style: its borders and fillings); heap_at_text: in characters
     html       the page
 """

@@ -38,6 +38,24 @@ MESSAGES = {
         "and the reply that reuses any byte of it, at least Q other blocks of its size class are freed in the process. "
         "(the trace header: quarantine Q and the largest usable size it applies to)",
     ),
+    "call-returns": (
+        "a = malloc 24 -> 0x1000\n@1 a = realloc a 48 -> NULL never-returned",
+        "call-returns: realloc(0x1000, 48) at event 2, thread 1 never returned, though it names block #1 (24 bytes at "
+        "0x1000), live since event 1. A call that keeps the contract returns: it neither ends the program nor waits "
+        "for ever. (glibc malloc(3), RETURN VALUE)",
+    ),
+    "block-accessible": (
+        "a = malloc 24 -> 0x1000 usable 32\nload a 24 8 never-returned",
+        "block-accessible: load of 8 bytes at 0x1018 at event 2 never returned, though it lies inside block #1 (24 "
+        "bytes at 0x1000, usable 32), live since event 1. Every usable byte of a live block can be loaded and stored. "
+        "(glibc malloc_usable_size(3))",
+    ),
+    "block-keeps-contents": (
+        "a = malloc 24 -> 0x1000\nload a 8 8 intact 4",
+        "block-keeps-contents: load of 8 bytes at 0x1008 at event 2 found that byte 4 of 8 is not what was stored "
+        "there: 12 bytes into block #1 (24 bytes at 0x1000), live since event 1. A live block keeps the values stored "
+        "in it until it is given up. (glibc manual 3.2.3.1, Basic Memory Allocation)",
+    ),
     "double-free": (
         "@1 a = malloc 24 -> 0x1000\n@2 free a\n@3 free a",
         "double-free: free(0x1000) at event 3, thread 3 names the start of block #1 (24 bytes at 0x1000), freed at "
@@ -135,6 +153,39 @@ def test_call_that_never_returned_gives_up_but_gets_nothing() -> None:
     assert findings("[1..] a = malloc 8 -> 0x1000\n@2 [4..5] b = malloc 8 -> 0x1000") == []
 
 
+@pytest.mark.parametrize(
+    "call", ["malloc 8", "free NULL", "usable_size NULL -> 0", "free_sized NULL 8", "posix_memalign 8 8 -> 0x7000"]
+)
+def test_call_in_which_the_process_ends_breaks_one_rule_and_shows_nothing_else(call: str) -> None:
+    outcome = check(parse(f"given observes errno misuse\n{call} {'-> NULL ' * (call == 'malloc 8')}never-returned"))
+    assert [finding.args[0].name for finding in outcome.acceptor.findings] == ["call-returns"]
+    assert {name for name, number in outcome.acceptor.tally.items() if number} == {"call-returns"}
+
+
+def test_call_that_never_returned_gave_up_what_it_was_handed() -> None:
+    text = "[1..2] a = malloc 8 -> 0x1000\n@1 [3..] free a never-returned\n@2 [4..5] b = malloc 8 -> 0x1000"
+    assert [message.split(":")[0] for message in findings(text)] == ["call-returns"]
+
+
+def test_call_cut_off_by_the_end_of_the_recording_is_no_evidence() -> None:
+    outcome = check(parse("given observes errno\n[1..2] a = malloc 8 -> 0x1000\n[3..] free a"))
+    assert (outcome.acceptor.findings, outcome.acceptor.tally["call-returns"]) == ([], 1)
+    assert outcome.acceptor.tally["free-keeps-errno"] == 0
+
+
+@pytest.mark.parametrize("misuse", ["free a", "free a+4", "realloc a 8 -> NULL", "usable_size a -> 0", "load a 0 4"])
+def test_process_may_end_in_a_call_that_is_misuse(misuse: str) -> None:
+    text = f"given observes misuse\na = malloc 8 -> 0x1000\nfree a\n{misuse} never-returned"
+    acceptor = check(parse(text)).acceptor
+    assert acceptor.violations == []
+    assert len(acceptor.misuses) == 1
+
+
+def test_sized_free_with_the_wrong_size_may_end_the_process() -> None:
+    acceptor = check(parse("a = malloc 8 -> 0x1000\nfree_sized a 16 never-returned")).acceptor
+    assert (acceptor.violations, [misuse.kind for misuse in acceptor.misuses]) == ([], ["size-mismatch"])
+
+
 def test_free_during_a_realloc_in_place_is_misuse() -> None:
     text = "[1..2] a = malloc 8 -> 0x1000\n@1 [3..6] a = realloc a 16 -> 0x1000 ! misuse double-free\n@2 [4..5] free a"
     outcome = check(parse(text))
@@ -214,6 +265,23 @@ def test_a_flag_that_nobody_looked_for_is_no_evidence_unless_raised() -> None:
     assert len(Acceptor().step(free._replace(flags=ERRNO_CHANGED))) == 1
 
 
+def test_access_inside_a_block_is_evidence_that_it_is_accessible() -> None:
+    acceptor = check(parse("a = malloc 8 -> 0x1000 usable 16\nload a 8 8\nload a 0 8 intact 8\nfill a 0x5a")).acceptor
+    assert acceptor.findings == []
+    assert (acceptor.tally["block-accessible"], acceptor.tally["block-keeps-contents"]) == (3, 1)
+
+
+def test_block_of_no_bytes_has_none_to_access() -> None:
+    text = "a = malloc 0 -> 0x1000{}\nstore a 0 1"
+    assert [message.split(":")[0] for message in findings(text.format(""))] == ["out-of-bounds"]
+    assert findings(text.format(" usable 16")) == []
+
+
+def test_errno_after_the_free_of_a_stray_pointer_is_left_open() -> None:
+    text = "given standard {}\nfree 0x5000 errno-changed"
+    assert [message.split(":")[0] for message in findings(text.format("posix"))] == ["invalid-free"]
+
+
 def test_failure_is_judged_by_the_standards_that_name_errors() -> None:
     failed = Event(Function.MALLOC, size=24)
     assert Acceptor("c17").step(failed) == []
@@ -237,6 +305,12 @@ def test_one_fault_is_one_finding() -> None:
     assert check(parse(twice)).ok
 
 
+def test_client_that_uses_a_block_handed_out_twice_is_not_blamed() -> None:
+    text = "a = malloc 24 -> 0x1000\nb = malloc 24 -> 0x1010 ! violates result-disjoint\nstore a 0 8\nfree a\n"
+    assert check(parse(text)).ok
+    assert "out-of-bounds" in findings(text + "store a 0 8")[-1]
+
+
 def test_block_outside_the_address_space_takes_no_room() -> None:
     text = f"a = malloc 32 -> {2**64 - 16:#x} ! violates result-contained\nb = malloc 8 -> 0x1000\nfree a\nfree b"
     assert check(parse(text)).ok
@@ -248,6 +322,24 @@ def test_realloc_to_zero_bytes_leaves_open_whether_the_block_is_dead() -> None:
     assert findings(open_ended + "b = malloc 24 -> 0x1000") == []
     assert "double-free" in findings(open_ended.replace("c17", "glibc") + "free a")[0]
     assert "errno" not in findings(open_ended.replace("c17", "glibc"))
+
+
+@pytest.mark.parametrize(
+    "reply", ["NULL", "NULL EPERM", "NULL ENOMEM", "0x1000", "0x1001", "0x2010", "NULL never-returned"]
+)
+def test_nothing_is_demanded_of_a_call_that_the_standard_leaves_undefined(reply: str) -> None:
+    undefined = f"a = malloc 24 -> 0x1000\nc = malloc 24 -> 0x2000\nb = realloc a 0 -> {reply} misuse-caught\n"
+    for standard in ("c23", "c23 posix"):
+        assert findings(f"given standard {standard}\n{undefined}") == []
+    assert findings(f"given standard c23 glibc\n{undefined}") != []
+
+
+def test_block_that_an_undefined_realloc_was_handed_is_neither_live_nor_dead() -> None:
+    undefined = "given standard c23 posix\na = malloc 24 -> 0x1000\nrealloc a 0 -> NULL ENOMEM\n"
+    assert findings(undefined + "free a") == []
+    assert findings(undefined + "b = malloc 24 -> 0x1000") == []
+    later = findings(undefined + "b = malloc 24 -> 0x1000\nc = malloc 24 -> 0x1000")
+    assert later[0].endswith("; the client broke its side at event 2")
 
 
 def test_usable_size_asked_later_is_believed() -> None:

@@ -11,7 +11,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spec.acceptor import Acceptor
-from spec.event import ERRNO_CHANGED, FREEING, MISUSE_CAUGHT, RESIZING, Event, Function
+from spec.contract import PROMISES
+from spec.event import (
+    ACCESSING,
+    ERRNO_CHANGED,
+    FREEING,
+    MISUSE_CAUGHT,
+    NEVER_RETURNED,
+    RESIZING,
+    WHOLE_SCANNED,
+    Event,
+    Function,
+)
 from spec.history import Phase, accept, points
 
 BASE, GRANULE, GRANULES = 0x10000, 16, 48
@@ -33,6 +44,9 @@ class TinyAllocator:
         function, size = event.function, event.request_size
         if function == Function.LABEL:
             return event
+        if function in ACCESSING:
+            size = self.rng.randint(0, self.live[event.address][1])
+            return event._replace(size=size, intact=size if function == Function.LOAD else -1)
         if function in FREEING:
             if event.address:
                 self._release(event.address)
@@ -44,7 +58,7 @@ class TinyAllocator:
         base = self._place(size, max(event.alignment, GRANULE))
         if not base:
             return event._replace(errno=errno.ENOMEM)
-        intact = size if function == Function.CALLOC else -1
+        intact = self.rng.choice((size, self.live[base][1])) if function == Function.CALLOC else -1
         return event._replace(result=base, usable=self.live[base][1], intact=intact)
 
     def _resize(self, event: Event, size: int) -> Event:
@@ -109,7 +123,8 @@ def requests(rng: random.Random, mine: list[int], thread: int) -> Event:
             return Event(rng.choice((F.REALLOC, F.REALLOC, F.REALLOCARRAY)), thread, address, size)
         return Event(rng.choice((F.FREE, F.FREE, F.DELETE)), thread, address)
     if kind < 0.9 and mine:
-        return Event(F.USABLE_SIZE, thread, mine.pop(rng.randrange(len(mine))))
+        function = rng.choice((F.USABLE_SIZE, F.LOAD, F.STORE, F.FILL))
+        return Event(function, thread, mine.pop(rng.randrange(len(mine))))
     return Event(rng.choice((F.FREE, F.DELETE, F.LABEL)), thread)
 
 
@@ -140,7 +155,7 @@ def history(seed: int, length: int, threads: int, quarantine: int) -> list[Event
             del under_way[thread]
             answered.discard(thread)
             failed = event.function in RESIZING and event.address and not event.result and event.request_size
-            if event.function == Function.USABLE_SIZE or failed:
+            if event.function == Function.USABLE_SIZE or event.function in ACCESSING or failed:
                 mine.append(event.address)
             elif event.result:
                 mine.append(event.result)
@@ -230,7 +245,8 @@ def mutations(rng: random.Random, events: list[Event]) -> Iterator[Event]:
                         {"usable": rng.choice((-1, 0, 16, 80))},
                         {"intact": rng.choice((-1, 0, 3))},
                         {"errno": rng.choice((0, errno.EINVAL, errno.ENOMEM, errno.EPERM))},
-                        {"flags": rng.choice((ERRNO_CHANGED, MISUSE_CAUGHT))},
+                        {"flags": rng.choice((ERRNO_CHANGED, MISUSE_CAUGHT, NEVER_RETURNED, WHOLE_SCANNED, 7))},
+                        {"flags": NEVER_RETURNED, "end": 0},
                         {"function": rng.choice(list(Function))},
                     )
                 )
@@ -243,16 +259,27 @@ def mutations(rng: random.Random, events: list[Event]) -> Iterator[Event]:
     threads=st.integers(1, 4),
     quarantine=st.integers(0, 4),
     standard=st.sampled_from(("c17", "c23", "posix", "c17,glibc", "c23,posix")),
-    observes=st.sampled_from((0, ERRNO_CHANGED, OBSERVES)),
+    observes=st.sampled_from((0, ERRNO_CHANGED, OBSERVES, WHOLE_SCANNED)),
     limit=st.sampled_from((0, 3, 1000)),
+    promises=st.sampled_from((frozenset(), PROMISES)),
+    arena=st.sampled_from((None, (1, 2**64))),
 )
 def test_fast_loop_agrees_with_the_readable_form(
-    seed: int, length: int, threads: int, quarantine: int, standard: str, observes: int, limit: int
+    seed: int,
+    length: int,
+    threads: int,
+    quarantine: int,
+    standard: str,
+    observes: int,
+    limit: int,
+    promises: frozenset[str],
+    arena: tuple[int, int] | None,
 ) -> None:
     events = list(mutations(random.Random(seed), history(seed, length, threads, quarantine)))
     if seed % 2 and threads == 1:
         events = sequential(events)
     options = {"quarantine": quarantine, "quarantine_limit": 64, "observes": observes, "limit": limit}
+    options |= {"promises": promises, "arena": arena}  # type: ignore[dict-item]
     fast = accept(events, Acceptor(standard, **options))  # type: ignore[arg-type]
     assert state(fast) == state(readable(events, Acceptor(standard, **options)))  # type: ignore[arg-type]
 
@@ -262,7 +289,15 @@ SHARING = {"result-disjoint", "reuse-only-after-free", "zero-size-distinct", "re
 
 def corrupted(rng: random.Random, event: Event, before: Acceptor) -> Iterator[tuple[Event, set[str]]]:
     """Every way in which this reply can be made wrong, with the rules that may say so; `before` has seen the rest."""
-    hands_out = event.result and event.function not in (Function.USABLE_SIZE, Function.LABEL)
+    hands_out = event.result and event.function not in (Function.USABLE_SIZE, Function.LABEL, *ACCESSING)
+    if event.function in ACCESSING:
+        yield event._replace(flags=NEVER_RETURNED), {"block-accessible"}
+    elif event.function != Function.LABEL:
+        yield event._replace(flags=NEVER_RETURNED), {"call-returns"}
+    if event.function == Function.LOAD and event.size:
+        yield event._replace(intact=rng.randrange(event.size)), {"block-keeps-contents"}
+    if event.function == Function.USABLE_SIZE and not event.address:
+        yield event._replace(result=8), {"usable-size-null"}
     valid = event.address and (event.function in FREEING or event.function in RESIZING)
     if hands_out:
         live = [block for base, block in before.heap.live.items() if base != event.address]

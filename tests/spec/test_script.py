@@ -18,6 +18,7 @@ from spec.acceptor import Acceptor
 from spec.allocator import ReferenceAllocator
 from spec.event import Event, Function
 from spec.script_reader import parse
+from spec.script_words import DIRECTIVES
 from spec.script_writer import render
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ events = st.builds(
     end=st.just(0),
     time_ns=st.just(0),
     site=st.integers(0, 2),
-    flags=st.integers(0, 7),
+    flags=st.integers(0, 31),
     label=st.sampled_from(("", "", "start", "free", "two words", 'quo"te', "\n\u2028#", "ünïcode")),
 )
 
@@ -141,11 +142,12 @@ ERRORS = {
     "a = malloc 8 ! a gone": "1:18: expected live, dead, null or aligned, found 'gone'",
     "a = malloc 8\nexpect caught": "2:8: expected a claim about a block; 'caught' is about a call and stands on its "
     "line, after '!', found 'caught'",
-    "given speed 8": "1:7: expected one of standard, quarantine, arena, page, observes, found 'speed'",
+    "given speed 8": "1:7: expected one of standard, quarantine, promises, arena, page, observes, found 'speed'",
     "given standard c99": "1:16: expected the name of a standard (standard 'c99' is unknown; known are c17, c23, "
-    "posix, glibc, alone or joined by commas), found 'c99'",
+    "posix, glibc, cheri, alone or joined by commas), found 'c99'",
     "free NULL\ngiven page 4096": "2:1: expected 'given' before the first step, found 'given'",
-    "given observes time": "1:16: expected errno or misuse, found 'time'",
+    "given observes time": "1:16: expected what 'observes' takes: errno, misuse, whole, found 'time'",
+    "given promises speed": "1:16: expected what 'promises' takes: calloc-zeroes-usable, found 'speed'",
     'label "x\\q"': "1:7: expected a text with the escapes of JSON (Invalid \\escape), found '\"x\\\\q\"'",
     "label ->": "1:7: expected a label, a word or a text in \"...\", found '->'",
     "malloc 8 $": "1:10: '$' is no part of a heap script",
@@ -195,7 +197,8 @@ BEYOND_THE_GRAMMAR = (
 WORDS = re.findall(
     r"\S+",
     """a b malloc calloc realloc free usable_size load fill label new delete = -> @ [ .. ] ! + - NULL 0x1000 24 7 usable
-    intact EINVAL errno errno-changed site address expect given standard c17 quarantine limit observes misuse
+    intact EINVAL errno errno-changed never-returned site address expect given standard c17 quarantine limit observes
+    misuse promises calloc-zeroes-usable whole
     double-free violates result-disjoint caught disjoint same live aligned "text" # 8 2""",
 )
 
@@ -299,10 +302,74 @@ def test_expect_waits_for_the_calls_that_ended_before_the_next_begins() -> None:
 
 
 def test_settings_are_those_of_the_acceptor() -> None:
-    text = "given standard c23 posix\ngiven quarantine 3 limit 64\ngiven arena 0x1000 0x2000\ngiven page 4096\n"
+    text = "given standard c23 posix\ngiven quarantine 3 limit 64\ngiven promises calloc-zeroes-usable\n"
+    text += "given arena 0x1000 0x2000\ngiven page 4096\n"
     told = parse(text + "given observes errno misuse\n")
     acceptor = Acceptor(**told.settings.arguments())  # type: ignore[arg-type]
     assert acceptor.contract.name == "c23,posix"
     assert (acceptor.window.length, acceptor.window.limit, acceptor.span) == (3, 64, (0x1000, 0x2000))
     assert (acceptor.page, acceptor.observes) == (4096, 3)
+    assert acceptor.contract.promises == {"calloc-zeroes-usable"}
     assert render(told) == text + "given observes errno misuse\n"
+
+
+# Directives.
+
+
+class Counting:
+    """Hands out one address after another and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.seen: list[Event] = []
+
+    def request(self, event: Event) -> Event:
+        self.seen.append(event)
+        return event._replace(result=0x1000 * len(self.seen)) if event.function == Function.MALLOC else event
+
+
+def test_docs_list_the_directives_as_they_are() -> None:
+    found = DOCS.read_text().split("<!-- directives -->\n")[1].split("\n<!-- end of directives -->")[0]
+    rows = [f"| `{name}` | {sentence} |" for name, sentence in DIRECTIVES.items()]
+    assert found == "\n".join(["| Label | What is done |", "|---|---|", *rows])
+
+
+def test_repeated_steps_are_carried_out_as_often_as_said_and_are_the_history() -> None:
+    allocator = Counting()
+    text = (
+        "label start\nlabel repeat size 2\na = malloc 8\nlabel repeat size 3\nfill a 0x5a\nlabel end-repeat\nfree a\n"
+    )
+    outcome = script.run(parse(text + "label end-repeat\nexpect a dead"), allocator)
+    names = ["LABEL", *["MALLOC", "FILL", "FILL", "FILL", "FREE"] * 2]
+    assert [event.function.name for event in outcome.events] == names
+    assert [event.address for event in outcome.events if event.function == Function.FREE] == [0x2000, 0x7000]
+    assert allocator.seen == [
+        event._replace(result=0 if event.function == Function.MALLOC else event.result) for event in outcome.events
+    ]
+    assert outcome.ok
+
+
+def test_claim_in_a_repeat_is_held_to_every_round() -> None:
+    text = "a = malloc 8\nlabel repeat size 3\nb = malloc 8 ! same a b\nlabel end-repeat"
+    failures = script.run(parse(text), Counting()).failures
+    assert [failure.split("but ")[1] for failure in failures] == [
+        f"they are 0x1000 and 0x{round}000" for round in (2, 3, 4)
+    ]
+
+
+def test_repeat_of_a_recorded_history_is_a_label() -> None:
+    assert script.check(parse("label repeat size 3\na = malloc 8 -> 0x1000\nfree a\nlabel end-repeat")).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("free NULL\nlabel repeat", "x.heap:2:1: a repeat says how often: 'label repeat size 1000'"),
+        ("label repeat size 2", "x.heap:1:1: 'label repeat' has no 'label end-repeat' behind it"),
+        ("label end-repeat", "x.heap:1:1: 'label end-repeat' ends no 'label repeat' before it"),
+    ],
+)
+def test_repeat_without_a_number_or_an_end_is_refused_before_the_first_step(text: str, message: str) -> None:
+    allocator = Counting()
+    with pytest.raises(script.ScriptError) as caught:
+        script.run(parse(text, "x.heap"), allocator)
+    assert (str(caught.value), allocator.seen) == (message, [])

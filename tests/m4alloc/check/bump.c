@@ -11,10 +11,31 @@ static _Alignas(1 << 20) unsigned char room[1 << 26];
 static size_t used;
 static int calls;
 
+#ifdef SOMETIMES
+/* Whether this process is one of those in which something is wrong: every other one that loads the library does so. */
+#include <fcntl.h>
+static int wrong;
+__attribute__((constructor)) static void count_loads(void)
+{
+    char times = 0;
+    int file = open(getenv("M4_LOADS"), O_RDWR | O_CREAT, 0600);
+    if (pread(file, &times, 1, 0) < 0)
+        abort();
+    wrong = times % 2 == 0;
+    times++;
+    if (pwrite(file, &times, 1, 0) != 1)
+        abort();
+    close(file);
+}
+#endif
+
 static size_t *size_of(void *p) { return (size_t *)p - 1; }
 
 static void *take(size_t alignment, size_t size)
 {
+#ifdef ROUNDED
+    size = size > sizeof room ? size : (size + 31) / 32 * 32;
+#endif
     size_t start = (used + sizeof(size_t) + alignment - 1) / alignment * alignment;
     if (size > sizeof room || start + size + 16 > sizeof room) {
         errno = ENOMEM;
@@ -26,6 +47,9 @@ static void *take(size_t alignment, size_t size)
     used = start + size;
 #endif
     *size_of(room + start) = size;
+#ifdef ROUNDED
+    memset(room + start, 1, size);
+#endif
     return room + start;
 }
 
@@ -59,6 +83,10 @@ void *malloc(size_t size)
     if (calls % 2 == 0)
         return last;
     return last = take(16, size);
+#endif
+#ifdef SOMETIMES
+    if (wrong)
+        return take(8, size);
 #endif
 #ifdef MISALIGNED
     return take(8, size);
@@ -126,6 +154,10 @@ void *realloc(void *p, size_t size)
 
 size_t malloc_usable_size(void *p)
 {
+#ifdef UNMAPPED
+    if (p == (void *)16)
+        return 64;
+#endif
 #ifdef GENEROUS
     return p ? *size_of(p) + 64 : 0;
 #else

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from m4alloc.check import foreign
 from m4alloc.check.board import CAPACITY, Board
 from m4alloc.check.foreign import Foreign, WorkerError
-from m4alloc.check.operation import Aim, Operation
+from m4alloc.check.instruction import INSTRUCTION
+from m4alloc.check.operation import Aim, Directive, Operation, directive
 from m4alloc.check.target import End, EndedError
 from m4alloc.lib import lib
-from spec.event import ERRNO_CHANGED, MISUSE_CAUGHT, Event, Function
+from spec.event import ERRNO_CHANGED, MISUSE_CAUGHT, NEVER_RETURNED, Event, Function
+from tests.m4alloc.check.conftest import SOURCE
 
 MALLOC, CALLOC, FREE, REALLOC = Function.MALLOC, Function.CALLOC, Function.FREE, Function.REALLOC
 Bump = Callable[..., str]
@@ -45,8 +49,8 @@ def test_a_crash_leaves_the_events_before_it_and_names_the_call(bump: Bump) -> N
         episode = target.run([Operation(MALLOC, size=size) for size in range(8)])
         assert target.run([]).end is End.FINISHED  # the server lives on
     assert episode.end is End.CRASHED and episode.signal == signal.SIGABRT
-    assert [event.size for event in episode.events] == [0, 1]
-    assert episode.pending == Event(MALLOC, size=2)
+    assert [event.size for event in episode.events] == [0, 1, 2]
+    assert episode.pending == Event(MALLOC, size=2, flags=NEVER_RETURNED)
     assert episode.describe_end() == "SIGABRT inside malloc"
 
 
@@ -54,15 +58,18 @@ def test_a_hang_is_ended_and_names_the_call(bump: Bump) -> None:
     with Foreign(bump("HANG=2"), timeout=0.3) as target:
         episode = target.run([Operation(MALLOC, size=size) for size in range(4)])
         assert target.run([Operation(MALLOC)]).end is End.FINISHED
-    assert episode.end is End.HUNG and len(episode.events) == 1
+    assert episode.end is End.HUNG and [event.size for event in episode.events] == [0, 1]
+    assert episode.signal == 0 and episode.pending is episode.events[-1]
     assert episode.describe_end() == "no answer in time inside malloc"
 
 
 def test_a_block_that_cannot_be_written_is_told_apart_from_a_crash_inside(bump: Bump) -> None:
     with Foreign(bump("UNMAPPED")) as target:
         episode = target.run([Operation(MALLOC, size=64)])
-    assert episode.end is End.CRASHED and episode.pending is None
-    assert episode.events[-1].result == 16
+    malloc, access = episode.events
+    assert episode.end is End.CRASHED and episode.pending == access
+    assert (malloc.result, malloc.usable, malloc.flags) == (16, 64, 0)
+    assert (access.function, access.address, access.size) == (Function.STORE, 16, 64)
     assert episode.describe_end() == "SIGSEGV when the client used its blocks"
 
 
@@ -118,7 +125,7 @@ def test_each_thread_number_is_a_thread_of_its_own() -> None:
 def test_a_label_ends_its_thread_and_the_next_use_starts_another() -> None:
     plan = [
         Operation(MALLOC, 1, size=64),
-        Operation(Function.LABEL, 1),
+        directive(Directive.THREAD_END, thread=1),
         Operation(FREE, 0, Aim.LIVE),
         Operation(MALLOC, 1, size=64),
     ]
@@ -141,16 +148,19 @@ def test_a_session_ends_with_everything_seen_before_the_crash(bump: Bump) -> Non
         session.request(Event(MALLOC, size=1))
         with pytest.raises(EndedError) as caught:
             session.request(Event(MALLOC, size=2))
-    assert [event.size for event in caught.value.episode.events] == [1]
-    assert caught.value.episode.pending == Event(MALLOC, size=2)
+    assert [event.size for event in caught.value.episode.events] == [1, 2]
+    assert caught.value.episode.pending == Event(MALLOC, size=2, flags=NEVER_RETURNED)
 
 
 def test_repetition_measures_how_much_memory_is_ever_used(bump: Bump) -> None:
     plan = [Operation(MALLOC, size=4096)]
     with Foreign(bump()) as never_reuses, Foreign("system") as libc:
-        assert never_reuses.repeat(plan, 100 * 4096) == (100 * 4096, 100 * 4096, 4096)
-        total, distinct, live = libc.repeat(plan, 100 * 4096)
+        usage = never_reuses.repeat(plan, 100 * 4096)
+        assert usage[:3] == (100 * 4096, 100 * 4096, 4096)
+        assert usage.late == usage.late_total > 50 * 4096
+        total, distinct, live, late_total, late = libc.repeat(plan, 100 * 4096)
     assert total >= 100 * 4096 and distinct < 3 * 4096 and live < 2 * 4096
+    assert late == 0 and late_total > 50 * 4096
 
 
 def test_a_plan_longer_than_the_board_goes_on_in_the_same_heap() -> None:
@@ -162,10 +172,9 @@ def test_a_plan_longer_than_the_board_goes_on_in_the_same_heap() -> None:
 
 
 def test_a_batch_beyond_the_board_is_refused() -> None:
-    board, descriptor = Board.create()
-    os.close(descriptor)
-    with pytest.raises(ValueError, match=f"at most {CAPACITY} operations, not {CAPACITY + 1}"):
-        board.ask([Operation(MALLOC)] * (CAPACITY + 1))
+    board = Board()
+    with pytest.raises(ValueError, match=f"at most {CAPACITY} instructions, not {CAPACITY + 1}"):
+        board.ask(np.zeros(CAPACITY + 1, INSTRUCTION))
     board.check()
     board.close()
 
@@ -186,16 +195,60 @@ def test_a_missing_library_is_refused_by_name(tmp_path: Path) -> None:
         Foreign(tmp_path / "absent.so")
 
 
-def test_a_file_that_is_no_library_is_refused_with_the_loaders_reason(tmp_path: Path) -> None:
+def test_a_file_that_is_no_library_is_refused_with_what_is_wanted(tmp_path: Path) -> None:
     text = tmp_path / "text.so"
     text.write_text("not a library")
-    with pytest.raises(WorkerError, match=r"cannot be driven: .*text\.so"):
+    wanted = f"{text}: not an ELF file; a shared library is wanted, such as `gcc -shared -fPIC` makes"
+    with pytest.raises(WorkerError, match=f"^{re.escape(wanted)}$"):
         Foreign(text)
 
 
-def test_a_library_without_malloc_of_its_own_is_refused(library: Callable[..., str]) -> None:
+def test_a_library_that_the_loader_refuses_is_refused_with_its_reason(library: Callable[..., str]) -> None:
+    path = library("void *absent(void); void *malloc(unsigned long n) { return absent(); } void free(void *p) {}")
+    with pytest.raises(WorkerError, match=r"cannot be driven: .*undefined symbol: absent"):
+        Foreign(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("#include <stdlib.h>\nvoid *p(void) { return malloc(1); }", "malloc"),
+        ("void *malloc(unsigned long n) { return 0; }", "free"),
+    ],
+)
+def test_a_library_without_malloc_or_free_of_its_own_is_refused(
+    library: Callable[..., str], text: str, lacks: str
+) -> None:
+    with pytest.raises(WorkerError, match=f"cannot be driven: it exports no {lacks}$"):
+        Foreign(library(text))
+
+
+def test_the_functions_of_a_library_may_have_a_prefix(library: Callable[..., str]) -> None:
+    names = ("malloc", "calloc", "realloc", "free", "aligned_alloc", "posix_memalign", "malloc_usable_size")
+    renamed = "".join(f"#define {name} je_{name}\n" for name in names) + SOURCE.read_text()
+    path = library(renamed)
+    with Foreign(path, prefix="je_") as target:
+        assert [event.result % 16 for event in target.run([Operation(MALLOC, size=8)]).events] == [0]
+        assert {Function.MALLOC, Function.CALLOC, Function.USABLE_SIZE} < target.functions
     with pytest.raises(WorkerError, match="exports no malloc"):
-        Foreign(library("int answer(void) { return 42; }"))
+        Foreign(path)
+    with pytest.raises(WorkerError, match="exports no tc_malloc"):
+        Foreign(path, prefix="tc_")
+
+
+def test_what_a_library_does_while_it_is_loaded_is_told(
+    library: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = "#include <stdlib.h>\n#include <unistd.h>\n__attribute__((constructor)) static void start(void) { %s; }"
+    with pytest.raises(
+        WorkerError, match=r"cannot be driven: it crashed with SIGABRT while it was loaded: spoke last$"
+    ):
+        Foreign(library(start % 'if (write(2, "spoke last", 10)) abort()'))
+    with pytest.raises(WorkerError, match=r"cannot be driven: the driver ended while it was loaded$"):
+        Foreign(library(start % "_exit(3)"))
+    monkeypatch.setattr(foreign, "START_SECONDS", 0.4)
+    with pytest.raises(WorkerError, match=r"cannot be driven: loading it took more than 0\.4 s$"):
+        Foreign(library(start % "for (;;) pause()"))
 
 
 def test_variables_reach_the_library() -> None:

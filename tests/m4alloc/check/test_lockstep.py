@@ -20,17 +20,17 @@ MALLOC, REALLOC, FREE = Function.MALLOC, Function.REALLOC, Function.FREE
 
 def test_the_core_agrees_with_the_reference() -> None:
     with Foreign(lib(), environment=ENVIRONMENT) as target:
-        assert find_divergence(target, 60) is None
+        assert find_divergence(target, 40) is None
 
 
 def test_the_core_in_this_process_agrees_with_the_reference() -> None:
     pytest.importorskip("m4alloc._fast", reason="the native core is not built: make")
-    assert find_divergence(arena(), 60) is None
+    assert find_divergence(arena(), 40) is None
 
 
 def test_the_systems_allocator_agrees_with_the_reference() -> None:
     with Foreign("system") as target:
-        assert find_divergence(target, 40) is None
+        assert find_divergence(target, 20) is None
 
 
 @pytest.mark.parametrize(

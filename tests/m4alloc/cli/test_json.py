@@ -16,6 +16,8 @@ from tests.m4alloc.schema import faults
 SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "json-schema"
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "cheri"
 ARGUMENTS = {
+    "attack": ["--architecture", "adi-precise"],
+    "check": ["system", "--engine", "exhaustive", "--sizes", "16", "--depth", "2", "--budget", "20s", "--output", "-"],
     "doctor": [],
     "lib": [],
     "record": ["-o", "trace", "--", "echo", "hello"],

@@ -1,0 +1,256 @@
+/* Carry out one instruction as a client does that trusts nothing: every block is filled to its last usable byte as
+ * soon as it is handed out and compared before it is given up; calloc's zeros and the bytes that realloc keeps are
+ * looked at inside the call. A byte that another call changed becomes a LOAD event whose `intact` is less than its
+ * size. The readable form of the same is m4alloc/check/executor.py; tests hold the two equal. */
+#ifndef M4_PERFORM_H
+#define M4_PERFORM_H
+#include "board.h"
+#include "contents.h"
+#include "library.h"
+
+struct slot {
+    uint64_t address, size, alignment, filled;
+    int64_t usable; /* -1: the library has no malloc_usable_size */
+    uint32_t seed;
+    uint8_t live, made_by_new;
+    _Atomic uint32_t uses; /* instructions that have used the slot */
+};
+static struct slot *slots; /* SLOTS of them */
+static uint32_t used_slots; /* those that an instruction has named */
+static _Atomic uint32_t made;
+static struct board *board;
+static int concurrent;      /* whether calls may overlap: begin and end are then drawn */
+static uint64_t generation; /* of the forked child that writes the events; 0: no child of the driver's own making */
+static uint64_t node, depth; /* of the exploration; 0: none is going on */
+
+static void doing(uint32_t thread, uint32_t what, uint64_t address, uint64_t size)
+{
+    struct activity *activity = &board->activity[thread % THREADS];
+    activity->thread = thread;
+    activity->address = address;
+    activity->size = size;
+    atomic_signal_fence(memory_order_seq_cst);
+    activity->doing = what;
+}
+
+/* A line for one event. What does not fit any more is given out twice: the caller keeps batches small enough. */
+static struct record *claim(int function, uint32_t thread, uint64_t address, uint64_t size, uint64_t extra)
+{
+    uint32_t at = atomic_fetch_add(&board->events, 1);
+    struct record *r = &board->event[at < EVENTS ? at : EVENTS - 1];
+    *r = (struct record){.address = address, .size = size, .extra = extra, .usable = -1, .intact = -1,
+                         .time_ns = node, .site = node ? depth : generation, .thread = thread, .function = (uint8_t)function};
+    return r;
+}
+
+static void begins(struct record *r)
+{
+    if (concurrent)
+        r->begin = atomic_fetch_add(&board->number, 1) + 1;
+}
+
+static void ends(struct record *r)
+{
+    if (concurrent)
+        r->end = atomic_fetch_add(&board->number, 1) + 1;
+}
+
+static int takes(int function) { return function == REALLOC || function == REALLOCARRAY; }
+static int gives_up(int function)
+{
+    return function == FREE || function == FREE_SIZED || function == FREE_ALIGNED_SIZED || function == DELETE;
+}
+static int allocates(int function)
+{
+    return function != USABLE_SIZE && !takes(function) && !gives_up(function) && function < LOAD;
+}
+static int counted(int function) { return function == CALLOC || function == REALLOCARRAY; }
+
+/* A LOAD event when the contents of a live block are not what the client wrote last. */
+static void compare(const struct slot *s, uint32_t thread)
+{
+    doing(thread, LOADING, s->address, s->filled);
+    uint64_t good = intact((const unsigned char *)s->address, s->filled, s->seed);
+    doing(thread, NOTHING, 0, 0);
+    if (good < s->filled) {
+        struct record *r = claim(LOAD, thread, s->address, s->filled, 0);
+        r->intact = (int64_t)good;
+        begins(r), ends(r);
+    }
+}
+
+static void sweep(void)
+{
+    for (uint32_t i = 0; i < used_slots; i++)
+        if (slots[i].live)
+            compare(&slots[i], 0);
+}
+
+static void write_all(struct slot *s, uint32_t thread)
+{
+    s->seed = (atomic_fetch_add(&made, 1) + 1) * 7 % SEEDS;
+    doing(thread, STORING, s->address, s->filled);
+    fill((unsigned char *)s->address, s->filled, s->seed);
+    doing(thread, NOTHING, 0, 0);
+}
+
+/* Look at the block handed out, note it in its slot, and fill it. `old` is what a realloc was handed in. */
+static void acquired(struct slot *s, struct record *r, uint64_t wanted, uint64_t alignment, const struct slot *old)
+{
+    uint64_t address = r->result;
+    if (entry[USABLE_SIZE]) {
+        doing(r->thread, MEASURING, address, 0);
+        uint64_t usable = ((size_t(*)(void *))entry[USABLE_SIZE])((void *)address);
+        r->usable = usable > INT64_MAX ? INT64_MAX : (int64_t)usable;
+    }
+    /* The size a client may rely on: what usable_size says, and never less than it asked for. */
+    uint64_t size = r->usable > 0 && (uint64_t)r->usable > wanted ? (uint64_t)r->usable : wanted;
+    size = size < CHECKED ? size : CHECKED;
+    doing(r->thread, LOADING, address, size);
+    if (r->function == CALLOC) {
+        uint64_t good = zeros((const unsigned char *)address, size);
+        if (good < size || size >= wanted) /* else what is beyond CHECKED was not looked at */
+            r->intact = (int64_t)good;
+        if (size >= wanted && r->usable >= 0 && size >= (uint64_t)r->usable)
+            r->flags |= WHOLE_SCANNED;
+    }
+    if (old && old->live) {
+        uint64_t kept = old->size < wanted ? old->size : wanted;
+        if (kept <= old->filled)
+            r->intact = (int64_t)intact((const unsigned char *)address, kept, old->seed);
+    }
+    s->address = address, s->size = wanted, s->usable = r->usable, s->alignment = alignment, s->filled = size;
+    s->made_by_new = r->function == NEW;
+    s->live = 1;
+    write_all(s, r->thread);
+}
+
+static void access_block(const struct instruction *i, struct slot *s, uint64_t address)
+{
+    struct record *r;
+    if (i->aim == AIM_LIVE && i->function == LOAD) { /* all of it, against what was written */
+        r = claim(LOAD, i->thread, address, s->filled, 0);
+        begins(r);
+        doing(i->thread, LOADING, address, s->filled);
+        r->intact = (int64_t)intact((const unsigned char *)address, s->filled, s->seed);
+        ends(r);
+    } else if (i->aim == AIM_LIVE) {
+        r = claim(i->function, i->thread, address, s->filled, 0);
+        begins(r);
+        write_all(s, i->thread);
+        ends(r);
+    } else if (i->function == LOAD) { /* the first eight bytes found go into `result` */
+        r = claim(LOAD, i->thread, address, i->size, 0);
+        r->flags |= NEVER_RETURNED;
+        uint64_t seen = 0;
+        for (uint64_t at = 0; at < i->size; at++) {
+            unsigned char byte = *(volatile unsigned char *)(address + at);
+            if (at < 8)
+                seen |= (uint64_t)byte << 8 * at;
+        }
+        r->result = seen;
+        r->flags &= (uint8_t)~NEVER_RETURNED;
+    } else {
+        r = claim(i->function, i->thread, address, i->size, 0);
+        r->result = i->count & 255;
+        r->flags |= NEVER_RETURNED;
+        for (uint64_t at = 0; at < i->size; at++)
+            *(volatile unsigned char *)(address + at) = (unsigned char)i->count;
+        r->flags &= (uint8_t)~NEVER_RETURNED;
+        if (s && s->live && i->offset >= 0 && (uint64_t)i->offset < s->filled)
+            s->filled = (uint64_t)i->offset; /* its own contents, changed by the client itself */
+    }
+    doing(i->thread, NOTHING, 0, 0);
+}
+
+/* The pointer that the instruction hands in; 0 in *found when there is no such block. */
+static uint64_t pointer(const struct instruction *i, const struct slot *s, int *found)
+{
+    *found = 1;
+    switch (i->aim) {
+    case AIM_LIVE:
+        *found = s->live;
+        return s->address;
+    case AIM_DEAD:
+        *found = !s->live && s->address;
+        for (uint32_t n = 0; *found && n < used_slots; n++)
+            *found = !(slots[n].live && slots[n].address == s->address); /* else it is somebody's block again */
+        return s->address;
+    case AIM_INSIDE:
+        *found = s->live && s->usable > 1;
+        return *found ? s->address + 1 + (uint64_t)i->offset % (uint64_t)(s->usable - 1) : 0;
+    case AIM_RAW:
+        *found = s->address != 0;
+        return s->address + (uint64_t)i->offset;
+    case AIM_ABSOLUTE:
+        return (uint64_t)i->offset;
+    }
+    return 0;
+}
+
+/* One request, its reply, and what the client does with it. */
+static void request(const struct instruction *i)
+{
+    struct slot *s = i->uses_slot ? &slots[i->slot % SLOTS] : NULL, before;
+    int function = i->function, found;
+    uint64_t address = pointer(i, s, &found), size = i->size, alignment = i->alignment;
+    int owned = found && s && i->aim == AIM_LIVE;
+    if (!found)
+        return;
+    if (function >= LOAD) {
+        access_block(i, s, address);
+        return;
+    }
+    if (owned && gives_up(function)) {
+        if (s->made_by_new)
+            function = DELETE; /* what operator new made, operator delete gives back */
+        else if (function != FREE) {
+            size = s->size, alignment = s->alignment;
+            function = alignment ? FREE_ALIGNED_SIZED : FREE_SIZED;
+        }
+        function = entry[function] ? function : FREE;
+        if (function == FREE || function == DELETE)
+            size = alignment = 0;
+    } else if (owned && takes(function) && s->made_by_new)
+        return;
+    if (!entry[function])
+        return;
+    if (owned) {
+        before = *s;
+        if (function != USABLE_SIZE)
+            compare(s, i->thread);
+    }
+    struct record *r = claim(function, i->thread, address, size, counted(function) ? i->count : alignment);
+    if (function == POSIX_MEMALIGN)
+        r->address = 0x10; /* what *memptr holds before: a pointer that nobody hands out */
+    r->flags = NEVER_RETURNED;
+    doing(i->thread, CALLING, address, size);
+    begins(r);
+    call(r, i->count, alignment);
+    ends(r);
+    r->flags &= (uint8_t)~NEVER_RETURNED;
+    doing(i->thread, NOTHING, 0, 0);
+    uint64_t wanted = counted(function) ? size * i->count : size;
+    if (gives_up(function)) {
+        if (s && address == s->address)
+            s->live = 0;
+    } else if (takes(function)) {
+        int nothing = size == 0 || (counted(function) && i->count == 0);
+        if (r->result) {
+            if (s)
+                acquired(s, r, wanted, 0, owned ? &before : NULL);
+        } else if (owned && nothing && !r->error)
+            s->live = 0;
+        else if (owned && !nothing) { /* it failed: the old block is as it was */
+            doing(i->thread, LOADING, before.address, before.filled);
+            uint64_t looked = before.size < before.filled ? before.size : before.filled;
+            r->intact = (int64_t)intact((const unsigned char *)before.address, looked, before.seed);
+        }
+    } else if (allocates(function) && r->result && !(function == POSIX_MEMALIGN && r->error)) {
+        uint64_t named = function == CALLOC || function == MALLOC ? 0 : alignment;
+        if (s)
+            acquired(s, r, wanted, named, NULL);
+    }
+    doing(i->thread, NOTHING, 0, 0);
+}
+#endif

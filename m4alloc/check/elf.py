@@ -1,0 +1,54 @@
+"""What is wrong with a file that should be a shared library of this machine, as far as its first bytes tell."""
+
+from __future__ import annotations
+
+import os
+import platform
+import struct
+from pathlib import Path
+
+MACHINES = {
+    3: "x86 (32 bits)",
+    40: "arm (32 bits)",
+    62: "x86_64",
+    183: "aarch64",
+    243: "riscv64",
+    21: "ppc64",
+    22: "s390x",
+}
+"""e_machine of the ELF header; System V ABI, chapter 4."""
+DYNAMIC = 3
+"""ET_DYN: what can be loaded."""
+
+
+def wrong_with(path: Path) -> str:
+    """What is wrong with the file, and what would be right; empty when nothing is.
+
+    Cost: O(1).  Source: System V ABI, chapter 4, ELF header.
+
+    >>> wrong_with(Path("/nowhere/liballoc.so"))
+    'no such file'
+    """
+    if not path.exists():
+        return "no such file"
+    if path.is_dir():
+        return "is a directory; the path of a shared library (.so) is wanted"
+    try:
+        with path.open("rb") as file:
+            head = file.read(20)
+    except OSError as error:
+        return f"cannot be read: {os.strerror(error.errno or 0)}"
+    if head[:4] != b"\x7fELF":
+        kind = "a static archive" if head[:8] == b"!<arch>\n" else "not an ELF file"
+        return f"{kind}; a shared library is wanted, such as `gcc -shared -fPIC` makes"
+    if len(head) < 20:
+        return "cut off within its ELF header"
+    order = "<" if head[5] == 1 else ">"
+    kind_number, machine = struct.unpack_from(f"{order}HH", head, 16)
+    here = platform.machine()
+    name = MACHINES.get(machine, f"machine {machine}")
+    if name != here or head[4] != 2:
+        return f"built for {name}; this machine is {here}"
+    if kind_number != DYNAMIC:
+        return "an ELF file, but no shared library; `gcc -shared -fPIC` makes one"
+    return ""

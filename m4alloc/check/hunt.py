@@ -1,0 +1,280 @@
+"""From a plan that breaks a rule to a finding: shrunk, told as a script, and carried out again by fresh drivers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from m4alloc.check.finding import TIMES, Finding, planned, requests_in, script_of
+from m4alloc.check.foreign import Foreign
+from m4alloc.check.instruction import Instructions, Planner
+from m4alloc.check.judgement import Broken, Terms, held_back, judge, judge_usage
+from m4alloc.check.observe import observe
+from m4alloc.check.operation import Aim, Directive, Operation, directive
+from m4alloc.check.script_plan import instructions
+from m4alloc.check.shrink import shrunk
+from m4alloc.check.target import EndedError
+from spec.contract import EXPECTATIONS, EXPECTED, RULES
+from spec.event import RESIZING, Function
+from spec.standard import ReallocZero
+from spec.statement import Script
+
+REPEATED_BYTES = 1 << 28
+LARGE = 1 << 14
+"""Blocks from this size on are given back to pools that some allocators are slow to turn to again."""
+ATTEMPTS = 8
+"""How often a plan of threads at the same time is tried while it is shrunk."""
+HUNG = "no answer in time"
+HANGING = 0.7
+"""Seconds after which a call hangs while a hang is shrunk."""
+BISECTIONS = 5
+LONG = 40_000
+"""Operations from which on a plan is first tried as a repetition of few."""
+
+
+@dataclass(slots=True)
+class Hunt:
+    """Searches one library and keeps what it found.
+
+    start: makes a driver of the library. patience: seconds that shrinking one finding may take. operations: carried
+    out and judged so far. observed: how often each rule was seen to hold.
+    """
+
+    start: Callable[[], Foreign]
+    terms: Terms
+    patience: float = 20.0
+    operations: int = 0
+    observed: dict[str, int] = field(default_factory=dict)
+    target: Foreign | None = None
+
+    def foreign(self) -> Foreign:
+        """The driver in use."""
+        if self.target is None:
+            self.target = self.start()
+        return self.target
+
+    def close(self) -> None:
+        """End the driver."""
+        if self.target is not None:
+            self.target.close()
+            self.target = None
+
+    def look(self, plan: Sequence[Operation], *, repeated: bool = False, told: bool = False) -> Broken | None:
+        """Carry out one plan: the first rule that broke, with its history if `told`.  Raises WorkerError."""
+        if repeated:
+            return self.usage(plan)
+        return self.see(Planner().plan(plan), told=told)
+
+    def see(self, rows: Instructions, *, told: bool = False) -> Broken | None:
+        """Carry out instructions: the first rule that broke."""
+        seen = observe(self.foreign(), rows, self.terms, told=told)
+        self.operations += seen.operations
+        for name, number in seen.observed.items():
+            self.observed[name] = self.observed.get(name, 0) + number
+        return seen.broken
+
+    def usage(self, plan: Sequence[Operation]) -> Broken | None:
+        """Carry out a plan over and over: whether it takes ever more memory."""
+        large = max((operation.size * operation.count for operation in plan), default=0) >= LARGE
+        limit = (REPEATED_BYTES if large else REPEATED_BYTES >> 5) + 2 * held_back(plan, self.terms)
+        try:
+            usage = self.foreign().repeat(plan, limit)
+        except EndedError as ended:
+            return judge(ended.episode, self.terms)
+        except ValueError:
+            return None
+        self.observed["freed-is-reused"] = self.observed.get("freed-is-reused", 0) + 1
+        return judge_usage(plan, usage, self.terms)
+
+    def finding(
+        self, plan: list[Operation], broken: Broken, engine: str, where: str, *, repeated: bool = False
+    ) -> Finding:
+        """Shrink what broke a rule, and carry it out again."""
+        until = time.monotonic() + self.patience
+        usual = self.foreign().timeout
+        if HUNG in broken.message:
+            self.foreign().timeout = min(usual, HANGING)  # else most of the time is spent waiting
+        broken = self.again(plan, broken.rule.name, repeated=repeated, told=True) or broken
+        plan = self.smallest(plan, broken.rule.name, broken.number, until, repeated=repeated)
+        last = self.again(plan, broken.rule.name, repeated=repeated, told=True) or broken
+        self.foreign().timeout = usual
+        script = script_of(last, plan, self.terms)
+        replays = replayed(self.start, self.terms, script, plan, last, repeated=repeated)
+        if replays < TIMES and attempts(plan) > 1:
+            # Where threads race, what they did after the violation may have been what made it likely.
+            whole = planned(plan, self.terms)
+            times = replayed(self.start, self.terms, whole, plan, last, repeated=repeated)
+            if times > replays:
+                script, replays = whole, times
+        return Finding(
+            last.rule,
+            clause(last, self.terms),
+            last.message,
+            engine,
+            where,
+            script,
+            requests_in(script),
+            replays,
+            repeated=repeated,
+        )
+
+    def told(self, broken: Broken, engine: str, where: str) -> Finding:
+        """The finding of a history that is as small as it gets."""
+        script = script_of(broken, [], self.terms)
+        replays = replayed(self.start, self.terms, script, [], broken, repeated=False)
+        count = requests_in(script)
+        return Finding(broken.rule, clause(broken, self.terms), broken.message, engine, where, script, count, replays)
+
+    def again(
+        self, plan: Sequence[Operation], rule: str, *, repeated: bool = False, told: bool = False
+    ) -> Broken | None:
+        """The plan's violation of that rule, if it shows within as many attempts as its kind needs."""
+        for _ in range(attempts(plan)):
+            seen = self.look(plan, repeated=repeated, told=told)
+            if seen is not None and seen.rule.name == rule:
+                return seen
+        return None
+
+    def smallest(self, plan: list[Operation], rule: str, seen: int, until: float, *, repeated: bool) -> list[Operation]:
+        """The plan cut down as far as time allows; the rule broke at about operation number `seen` of it."""
+
+        allowed = self.terms.contract.realloc_zero is not ReallocZero.UNDEFINED
+        best = plan
+
+        def fails(candidate: list[Operation]) -> bool:
+            nonlocal best
+            if time.monotonic() >= until:
+                raise OutOfTimeError
+            if not (allowed or all(map(defined, candidate))):
+                return False
+            broke = self.again(candidate, rule, repeated=repeated) is not None
+            if broke and len(candidate) <= len(best):
+                best = candidate
+            return broke
+
+        try:
+            if not repeated and self.foreign().timeout > HANGING and expanded_length(plan) > LONG:
+                short = next((short for short in repetitions(plan) if fails(short)), None)
+                if short is not None:
+                    return fewer_rounds(short, fails)
+            if any(is_directive(operation, Directive.REPEAT) for operation in plan):
+                return plan  # each try takes seconds
+            if seen + 2 < len(plan) and fails(plan[: seen + 2]):
+                plan = plan[: seen + 2]
+            return shrunk(tightened(plan, fails), fails, numbers=not repeated)
+        except OutOfTimeError:
+            return best
+
+
+class OutOfTimeError(Exception):
+    """Shrinking has taken as long as it may; the best so far is kept."""
+
+
+def defined(operation: Operation) -> bool:
+    """Whether the operation is no realloc of a block to nothing."""
+    return operation.function not in RESIZING or operation.aim is not Aim.LIVE or operation.size * operation.count > 0
+
+
+def attempts(plan: Iterable[Operation]) -> int:
+    """How often a plan is tried before it counts as harmless: once, unless threads run at the same time."""
+    return ATTEMPTS if any(is_directive(operation, Directive.PARALLEL) for operation in plan) else 1
+
+
+def is_directive(operation: Operation, which: Directive) -> bool:
+    """Whether the operation is that directive."""
+    return operation.function is Function.LABEL and operation.count == which
+
+
+def expanded_length(plan: Sequence[Operation]) -> int:
+    """How many operations a plan carries out, those repeated counted each time."""
+    total, factor = 0, 1
+    for operation in plan:
+        if is_directive(operation, Directive.REPEAT):
+            factor = operation.size
+        elif is_directive(operation, Directive.END_REPEAT):
+            factor = 1
+        else:
+            total += factor
+    return total
+
+
+def repetitions(plan: Sequence[Operation]) -> Iterable[list[Operation]]:
+    """Short plans that make as many requests as the plan: a block over and over, beside some that stay."""
+    length = expanded_length(plan)
+    sizes = sorted({operation.size for operation in plan if operation.function is Function.MALLOC})
+    for size in dict.fromkeys([16, *sizes[:3]]):
+        again = [directive(Directive.REPEAT, length), malloc(size), free(), directive(Directive.END_REPEAT)]
+        yield [malloc(size), malloc(size), *again, malloc(size), malloc(size)]
+
+
+def fewer_rounds(plan: list[Operation], fails: Callable[[list[Operation]], bool]) -> list[Operation]:
+    """The plan with fewer repetitions: some steps of a bisection, since each try takes long."""
+    high = next(operation.size for operation in plan if is_directive(operation, Directive.REPEAT))
+    low = 0
+    for _ in range(BISECTIONS):
+        middle = (low + high) // 2
+        candidate = [
+            operation._replace(size=middle) if is_directive(operation, Directive.REPEAT) else operation
+            for operation in plan
+        ]
+        if fails(candidate):
+            plan, high = candidate, middle
+        else:
+            low = middle
+    return plan
+
+
+def tightened(plan: list[Operation], fails: Callable[[list[Operation]], bool]) -> list[Operation]:
+    """The plan with less memory left, if it still fails: then it takes fewer requests to use it up."""
+    for room in (0, 1 << 16, 1 << 20):
+        candidate = [
+            operation._replace(size=room) if is_directive(operation, Directive.LIMIT_MEMORY) else operation
+            for operation in plan
+        ]
+        if candidate == plan:
+            return plan
+        if fails(candidate):
+            return candidate
+    return plan
+
+
+def malloc(size: int) -> Operation:
+    """A plain request."""
+    return Operation(Function.MALLOC, size=size)
+
+
+def free() -> Operation:
+    """The youngest block is given up."""
+    return Operation(Function.FREE, aim=Aim.LIVE)
+
+
+def replayed(
+    start: Callable[[], Foreign],
+    terms: Terms,
+    script: Script,
+    plan: Sequence[Operation],
+    broken: Broken,
+    *,
+    repeated: bool,
+    times: int = TIMES,
+) -> int:
+    """How often the rule breaks again when the script is carried out by a fresh driver each time."""
+    count = 0
+    for _ in range(times):
+        hunt = Hunt(start, terms)
+        if HUNG in broken.message:
+            hunt.foreign().timeout = min(hunt.foreign().timeout, 1.5 * HANGING)
+        try:
+            seen = hunt.look(plan, repeated=True) if repeated else hunt.see(instructions(script))
+            count += seen is not None and seen.rule.name == broken.rule.name
+        finally:
+            hunt.close()
+    return count
+
+
+def clause(broken: Broken, terms: Terms) -> str:
+    """Where the rule that broke is demanded."""
+    if broken.rule.name in RULES:
+        return terms.acceptor().contract.clause(broken.rule)
+    return EXPECTATIONS[broken.rule.name].clause(EXPECTED)
