@@ -17,6 +17,7 @@ from m4alloc.check.finding import TIMES, Finding, requests_in
 from m4alloc.check.foreign import Foreign
 from m4alloc.check.hunt import Hunt, clause
 from m4alloc.check.judgement import Terms
+from m4alloc.check.operation import Operation
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.check.script_plan import instructions
 from m4alloc.check.surroundings import interrupts_noted
@@ -116,6 +117,7 @@ def check(
             written[finding.rule.name] = Written(finding, {}, "")
 
     told = Silent() if progress is None else progress
+    notes = [random_note(start, seed)]
     with interrupts_noted() as interrupts, told:
         campaign = Campaign(
             start,
@@ -138,7 +140,7 @@ def check(
     if folder is not None and (folder.exists() or interrupted):
         folder.mkdir(parents=True, exist_ok=True)
         done.save(folder / STATE, identity)
-    return report_of(name, functions, terms, campaign, list(written.values()), folder, interrupted)
+    return report_of(name, functions, terms, campaign, list(written.values()), folder, interrupted, notes)
 
 
 def place_of(library: str | os.PathLike[str]) -> str:
@@ -188,6 +190,21 @@ def check_request(budget: float, jobs: int, engines: Sequence[str], depth: int) 
         raise CheckError(f"engine {unknown[0] if unknown else '(none)'!r}: the engines are {', '.join(ENGINES)}")
 
 
+def random_note(start: Callable[..., Foreign], seed: int) -> str:
+    """What a reader should know of an allocator that is random inside; empty when it is not.
+
+    The same few requests are put to it twice with this seed and once with another.
+    """
+    plan = [Operation(Function.MALLOC, size=size) for size in (16, 100, 5000, 300_000)]
+    seen = []
+    for one in (seed, seed, seed + 1):
+        with start(seed=one) as foreign:
+            seen.append([event.result for event in foreign.run(plan).events])
+    if seen[0] != seen[1]:
+        return "the allocator is random beyond what a seed settles: its bound is one for these runs"
+    return f"the allocator is random inside: its bound is one for seed {seed}" if seen[1] != seen[2] else ""
+
+
 def digest(path: str) -> str:
     """What tells one build of a library from another."""
     return path if path == "system" else hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
@@ -201,13 +218,13 @@ def report_of(
     written: Sequence[Written],
     folder: Path | None,
     interrupted: bool,
+    notes: list[str],
 ) -> CheckReport:
     """What the campaign saw."""
     done = campaign.done
     broken = {finding.finding.rule.name for finding in written}
     rules = [*terms.contract.rules.values(), *(r for n, r in EXPECTATIONS.items() if n not in terms.without)]
     in_part = sum(done.parts.values())
-    notes = []
     if folder is not None and written:
         notes.append(f"the findings are in {folder}/")
     return CheckReport(
@@ -227,7 +244,7 @@ def report_of(
         in_part,
         str(campaign.alphabet),
         "" if folder is None or not folder.exists() else os.fspath(folder),
-        tuple(notes),
+        tuple(filter(None, notes)),
         interrupted,
         resume_line(name, folder) if interrupted and folder is not None else "",
     )

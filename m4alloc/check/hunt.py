@@ -93,8 +93,9 @@ class Hunt:
         """Shrink what broke a rule, and carry it out again."""
         until = time.monotonic() + self.patience
         usual = self.foreign().timeout
-        if HUNG in broken.message:
-            self.foreign().timeout = min(usual, HANGING)  # else most of the time is spent waiting
+        short = not repeated and expanded_length(plan) <= LONG and broken.rule.name != "call-returns"
+        if HUNG in broken.message or short:
+            self.foreign().timeout = min(usual, HANGING)  # else most of the time is spent waiting for plans that hang
         broken = self.again(plan, broken.rule.name, repeated=repeated, told=True) or broken
         plan = self.smallest(plan, broken.rule.name, broken.number, until, repeated=repeated)
         last = self.again(plan, broken.rule.name, repeated=repeated, told=True) or broken

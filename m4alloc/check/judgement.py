@@ -250,7 +250,7 @@ def held_back(plan: Sequence[Operation], terms: Terms) -> int:
 
 
 def judge_usage(plan: Sequence[Operation], usage: Usage, terms: Terms) -> Broken | None:
-    """Freed memory was not reused, if later rounds still take fresh memory for three tenths of what they are handed out.
+    """Freed memory was not reused, if later rounds take fresh memory for three tenths of what they are handed out.
 
     Some allocators take their time until they go round: jemalloc settles after some tens of times what is live.
     """

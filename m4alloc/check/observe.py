@@ -71,6 +71,7 @@ class _Watch:
         self.count = 0
         self.limited = self.ended = self.forked = False
         self.unserved = ""
+        self.served = 0
         self.last: list[Event] = []
 
     def page(self, records: Records) -> bool:
@@ -82,8 +83,9 @@ class _Watch:
         labels = records["function"] == Function.LABEL
         self.limited = self.limited or bool((labels & (records["address"] == Directive.LIMIT_MEMORY)).any())
         self.forked = self.forked or bool(records["site"].any())
-        if not self.limited and not self.unserved:
-            self.unserved = failed(records)
+        if not self.limited:
+            self.served += int(np.count_nonzero(np.isin(records["function"], ALLOCATE) & (records["result"] > 0)))
+            self.unserved = self.unserved or failed(records)
         if not self.forked:  # else there are several histories, which `judge` tells apart
             self.acceptor = accept_records(ordered_records(records), self.acceptor, labels=LABELS)
         return not self.guilty
@@ -95,11 +97,11 @@ class _Watch:
 
     def result(self, episode: Episode, *, told: bool) -> Seen:
         """What was seen, once it is over."""
-        seen = Seen(None, self.count, dict(self.acceptor.tally))
+        seen = Seen(None, self.count, {**self.acceptor.tally, "request-served": self.served})
         if not (self.forked or self.unserved or self.ended or self.guilty):
             return seen
         if self.forked and self.count <= MOST_KEPT and not self.ended and not self.unserved and self.sound():
-            return Seen(None, self.count, dict(self.acceptor.tally))
+            return seen
         if self.count > MOST_KEPT or (self.guilty and not self.forked and not told):
             seen.broken = self.in_passing(replace(episode, events=self.last))
         else:

@@ -96,4 +96,3 @@ def named(owned: Iterable[Owned]) -> Plan:
                     since[block] = time
                     live.add(time)
     return plan
-

@@ -28,7 +28,19 @@ from spec.event import Function
 
 
 def small(chance: random.Random) -> Named:
-    """Every size, fresh and on memory that was used before."""
+    """Every size, fresh and on memory that was used before; first of all a few blocks, which is soon shrunk."""
+    pairs = [
+        op
+        for size in FEW
+        for op in [*[make(MALLOC, size)] * 3, *drop_all(3)] * 3
+        + [*[make(MALLOC, size)] * 3, *drop_all(3, oldest_first=True)] * 3
+    ]
+    yield "three-blocks-in-both-orders", pairs, False
+    staying: Plan = []
+    for size in FEW:
+        four = [make(MALLOC, size)] * 4
+        staying += [*four, *four[:2], *[on(FREE)] * 4, *four, *[on(FREE, 5)] * 4, *four, *drop_all(6)]
+    yield "four-of-six-blocks-in-both-orders", staying, False
     for function in (MALLOC, CALLOC):
         word = function.name.lower()
         sizes = [*EVERY_SMALL, *EDGES]
@@ -45,13 +57,6 @@ def small(chance: random.Random) -> Named:
             for op in (make(MALLOC, size), on(FREE), make(function, size), on(FREE))
         ]
         yield f"{word}-after-free-of-the-same-size", used, False
-    pairs = [
-        op
-        for size in FEW
-        for op in [*[make(MALLOC, size)] * 3, *drop_all(3)] * 3
-        + [*[make(MALLOC, size)] * 3, *drop_all(3, oldest_first=True)] * 3
-    ]
-    yield "three-blocks-in-both-orders", pairs, False
     dirty: Plan = []
     for size in FEW:
         dirty += [*[make(MALLOC, size)] * 40, *drop_all(40), *[make(CALLOC, 1, count=size)] * 40, *drop_all(40)]

@@ -146,7 +146,7 @@ BROKEN = (
     row("realloc_without_lock", CORRUPTED, None),
     row("large_without_lock", CORRUPTED, None),
     row("remote_free_never_taken_back", ("freed-is-reused",), None),
-    row("remote_free_twice", SHARED, 5, quick=True),
+    row("remote_free_twice", CORRUPTED, 5, quick=True),
     row("exited_cache_reused", SHARED, 6),
     row("exited_owner_unmapped", (*ENDED, "block-accessible"), 4),
     # Fork.

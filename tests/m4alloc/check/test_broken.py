@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler: 
 
 SAMPLE = (
     "align_one_class",
+    "third_lifo_free",
     "usable_counts_neighbour",
     "malloc_silent",
     "no_memory_eagain",
