@@ -6,6 +6,7 @@ what then finds no block. So a plan is the same for every allocator, and its ste
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -31,6 +32,8 @@ INSTRUCTION = np.dtype(
     ]
 )
 """struct instruction of m4alloc/check/driver/board.h."""
+WIRE = struct.Struct("<BBHIQQQqII")
+"""One of them."""
 Instructions = npt.NDArray[np.void]
 RAW, ABSOLUTE = 4, 5
 """Further aims of instructions: the slot's last pointer plus offset, live or not; the address in `offset`."""
@@ -72,7 +75,8 @@ class Planner:
 
     def plan(self, operations: Iterable[Operation]) -> Instructions:
         """The instructions of the operations that name a block or need none. Cost: about 2 us an operation."""
-        return np.array(list(self.rows(operations)), INSTRUCTION)
+        pack = WIRE.pack  # several times as fast as numpy is on tuples
+        return np.frombuffer(bytearray(b"".join([pack(*row) for row in self.rows(operations)])), INSTRUCTION)
 
     def rows(self, operations: Iterable[Operation]) -> Iterable[Row]:
         """The instructions one by one. Cost: O(live blocks) an operation that gives one up."""

@@ -135,7 +135,9 @@ def rounds(
     makers = draw(st.lists(st.sampled_from([f for f in MAKING if f in functions]), min_size=1, max_size=3))
     if draw(st.booleans()):
         makers = [Function.MALLOC]
-    palette = draw(st.lists(sizes(limit), min_size=1, max_size=5))
+    # Rounds of large blocks are few: most of their time goes into the bytes, not into the calls.
+    largest = draw(st.sampled_from((1 << 10, 1 << 10, 1 << 13, 1 << 15, limit)))
+    palette = draw(st.lists(sizes(min(largest, limit)), min_size=1, max_size=5))
     live = max(1, min(1 << 28, sum(palette)))
     most = max(50, min(length, (1 << 29) // (live // len(palette) + 1)))
     share = st.sampled_from((0.5, 0.5, 0.55, 0.7, 0.95, 0.4, 0.2))
