@@ -36,6 +36,7 @@ SHARES = {DIRECTED: 0.5, EXHAUSTIVE: 0.5, RANDOM: 1.0}
 """The share of the time that is left which an engine may take at most, in this order."""
 SPLIT = 2
 """Requests at the beginning of a sequence that tell the parts of an exploration apart."""
+CHECKPOINT_SECONDS = 10.0
 AT_ONCE = 16
 """Rounds that Hypothesis draws at once."""
 
@@ -88,7 +89,8 @@ class Campaign:
     """Runs the engines on one library with several drivers at once, and keeps what they find: one finding a rule.
 
     start: makes a driver. terms: what the library is held to. budget: seconds. jobs: drivers at once. seed: of all that
-    is drawn. found: told of each finding as it is made. stopped: asked often; once it says True everything ends.
+    is drawn. found: told of each finding as it is made. checkpoint: called every ten seconds to save `done`.
+    stopped: asked often; once it says True everything ends.
     """
 
     start: Callable[[], Foreign]
@@ -104,6 +106,8 @@ class Campaign:
     progress: Progress | None = None
     found: Callable[[Finding], None] = lambda _: None
     stopped: Callable[[], bool] = lambda: False
+    checkpoint: Callable[[], None] = lambda: None
+    checked: float = field(default_factory=time.monotonic)
     findings: dict[str, Finding] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -311,7 +315,10 @@ class Campaign:
             self.progress.phase(name, total)
 
     def advance(self, done: int) -> None:
-        """Say how far it is."""
+        """Say how far it is, and save that now and then."""
+        if time.monotonic() - self.checked > CHECKPOINT_SECONDS:
+            self.checked = time.monotonic()
+            self.checkpoint()
         if self.progress is not None:
             self.progress.advance(done)
 

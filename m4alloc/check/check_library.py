@@ -102,6 +102,11 @@ def check(
     )
     written = {rule: restored(held) for rule, held in done.findings.items()}
 
+    def checkpoint() -> None:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            done.save(folder / STATE, identity)
+
     def keep(finding: Finding) -> None:
         if folder is not None:
             written[finding.rule.name] = write(
@@ -113,6 +118,7 @@ def check(
                 measures=Function.USABLE_SIZE in functions,
             )
             done.findings[finding.rule.name] = saved(written[finding.rule.name])
+            checkpoint()
         else:
             written[finding.rule.name] = Written(finding, {}, "")
 
@@ -133,7 +139,8 @@ def check(
             told,
             keep,
             lambda: bool(interrupts),
-            {rule: found.finding for rule, found in written.items()},
+            checkpoint=checkpoint,
+            findings={rule: found.finding for rule, found in written.items()},
         )
         campaign.run()
         interrupted = bool(interrupts)

@@ -46,7 +46,7 @@ def told(written: Written) -> list[tuple[str, str]]:
         ("  rule", f"{found.rule.name} ({found.clause})"),
         ("  saw", found.message.partition(f" {found.rule.sentence}")[0]),
         ("  smallest", smallest(written)),
-        ("  replay", f"{written.command}      ({rate})"),
+        ("  replay", f"{written.command}      ({rate})" if written.command else rate),
     ]
     others = [suffix for suffix in written.files if suffix != "heap"]
     if others:
