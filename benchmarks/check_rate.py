@@ -1,6 +1,6 @@
 """How much `m4alloc check` tries a second: nodes of the exhaustive search, checked operations of the random one.
 
-    python benchmarks/check_rate.py [--library PATH] [--seconds 10] [--json FILE]
+    python benchmarks/check_rate.py [--library PATH] [--seconds 10] [--depth 4] [--json FILE]
 
 A node is one request on a heap of its own: a fork, the call, what is looked at, and its judgement. Rows stand side by
 side in one run: the driver alone and with its judge; one driver and two; the compiled judge and the readable one.
@@ -30,7 +30,7 @@ TERMS = Terms("c17,glibc", without=frozenset({"aligned-alloc-arguments"}))
 """What glibc is held to; before 2.38 its aligned_alloc takes any alignment."""
 
 
-def forks(count: int = 2000) -> float:
+def forks(count: int = 500) -> float:
     """Forks of this Python process a second, each waited for: what a driver written in Python would pay."""
     start = time.perf_counter()
     for _ in range(count):
@@ -41,7 +41,7 @@ def forks(count: int = 2000) -> float:
     return count / (time.perf_counter() - start)
 
 
-def driver_alone(start: Callable[[], Foreign], depth: int = 4) -> float:
+def driver_alone(start: Callable[[], Foreign], depth: int) -> float:
     """Nodes a second that the driver visits when nobody judges them."""
     with start() as foreign:
         alphabet = usual(foreign.functions)
@@ -78,13 +78,14 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--library", default="system", help="the allocator that is driven (default: system)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement (default 10)")
+    parser.add_argument("--depth", type=int, default=4, help="of the driver's walk without a judge (default 4)")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     arguments = parser.parse_args(argv)
     start = partial(Foreign, arguments.library)
     seconds = arguments.seconds
     figures = {
         "forks of a Python process": forks(),
-        "nodes, driver alone": driver_alone(start),
+        "nodes, driver alone": driver_alone(start, arguments.depth),
         "nodes, judged, 1 driver": engine(start, EXHAUSTIVE, seconds, 1),
         "nodes, judged, 2 drivers": engine(start, EXHAUSTIVE, seconds, 2),
         "operations of random rounds, 1 driver": engine(start, RANDOM, seconds, 1),

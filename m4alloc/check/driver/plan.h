@@ -86,7 +86,7 @@ static void carry_out_all(uint32_t from, uint32_t end)
             hand_over_page();
         if (i->function == LABEL)
             obey(&at, end);
-        else if (i->thread == 0)
+        else if (i->thread == 0 || !started(i->thread))
             carry_out(i);
         else {
             set_off(i->thread, at, at + 1);

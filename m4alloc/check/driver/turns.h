@@ -153,17 +153,22 @@ static void *work(void *argument)
     }
 }
 
+/* Whether the thread is there; it cannot always be started once memory is limited. */
+static int started(uint32_t thread)
+{
+    struct worker *w = &workers[thread % THREADS];
+    if (!w->running) {
+        sem_init(&w->go, 0, 0);
+        sem_init(&w->done, 0, 0);
+        w->running = !pthread_create(&w->handle, NULL, work, w);
+    }
+    return w->running;
+}
+
 static void set_off(uint32_t thread, uint32_t from, uint32_t to)
 {
     struct worker *w = &workers[thread % THREADS];
     w->thread = thread, w->from = from, w->to = to;
-    if (!w->running) {
-        sem_init(&w->go, 0, 0);
-        sem_init(&w->done, 0, 0);
-        if (pthread_create(&w->handle, NULL, work, w))
-            _exit(WORKER_FAILED);
-        w->running = 1;
-    }
     sem_post(&w->go);
 }
 
@@ -184,7 +189,8 @@ static void end_thread(uint32_t thread)
     w->running = 0;
 }
 
-/* The instructions of [from, to) at the same time, each on its own thread. */
+/* The instructions of [from, to) at the same time, each on its own thread; one after the other where there are no threads
+ * to be had. */
 static void in_parallel(uint32_t from, uint32_t to)
 {
     uint8_t takes_part[THREADS] = {[0] = 1};
@@ -192,7 +198,14 @@ static void in_parallel(uint32_t from, uint32_t to)
     for (uint32_t n = from; n < to; n++)
         takes_part[board->instruction[n].thread % THREADS] = 1;
     for (uint32_t t = 0; t < THREADS; t++)
-        count += takes_part[t];
+        if (takes_part[t] && (t == 0 || started(t)))
+            count++;
+        else if (takes_part[t]) {
+            for (uint32_t n = from; n < to; n++)
+                if (board->instruction[n].function != LABEL)
+                    carry_out(&board->instruction[n]);
+            return;
+        }
     concurrent = 1;
     atomic_store(&at_start, count);
     for (uint32_t t = 1; t < THREADS; t++)
