@@ -28,7 +28,6 @@ from m4alloc.check.progress import Progress
 from m4alloc.check.rounds import Round
 from m4alloc.check.survey import Directed, survey
 from spec.event import Function
-from spec.standard import ReallocZero
 
 DIRECTED, EXHAUSTIVE, RANDOM = "directed", "exhaustive", "random"
 ENGINES = (DIRECTED, EXHAUSTIVE, RANDOM)
@@ -48,7 +47,7 @@ class Done:
     plans: directed plans by name. depth: the greatest of which every sequence was carried out; sequences: of that
     depth; nodes: requests of all explorations, each once. parts: of the depth under way, those carried out, with their
     sequences. batches, rounds: of the random search. operations: by engine. broken: rules by engine.
-    observed: how often each rule was seen to hold.
+    observed: how often each rule was seen to hold. seconds: spent. findings: as plain data, by rule.
     """
 
     plans: list[str] = field(default_factory=list)
@@ -161,14 +160,13 @@ class Campaign:
 
     def run_directed(self, pool: ThreadPoolExecutor, functions: frozenset[Function], until: float) -> None:
         """Every directed plan once."""
-        allowed = self.terms.contract.realloc_zero is not ReallocZero.UNDEFINED
-        whole = survey(functions, realloc_zero=allowed, misuse=self.terms.misuse)
+        whole = survey(functions, realloc_zero=self.terms.resizes_to_nothing, misuse=self.terms.misuse)
         plans = [plan for plan in whole if plan.name not in self.done.plans]
         self.phase("directed plans", len(plans))
 
         def task(directed: Directed) -> Callable[[], None]:
             def carry_out() -> None:
-                self.try_plan(DIRECTED, directed.name, directed.plan, until, repeated=directed.repeated)
+                self.try_plan(DIRECTED, directed.name, directed.plan, repeated=directed.repeated)
                 with self.lock:
                     self.done.plans.append(directed.name)
                     self.advance(len(self.done.plans))
@@ -214,19 +212,18 @@ class Campaign:
                     self.done.parts[name_of(part)] = seen.sequences
                 self.advance(sum(self.done.parts.values()))
             if seen.broken is not None:
-                self.conclude(EXHAUSTIVE, f"depth {depth}", [], seen.broken, until)
+                self.conclude(EXHAUSTIVE, f"depth {depth}", [], seen.broken)
 
         return carry_out
 
     def run_random(self, pool: ThreadPoolExecutor, functions: frozenset[Function], until: float) -> None:
         """Rounds that Hypothesis draws, until the time is over."""
-        allowed = self.terms.contract.realloc_zero is not ReallocZero.UNDEFINED
         self.phase("random rounds")
 
         def task(number: int, one: Round) -> Callable[[], None]:
             def carry_out() -> None:
-                plan = one.plan(functions, realloc_zero=allowed)
-                self.try_plan(RANDOM, f"round {number}", plan, until)
+                plan = one.plan(functions, realloc_zero=self.terms.resizes_to_nothing)
+                self.try_plan(RANDOM, f"round {number}", plan)
                 with self.lock:
                     self.done.rounds += 1
                     self.advance(self.done.operations.get(RANDOM, 0))
@@ -263,9 +260,7 @@ class Campaign:
         if not self.over():
             task()
 
-    def try_plan(
-        self, engine: str, where: str, plan: Sequence[Operation], until: float, *, repeated: bool = False
-    ) -> None:
+    def try_plan(self, engine: str, where: str, plan: Sequence[Operation], *, repeated: bool = False) -> None:
         """Carry out one plan, and make a finding of what it breaks."""
         hunt = self.hunt()
         before = hunt.operations
@@ -274,7 +269,7 @@ class Campaign:
         with self.lock:
             self.note(engine, hunt.operations - before, hunt.observed)
         if broken is not None:
-            self.conclude(engine, where, list(plan), broken, until, repeated=repeated)
+            self.conclude(engine, where, list(plan), broken, repeated=repeated)
 
     def note(self, engine: str, operations: int, observed: dict[str, int]) -> None:
         """Count what was done."""
@@ -284,7 +279,7 @@ class Campaign:
             done.observed[name] = done.observed.get(name, 0) + number
 
     def conclude(
-        self, engine: str, where: str, plan: list[Operation], broken: Broken, until: float, *, repeated: bool = False
+        self, engine: str, where: str, plan: list[Operation], broken: Broken, *, repeated: bool = False
     ) -> None:
         """Shrink what broke a rule for the first time, and keep the smaller of two findings of one rule."""
         rule = broken.rule.name

@@ -31,11 +31,11 @@ def write(
     prefix: str = "",
     environment: Mapping[str, str] | None = None,
     measures: bool | None = None,
+    seed: int = 0,
 ) -> Written:
     """Write a finding into `folder`, as RULE.heap, RULE.c, RULE.py and RULE.svg, each whole or not at all.
 
-    measures: whether the library has malloc_usable_size.
-
+    measures: whether the library has malloc_usable_size. seed: of the run.
     The picture and the program are left out where there is nothing to draw or the script is too long to be read.
     Raises OSError.
     """
@@ -43,22 +43,19 @@ def write(
     name = finding.rule.name
     forms = {"heap": header(finding, library) + render(finding.script)}
     if len(finding.script.steps) <= LARGEST:
-        named = {"rule": finding.rule, "message": finding.message}
+        script, rule, message = finding.script, finding.rule, finding.message
         forms["c"] = c_program(
-            finding.script,
+            script,
             library=library,
             symbol_prefix=prefix,
             environment=environment,
-            **named,  # type: ignore[arg-type]
+            measures=measures,
+            rule=rule,
+            message=message,
         )
-        forms["py"] = pytest_module(
-            finding.script,
-            library=library,
-            symbol_prefix=prefix,
-            **named,  # type: ignore[arg-type]
-        )
-        if any(step.replied for step in finding.script.steps):
-            forms["svg"] = document(heap_at(scene(finding.script, finding.rule, finding.message)))
+        forms["py"] = pytest_module(script, library=library, symbol_prefix=prefix, rule=rule, message=message)
+        if any(step.replied for step in script.steps):
+            forms["svg"] = document(heap_at(scene(script, rule, message)))
     files = {}
     for suffix, text in forms.items():
         path = folder / f"{name}.{suffix}"
@@ -66,12 +63,12 @@ def write(
         scratch.write_text(text, encoding="utf-8")
         scratch.replace(path)
         files[suffix] = os.fspath(path)
-    return Written(finding, files, command(library, files["heap"], prefix))
+    return Written(finding, files, command(library, files["heap"], prefix, seed))
 
 
 def saved(written: Written) -> dict[str, Any]:
     """A finding that was written, as plain data; `restored` reads it."""
-    return {**written.to_json(), "repeated": written.finding.repeated}
+    return written.to_json()
 
 
 def restored(held: Mapping[str, Any]) -> Written:
@@ -92,7 +89,6 @@ def restored(held: Mapping[str, Any]) -> Written:
         held["requests"],
         held["replays"],
         held["times"],
-        repeated=held["repeated"],
     )
     return Written(finding, dict(held["files"]), held["replay"])
 
@@ -105,13 +101,15 @@ def header(finding: Finding, library: str) -> str:
         f"found by the {finding.engine} search ({finding.where}); shows {finding.replays} of {finding.times} times",
     ]
     if finding.repeated:
-        lines.append("when this is carried out over and over, and all that is left over is freed after each round:")
+        lines.append("it shows when this is carried out over and over, and what is left over is freed after each round")
     return "".join(f"# {line}\n" for text in lines for line in text.splitlines())
 
 
-def command(library: str, script: str, prefix: str = "") -> str:
+def command(library: str, script: str, prefix: str = "", seed: int = 0) -> str:
     """The command line that carries a finding out again."""
     words = ["m4alloc", "check", *([] if library == "m4alloc" else [library]), "--script", script]
     if prefix:
         words += ["--symbol-prefix", prefix]
+    if seed:
+        words += ["--seed", str(seed)]
     return shlex.join(words)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,10 @@ from m4alloc.check.check_files import command, restored, saved, write
 from m4alloc.check.check_report import CheckReport, Engine, Written
 from m4alloc.check.finding import TIMES, Finding, requests_in
 from m4alloc.check.foreign import Foreign
-from m4alloc.check.hunt import Hunt, clause
-from m4alloc.check.judgement import Terms
+from m4alloc.check.hunt import Hunt
+from m4alloc.check.judgement import Terms, narrowed
 from m4alloc.check.operation import Operation
 from m4alloc.check.progress import Progress, Silent
-from m4alloc.check.script_plan import instructions
 from m4alloc.check.surroundings import interrupts_noted
 from m4alloc.check.verify_report import RuleCount
 from m4alloc.lib import lib
@@ -80,11 +80,11 @@ def check(
     ('HOLDS', 0, 2)
     """
     name, path = os.fspath(library), place_of(library)
-    terms = terms_of(path, name, standard, promises, without, env, timeout, symbol_prefix, misuse)
+    asked = asked_of(name, standard, promises, without, misuse)
     check_request(budget, jobs, engines, depth)
     start = partial(Foreign, path, timeout=timeout, environment=env, prefix=symbol_prefix, seed=seed)
     with start() as first:
-        functions = first.functions
+        functions, terms = first.functions, first.terms(asked)
     alphabet = usual(functions, tuple(sizes), slots)
     folder = None if output is None else Path(output)
     identity: dict[str, object] = {
@@ -116,6 +116,7 @@ def check(
                 prefix=symbol_prefix,
                 environment=env,
                 measures=Function.USABLE_SIZE in functions,
+                seed=seed,
             )
             done.findings[finding.rule.name] = saved(written[finding.rule.name])
             checkpoint()
@@ -147,7 +148,9 @@ def check(
     if folder is not None and (folder.exists() or interrupted):
         folder.mkdir(parents=True, exist_ok=True)
         done.save(folder / STATE, identity)
-    return report_of(name, functions, terms, campaign, list(written.values()), folder, interrupted, notes)
+    return report_of(
+        name, functions, terms, campaign, list(written.values()), folder, interrupted, notes, symbol_prefix
+    )
 
 
 def place_of(library: str | os.PathLike[str]) -> str:
@@ -156,32 +159,21 @@ def place_of(library: str | os.PathLike[str]) -> str:
     return os.fspath(lib()) if name == "m4alloc" else name
 
 
-def terms_of(
-    path: str,
-    name: str,
-    standard: str,
-    promises: Sequence[str],
-    without: Sequence[str],
-    env: Mapping[str, str] | None,
-    timeout: float,
-    prefix: str,
-    misuse: bool = False,
-) -> Terms:
-    """What the library is held to. Raises ValueError: no such standard or rule; WorkerError."""
-    named = standard or (OURS if name in ("m4alloc", "system") else FOREIGN)
-    terms = Terms(contract(named).name, promises=frozenset(promises), without=frozenset(without))
-    assert terms.contract is not None  # raises for unknown names before anything runs
-    with Foreign(path, timeout=timeout, environment=env, prefix=prefix) as first:
-        stated = first.terms(terms.standard)
-    return Terms(
-        terms.standard,
-        stated.quarantine,
-        stated.quarantine_limit,
-        stated.catches_misuse,
-        terms.promises,
-        terms.without,
-        misuse,
-    )
+def default_standard(name: str) -> str:
+    """What a library is held to when nobody says.
+
+    >>> default_standard("system"), default_standard("./libmine.so")
+    ('c17,glibc', 'c23,posix')
+    """
+    return OURS if name in ("m4alloc", "system") else FOREIGN
+
+
+def asked_of(name: str, standard: str, promises: Sequence[str], without: Sequence[str], misuse: bool) -> Terms:
+    """What the library is to be held to. Raises ValueError: there is no such standard, promise or rule."""
+    named = standard or default_standard(name)
+    terms = Terms(contract(named).name, promises=frozenset(promises), without=frozenset(without), misuse=misuse)
+    narrowed(terms.standard, terms.promises, terms.without)
+    return terms
 
 
 def check_request(budget: float, jobs: int, engines: Sequence[str], depth: int) -> None:
@@ -219,13 +211,14 @@ def digest(path: str) -> str:
 
 def report_of(
     name: str,
-    functions: frozenset[object],
+    functions: frozenset[Function],
     terms: Terms,
     campaign: Campaign,
     written: Sequence[Written],
     folder: Path | None,
     interrupted: bool,
     notes: list[str],
+    prefix: str,
 ) -> CheckReport:
     """What the campaign saw."""
     done = campaign.done
@@ -236,7 +229,7 @@ def report_of(
         notes.append(f"the findings are in {folder}/")
     return CheckReport(
         name,
-        tuple(sorted(function.name.lower() for function in functions)),  # type: ignore[attr-defined]
+        tuple(sorted(function.name.lower() for function in functions)),
         terms.standard,
         campaign.seed,
         done.seconds,
@@ -253,13 +246,23 @@ def report_of(
         "" if folder is None or not folder.exists() else os.fspath(folder),
         tuple(filter(None, notes)),
         interrupted,
-        resume_line(name, folder) if interrupted and folder is not None else "",
+        resume_line(name, folder, campaign, prefix) if interrupted and folder is not None else "",
     )
 
 
-def resume_line(name: str, folder: Path) -> str:
-    """How an interrupted campaign goes on."""
+def resume_line(name: str, folder: Path, campaign: Campaign, prefix: str) -> str:
+    """How an interrupted campaign goes on: with all that it began with."""
+    terms = campaign.terms
     words = ["m4alloc", "check", *([] if name == "m4alloc" else [name]), "--resume", "--output", os.fspath(folder)]
+    words += ["--standard", terms.standard] if terms.standard != default_standard(name) else []
+    words += ["--seed", str(campaign.seed)] if campaign.seed else []
+    words += ["--symbol-prefix", prefix] if prefix else []
+    sizes = [row.size for row in campaign.alphabet.makers if row.function == Function.MALLOC]
+    words += ["--sizes", ",".join(map(str, sizes))] if tuple(sizes) != SIZES else []
+    words += ["--slots", str(campaign.alphabet.slots)] if campaign.alphabet.slots != SLOTS else []
+    words += [word for rule in sorted(terms.promises) for word in ("--promise", rule)]
+    words += [word for rule in sorted(terms.without) for word in ("--without", rule)]
+    words += ["--misuse"] if terms.misuse else []
     return shlex.join(words)
 
 
@@ -270,7 +273,7 @@ def engine_row(engine: str, campaign: Campaign) -> Engine:
     if engine == DIRECTED:
         detail = f"{plural(len(done.plans), 'plan')}, {plural(operations, 'operation')}"
     elif engine == EXHAUSTIVE:
-        sizes = ",".join(str(row.size) for row in campaign.alphabet.makers if row.function == 1)
+        sizes = ",".join(str(row.size) for row in campaign.alphabet.makers if row.function == Function.MALLOC)
         more = f"; {number(sum(done.parts.values()))} of {done.depth + 1}" if done.parts else ""
         detail = f"{plural(done.sequences, 'sequence')}, sizes {{{sizes}}}, depth {done.depth}{more}"
     else:
@@ -300,19 +303,18 @@ def replay(
     """
     name, path = os.fspath(library), place_of(library)
     standard = standard or script.settings.standard or ""
-    given = script.settings.promises or frozenset()
-    terms = terms_of(path, name, standard, sorted(given), (), env, timeout, symbol_prefix)
+    # What a script does is meant: if it breaks the client's side, what comes of that is what it shows.
+    asked = asked_of(name, standard, sorted(script.settings.promises or ()), (), misuse=True)
     start: Callable[[], Foreign] = partial(
         Foreign, path, timeout=timeout, environment=env, prefix=symbol_prefix, seed=seed
     )
-    rows = instructions(script)
+    with start() as driver:
+        functions, terms = driver.functions, driver.terms(asked)
     seen, observed, operations = [], dict[str, int](), 0
-    functions: frozenset[object] = frozenset()
     for _ in range(times):
         hunt = Hunt(start, terms)
         try:
-            functions = frozenset(hunt.foreign().functions)
-            seen.append(hunt.see(rows))
+            seen.append(hunt.carry_out(script))
         finally:
             operations += hunt.operations
             for rule, count in hunt.observed.items():
@@ -323,25 +325,15 @@ def replay(
     if broken:
         first = broken[0]
         replays = sum(one.rule.name == first.rule.name for one in broken)
-        found = Finding(
-            first.rule,
-            clause(first, terms),
-            first.message,
-            "script",
-            script.source,
-            script,
-            requests_in(script),
-            replays,
-            times,
-        )
+        found = replace(Hunt(start, terms).found(first, "script", script.source, script, replays), times=times)
         files = {"heap": script.source} if Path(script.source).exists() else {}
-        written.append(Written(found, files, command(name, script.source, symbol_prefix)))
+        written.append(Written(found, files, command(name, script.source, symbol_prefix, seed)))
     rules = [*terms.contract.rules.values(), *EXPECTATIONS.values()]
     names = {one.rule.name for one in broken}
     detail = f"{plural(requests_in(script), 'request')}, {plural(times, 'time')}"
     return CheckReport(
         name,
-        tuple(sorted(function.name.lower() for function in functions)),  # type: ignore[attr-defined]
+        tuple(sorted(function.name.lower() for function in functions)),
         terms.standard,
         seed,
         0.0,

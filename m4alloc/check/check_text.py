@@ -58,7 +58,8 @@ def told(written: Written) -> list[tuple[str, str]]:
 def smallest(written: Written) -> str:
     """How many requests it takes, and which when they are few."""
     found = written.finding
-    steps = [line_of(step).partition(" ->")[0].partition("!")[0].strip() for step in found.script.steps]
+    told_steps = found.script.steps[found.repeated :]  # that it is repeated is said before them
+    steps = [line_of(step).partition(" ->")[0].partition("!")[0].strip() for step in told_steps]
     over = " over and over" if found.repeated else ""
     head = plural(found.requests, "request") + over
     return f"{head}: {' / '.join(steps)}" if len(steps) <= SHOWN else head

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from m4alloc.check.instruction import Planner, Row
 from m4alloc.check.judgement import Broken, Terms
@@ -13,6 +13,9 @@ from spec.contract import Rule
 from spec.event import ALLOCATING, RESIZING, Event, Function
 from spec.statement import Pointer, Script, Step
 
+OVER_AND_OVER = "over-and-over"
+"""The label at the head of a script that shows what it shows when all of it is carried out over and over, with whatever
+is left over freed after each round."""
 TIMES = 10
 """How often a finding is carried out again, each time by a driver of its own."""
 
@@ -24,8 +27,8 @@ class Finding:
     rule, clause, message: what broke, where that is demanded, and what was seen. engine, where: which search found it,
     and in which of its parts. script: the smallest history found, with its claims; the plan alone, without replies,
     where the history is too long to be told. requests: calls of the malloc family that it takes, a repeated one counted
-    once. replays: how often the rule broke again, of `times` tries. repeated: it shows when the script is carried out
-    over and over with everything freed after each round.
+    once; with the label OVER_AND_OVER at its head all of it is repeated. replays: how often the rule broke again, of
+    `times` tries.
     """
 
     rule: Rule
@@ -37,22 +40,36 @@ class Finding:
     requests: int
     replays: int
     times: int = TIMES
-    repeated: bool = False
 
     @property
     def flaky(self) -> bool:
         """Whether it does not show every time."""
         return self.replays < self.times
 
+    @property
+    def repeated(self) -> bool:
+        """Whether the script shows it only when it is carried out over and over."""
+        return is_repeated(self.script)
+
     def __str__(self) -> str:
         return f"{self.rule.name}: {self.message}"
 
 
-def script_of(broken: Broken, plan: Sequence[Operation], terms: Terms) -> Script:
+def is_repeated(script: Script) -> bool:
+    """Whether a script asks to be carried out over and over."""
+    first = script.steps[0].event if script.steps else None
+    return first is not None and first.function is Function.LABEL and first.label == OVER_AND_OVER
+
+
+def script_of(broken: Broken, plan: Sequence[Operation], terms: Terms, *, repeated: bool = False) -> Script:
     """The script that shows a rule broken: the history up to there.
 
     The plan instead when there is no history, or when the plan says in one line what the history repeats.
+    repeated: what matters is what the plan takes when it is carried out over and over.
     """
+    if repeated:
+        script = planned(plan, terms)
+        return replace(script, steps=(Step(Event(Function.LABEL, label=OVER_AND_OVER)), *script.steps))
     repeats = any(step.function is Function.LABEL and step.count == Directive.REPEAT for step in plan)
     if repeats or not broken.history:
         return planned(plan, terms)

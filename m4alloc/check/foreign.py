@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,13 +118,19 @@ class Foreign(Closing):
         how = "the driver ended" if status >= 0 else f"it crashed with {signal.Signals(-status).name}"
         return f"{how} while it was loaded{': ' if self.said() else ''}{self.said()}"
 
-    def terms(self, standard: str = "c17") -> Terms:
-        """What the library is held to: the standard, and what it states itself (m4alloc_info, m4alloc_refusals).
+    def terms(self, asked: str | Terms = "c17") -> Terms:
+        """What the library is held to: what is asked of it, and what it states itself (m4alloc_info, m4alloc_refusals).
 
-        Misuse is asked for only where the environment says misuse=count: elsewhere it ends the child, as it should.
+        asked: the standard, or terms to add to. Misuse is asked for only where the environment says misuse=count:
+        elsewhere it ends the child, as it should.
         """
         counts = "misuse=count" in self.options and self.quarantine_limit > 0
-        return Terms(standard, self.quarantine, self.quarantine_limit, counts)
+        return replace(
+            asked if isinstance(asked, Terms) else Terms(asked),
+            quarantine=self.quarantine,
+            quarantine_limit=self.quarantine_limit,
+            catches_misuse=counts,
+        )
 
     def receive(self, seconds: float | None) -> bytes | None:
         """The next message; None when none came in time, empty when the server is gone."""
@@ -171,8 +178,12 @@ class Foreign(Closing):
 
     def repeat(self, operations: Sequence[Operation], limit: int) -> Usage:
         """Carry out the plan over and over on one fresh heap, freeing all after each, until `limit` bytes were used."""
+        return self.repeat_rows(Planner().plan(operations), limit)
+
+    def repeat_rows(self, instructions: Instructions, limit: int) -> Usage:
+        """The same for instructions. Raises ValueError: more than a batch; EndedError: crash or hang."""
         with self.begin() as session:
-            return session.repeat(operations, limit)
+            return session.repeat(instructions, limit)
 
     def close(self) -> None:
         """End the server."""
@@ -333,10 +344,14 @@ class ForeignSession(Closing):
         """LOAD events for live blocks whose contents changed."""
         return self.batch([])
 
-    def repeat(self, operations: Sequence[Operation], limit: int) -> Usage:
-        """Carry out the plan over and over, freeing all after each round, until `limit` bytes were used."""
-        self.foreign.board.ask(self.planner.plan(operations))
-        return Usage(*struct.unpack("<QQQQQ", self.exchange(b"R" + struct.pack("<Q", limit), lambda _: True)))
+    def repeat(self, instructions: Instructions, limit: int) -> Usage:
+        """Carry out the instructions over and over, freeing all after each round, until `limit` bytes were used."""
+        self.foreign.board.ask(instructions)
+        try:
+            answer = self.exchange(b"R" + struct.pack("<Q", limit), lambda _: True)
+        finally:
+            self.foreign.board.wipe()  # the driver went over its lines by itself
+        return Usage(*struct.unpack("<QQQQQ", answer))
 
     def close(self) -> None:
         """Let the child end."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from m4alloc.check.finding import TIMES, Finding, planned, requests_in, script_of
+from m4alloc.check.finding import TIMES, Finding, is_repeated, planned, requests_in, script_of
 from m4alloc.check.foreign import Foreign
 from m4alloc.check.instruction import Instructions, Planner
 from m4alloc.check.judgement import Broken, Terms, held_back, judge, judge_usage
@@ -17,7 +17,6 @@ from m4alloc.check.shrink import shrunk
 from m4alloc.check.target import EndedError
 from spec.contract import EXPECTATIONS, EXPECTED, RULES
 from spec.event import RESIZING, Function
-from spec.standard import ReallocZero
 from spec.statement import Script
 
 REPEATED_BYTES = 1 << 28
@@ -63,7 +62,7 @@ class Hunt:
     def look(self, plan: Sequence[Operation], *, repeated: bool = False, told: bool = False) -> Broken | None:
         """Carry out one plan: the first rule that broke, with its history if `told`.  Raises WorkerError."""
         if repeated:
-            return self.usage(plan)
+            return self.usage(Planner().plan(plan))
         return self.see(Planner().plan(plan), told=told)
 
     def see(self, rows: Instructions, *, told: bool = False) -> Broken | None:
@@ -74,16 +73,27 @@ class Hunt:
             self.observed[name] = self.observed.get(name, 0) + number
         return seen.broken
 
-    def usage(self, plan: Sequence[Operation]) -> Broken | None:
-        """Carry out a plan over and over: whether it takes ever more memory."""
+    def carry_out(self, script: Script) -> Broken | None:
+        """Carry out a script, over and over if it asks for that: the first rule that broke."""
+        rows = instructions(script)
+        return self.usage(rows) if is_repeated(script) else self.see(rows)
+
+    def usage(self, rows: Instructions) -> Broken | None:
+        """Carry out instructions over and over: whether they take ever more memory."""
+        plan = [
+            Operation(
+                Function(int(row["function"])), int(row["thread"]), size=int(row["size"]), count=int(row["count"])
+            )
+            for row in rows
+            if row["function"] != Function.LABEL
+        ]
         large = max((operation.size * operation.count for operation in plan), default=0) >= LARGE
         limit = (REPEATED_BYTES if large else REPEATED_BYTES >> 5) + 2 * held_back(plan, self.terms)
         try:
-            usage = self.foreign().repeat(plan, limit)
+            usage = self.foreign().repeat_rows(rows, limit)
         except EndedError as ended:
             return judge(ended.episode, self.terms)
-        except ValueError:
-            return None
+        self.operations += len(plan)  # of one round: the others are the same again
         self.observed["freed-is-reused"] = self.observed.get("freed-is-reused", 0) + 1
         return judge_usage(plan, usage, self.terms)
 
@@ -100,30 +110,23 @@ class Hunt:
         plan = self.smallest(plan, broken.rule.name, broken.number, until, repeated=repeated)
         last = self.again(plan, broken.rule.name, repeated=repeated, told=True) or broken
         self.foreign().timeout = usual
-        script = script_of(last, plan, self.terms)
-        replays = replayed(self.start, self.terms, script, plan, last, repeated=repeated)
+        script = script_of(last, plan, self.terms, repeated=repeated)
+        replays = replayed(self.start, self.terms, script, last)
         if replays < TIMES and attempts(plan) > 1:
             # Where threads race, what they did after the violation may have been what made it likely.
             whole = planned(plan, self.terms)
-            times = replayed(self.start, self.terms, whole, plan, last, repeated=repeated)
+            times = replayed(self.start, self.terms, whole, last)
             if times > replays:
                 script, replays = whole, times
-        return Finding(
-            last.rule,
-            clause(last, self.terms),
-            last.message,
-            engine,
-            where,
-            script,
-            requests_in(script),
-            replays,
-            repeated=repeated,
-        )
+        return self.found(last, engine, where, script, replays)
 
     def told(self, broken: Broken, engine: str, where: str) -> Finding:
         """The finding of a history that is as small as it gets."""
         script = script_of(broken, [], self.terms)
-        replays = replayed(self.start, self.terms, script, [], broken, repeated=False)
+        return self.found(broken, engine, where, script, replayed(self.start, self.terms, script, broken))
+
+    def found(self, broken: Broken, engine: str, where: str, script: Script, replays: int) -> Finding:
+        """A finding of this library."""
         count = requests_in(script)
         return Finding(broken.rule, clause(broken, self.terms), broken.message, engine, where, script, count, replays)
 
@@ -139,15 +142,13 @@ class Hunt:
 
     def smallest(self, plan: list[Operation], rule: str, seen: int, until: float, *, repeated: bool) -> list[Operation]:
         """The plan cut down as far as time allows; the rule broke at about operation number `seen` of it."""
-
-        allowed = self.terms.contract.realloc_zero is not ReallocZero.UNDEFINED
         best = plan
 
         def fails(candidate: list[Operation]) -> bool:
             nonlocal best
             if time.monotonic() >= until:
                 raise OutOfTimeError
-            if not (allowed or all(map(defined, candidate))):
+            if not (self.terms.resizes_to_nothing or all(map(defined, candidate))):
                 return False
             broke = self.again(candidate, rule, repeated=repeated) is not None
             if broke and len(candidate) <= len(best):
@@ -250,16 +251,7 @@ def free() -> Operation:
     return Operation(Function.FREE, aim=Aim.LIVE)
 
 
-def replayed(
-    start: Callable[[], Foreign],
-    terms: Terms,
-    script: Script,
-    plan: Sequence[Operation],
-    broken: Broken,
-    *,
-    repeated: bool,
-    times: int = TIMES,
-) -> int:
+def replayed(start: Callable[[], Foreign], terms: Terms, script: Script, broken: Broken, *, times: int = TIMES) -> int:
     """How often the rule breaks again when the script is carried out by a fresh driver each time."""
     count = 0
     for _ in range(times):
@@ -267,7 +259,7 @@ def replayed(
         if HUNG in broken.message:
             hunt.foreign().timeout = min(hunt.foreign().timeout, 1.5 * HANGING)
         try:
-            seen = hunt.look(plan, repeated=True) if repeated else hunt.see(instructions(script))
+            seen = hunt.carry_out(script)
             count += seen is not None and seen.rule.name == broken.rule.name
         finally:
             hunt.close()

@@ -26,7 +26,7 @@ from spec.event import (
 )
 from spec.history import Phase, accept, points
 from spec.judge import SIZE_MAX
-from spec.standard import Contract, contract
+from spec.standard import Contract, ReallocZero, contract
 from spec.statement import Settings
 
 SHARING = frozenset({"result-disjoint", "reuse-only-after-free"})
@@ -66,6 +66,11 @@ class Terms:
     def contract(self) -> Contract:
         """The rules in force."""
         return narrowed(self.standard, self.promises, self.without)
+
+    @property
+    def resizes_to_nothing(self) -> bool:
+        """Whether the client may ask for realloc(p, 0)."""
+        return self.contract.realloc_zero is not ReallocZero.UNDEFINED
 
     def acceptor(self) -> Acceptor:
         """A fresh acceptor of histories on these terms."""

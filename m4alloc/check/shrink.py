@@ -19,9 +19,12 @@ Test = Callable[[Plan], bool]
 ROUNDS = 4
 SMALL = 24
 FEW = 3
+TRIES = 150
 EVEN_SIZES = (63, 199, 501, 1003, 1501, 3001, 5003, 7001, 12_001, 20_011, 30_011, 65_521)
 """Sizes that are tried for all blocks of a plan at once."""
 LARGEST_EVENED = 1 << 20
+MOST_EVENED = 1 << 22
+"""Bytes that such a plan may ask for in all: else a try takes longer than it is worth."""
 SIZE_MAX = 2**64 - 1
 REMEMBERED = 500
 """Operations of a plan that is not tested twice."""
@@ -110,13 +113,39 @@ def evened(plan: Plan, fails: Test) -> Plan:
     """
     best = plan
     for size, kept in ((size, kept) for kept in (0, 1) for size in EVEN_SIZES):
+        if size * len(plan) > MOST_EVENED:
+            continue
         # The last request is often the one that needs a size of its own.
         candidate = [of_size(step, size) for step in plan[: len(plan) - kept]] + plan[len(plan) - kept :]
         if candidate != plan and fails(candidate):
-            candidate = shortened(without_blocks(candidate, fails), fails)
+            candidate = shortened_for_a_while(candidate, fails)
             if len(candidate) < len(best):
                 best = candidate
     return best
+
+
+class EnoughError(Exception):
+    """As many tests were made as were allowed."""
+
+
+def shortened_for_a_while(plan: Plan, fails: Test) -> Plan:
+    """The plan without what it still fails without, as far as TRIES tests show: some plans are no shorter this way."""
+    best, tries = plan, 0
+
+    def counted(candidate: Plan) -> bool:
+        nonlocal best, tries
+        tries += 1
+        if tries > TRIES:
+            raise EnoughError
+        broke = fails(candidate)
+        if broke and len(candidate) <= len(best):
+            best = candidate
+        return broke
+
+    try:
+        return shortened(without_blocks(plan, counted), counted)
+    except EnoughError:
+        return best
 
 
 def of_size(step: Operation, size: int) -> Operation:

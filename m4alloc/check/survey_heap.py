@@ -155,15 +155,21 @@ def forks(chance: random.Random) -> Named:
             False,
         )
     for attempt in range(8):
-        sizes = (16,) if attempt < 5 else FEW[:8]
+        sizes = (16,) if attempt % 2 else FEW[:8]
         plan = [make(MALLOC, chance.choice(FEW[:10])) for _ in range(50)] + [directive(Directive.PARALLEL)]
-        for n in range(26_000):
-            # Three threads are busy; the fourth forks, and each child asks for memory.
+        for n in range(12_000):
+            # Three threads are busy, the fourth forks, and each child asks for memory. Where the three have blocks of
+            # their own they never wait for one another; where they have not, blocks are on their way at the fork.
             thread = 1 + n % 3
-            own = 3 * chance.randrange(3) + 2
-            plan.append(make(MALLOC, chance.choice(sizes), thread) if chance.random() < 0.5 else on(FREE, own, thread))
-            if n % 800 == 100:
-                plan += [directive(Directive.FORK_CHILD), *[make(MALLOC, size) for size in (*sizes, 24, 5000)]]
+            if attempt < 4:
+                plan += [make(MALLOC, chance.choice(sizes), thread), on(FREE, 0, thread)]
+            else:
+                own = 3 * chance.randrange(3) + 2
+                kind = chance.random() < 0.5
+                plan.append(make(MALLOC, chance.choice(sizes), thread) if kind else on(FREE, own, thread))
+            if n % 400 == 50:
+                plan.append(directive(Directive.FORK_CHILD))
+                plan += [op for size in (*sizes, 24, 5000) for op in (make(MALLOC, size), on(FREE))]
         yield f"forks-in-the-middle-{attempt + 1}", [*plan, directive(Directive.JOIN), make(MALLOC, 24)], False
 
 
@@ -202,8 +208,12 @@ def usage(chance: random.Random) -> Named:
         count = max(2, min(8, MIB // size))
         yield f"reuse-of-{size}", [*[make(MALLOC, size)] * count, *drop_all(count)], True
     for size in (100, 3000, 40_000, 300_000):
-        resized = [make(MALLOC, size), make(MALLOC, size), on(REALLOC, 1, size=size + size // 8), *drop_all(2)]
+        yield f"reuse-after-realloc-to-nothing-of-{size}", [make(MALLOC, size), on(REALLOC, size=0)], True
+        # A small block behind it, so that it has to move; what moves is half of all that is handed out.
+        resized = [make(MALLOC, size), make(MALLOC, 16), on(REALLOC, 1, size=size + size // 8), *drop_all(2)]
         yield f"reuse-after-realloc-of-{size}", resized, True
+        # What is freed at the end may serve the next round and let it grow in place: one that shrinks far has to move.
+        yield f"reuse-after-shrinking-of-{size}", [make(MALLOC, size), on(REALLOC, size=16), on(FREE)], True
         yield f"reuse-after-calloc-of-{size}", [make(CALLOC, size), make(CALLOC, size), *drop_all(2)], True
     for size in (20_000, 70_000):  # of smaller ones the handing over takes longer than the calls
         count = MIB // size

@@ -1,6 +1,6 @@
 /* A thread cache over base.h. Every block has its owner before it: the thread that allocated it. What a thread frees of
  * its own waits in its cache, by size class; what it frees of another's goes on the owner's remote list, which the
- * owner takes back when its cache is empty. Aligned blocks have no owner and go straight to the base.
+ * owner takes back when its cache has nothing for it. Aligned blocks have no owner and go straight to the base.
  *
  * A broken allocator may define the hooks below, include this file, then family.h. */
 #ifndef OWNER_H
@@ -113,10 +113,8 @@ LOCAL void *owner_malloc(size_t size) {
     if (size == 0) total++; /* a block of its own bytes, so that the header is never mistaken for the next slot's */
     int class = total <= 256 ? class_of(total) : CACHED;
     char *h = NULL;
-    if (class < CACHED) {
-        if (!cache->count[class] && cache->remote) TAKE_BACK(cache);
-        if (cache->count[class]) h = cache->item[class][--cache->count[class]];
-    }
+    if (cache->remote && (class == CACHED || !cache->count[class])) TAKE_BACK(cache);
+    if (class < CACHED && cache->count[class]) h = cache->item[class][--cache->count[class]];
     if (!h && !(h = base_malloc(total))) return NULL;
     ((struct header *)h)->owner = cache;
     return h + sizeof(struct header);

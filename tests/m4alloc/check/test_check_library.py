@@ -122,7 +122,7 @@ def test_an_interrupted_campaign_is_told_how_it_goes_on_and_does(bump: Bump, tmp
     cut_short = deep(progress=Interrupting())
     assert signal.getsignal(signal.SIGINT) is before
     assert cut_short.interrupted and cut_short.exit_status == 130 and cut_short.depth < 3
-    assert cut_short.resume == f"m4alloc check {bump()} --resume --output {tmp_path}"
+    assert cut_short.resume == f"m4alloc check {bump()} --resume --output {tmp_path} --sizes 16,24 --slots 2"
     assert (tmp_path / STATE).exists()
     report = deep(resume=True)
     assert not report.interrupted and report.exit_status == 0
@@ -251,6 +251,21 @@ def test_what_a_script_finds_some_of_the_time_is_flaky(bump: Bump, tmp_path: Pat
     )
     (written,) = report.findings
     assert written.finding.replays == 5 and written.finding.flaky
+
+
+def test_what_misuse_leads_to_is_shown_by_its_script_alone() -> None:
+    # glibc's caches of threads do not know of one another.
+    text = "a = malloc 100\nfree a\n@1 free a\nb = malloc 100\n@1 c = malloc 100"
+    report = replay("system", script.parse(text), times=2)
+    assert broken(report) == ["reuse-only-after-free"] and report.findings[0].finding.replays == 2
+
+
+def test_a_leak_is_shown_by_its_script_carried_out_over_and_over(bump: Bump) -> None:
+    text = "label over-and-over\na = malloc 4096\nfree a"
+    report = replay(bump(), script.parse(text), times=2)
+    assert broken(report) == ["freed-is-reused"] and report.findings[0].finding.replays == 2
+    assert replay("system", script.parse(text), times=1).exit_status == 0
+    assert replay(bump(), script.parse(text.partition("\n")[2]), times=1).exit_status == 0
 
 
 def test_an_empty_script_decides_nothing() -> None:

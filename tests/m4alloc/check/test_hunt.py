@@ -114,7 +114,7 @@ def test_shrinking_ends_when_its_time_is_over(hunting: Callable[..., Hunt], bump
 def test_a_rule_that_does_not_break_again_is_replayed_0_times(bump: Bump) -> None:
     script = planned([Operation(MALLOC, size=24)], C17)
     broken = Broken(RULES["result-disjoint"], "seen once", 0)
-    assert replayed(partial(Foreign, bump()), C17, script, [], broken, repeated=False, times=2) == 0
+    assert replayed(partial(Foreign, bump()), C17, script, broken, times=2) == 0
 
 
 def test_racing_plans_are_tried_more_often() -> None:
