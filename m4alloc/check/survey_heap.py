@@ -200,6 +200,14 @@ def exhaustion(chance: random.Random) -> Named:
         plan += [on(REALLOC, n, size=8 * room) for n in range(4)] + [on(Function.REALLOCARRAY, size=room, count=8)]
         plan += [on(FREE, n * 5) for n in range(60)] + [make(MALLOC, size // 2)] * 60 + [on(FREE, n) for n in range(40)]
         yield f"out-of-memory-with-blocks-of-{size}", plan, False
+    for size in (24, 20_481, 300_000):
+        # Threads that begin, and end, when nothing is left; their stacks are those of threads before them.
+        ends = [directive(Directive.THREAD_END, thread=thread) for thread in (1, 2, 3, 4)]
+        plan = [*[make(MALLOC, 100, thread) for thread in (1, 2, 3, 4)], *ends, directive(Directive.LIMIT_MEMORY, MIB)]
+        plan += [make(MALLOC, size)] * (60_000 if size == 24 else 120)
+        plan += [make(MALLOC, asked, thread) for thread in (1, 2, 3, 4) for asked in (0, 16, size)]
+        plan += [*[on(FREE, n, 1 + n % 4) for n in range(20)], *ends, make(MALLOC, 16, 1), make(MALLOC, size)]
+        yield f"threads-begin-out-of-memory-with-blocks-of-{size}", plan, False
 
 
 def usage(chance: random.Random) -> Named:

@@ -56,6 +56,9 @@ class Episode:
         pending = self.pending
         if pending is not None and pending.function not in ACCESSING:
             return f"{how} inside {pending.function.name.lower()}"
+        last = self.events[-1] if self.events else None
+        if pending is None and last is not None and last.function is Function.LABEL:
+            return f"{how} at, or after, {last.label}"
         return f"{how} when the client used its blocks"
 
     def signal_name(self) -> str:

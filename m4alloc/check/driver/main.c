@@ -114,6 +114,15 @@ static void hello(void)
     say('H', &told, offsetof(__typeof__(told), functions) + count);
 }
 
+/* Make the stack as large as any call will need: under a limit on memory it could not grow, and what then crashes is no
+ * fault of the library's. */
+static __attribute__((noinline)) void grow_stack(void)
+{
+    volatile char room[1 << 19];
+    for (size_t at = 0; at < sizeof room; at += 4096)
+        room[at] = 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 6) {
@@ -127,6 +136,7 @@ int main(int argc, char **argv)
     slots = mmap(NULL, SLOTS * sizeof *slots, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (board == MAP_FAILED || slots == MAP_FAILED)
         return WORKER_FAILED;
+    grow_stack();
     make_pattern();
     fix_random_bytes(strtoull(argv[3], NULL, 10));
     const char *problem = load(argv[1], argv[2]);
