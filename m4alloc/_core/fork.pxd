@@ -59,9 +59,9 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
         for c in range(arena.knobs.classes):
             bin = &heap.bins[c]
             both = arena.class_delay[c] + arena.class_quarantine[c]
-            hold(arena, bin.remote_delay, remote_length(arena, c), DELAYED, HELD_DELAYED)
+            hold(arena, heap.rings[c].remote_delay, remote_length(arena, c), DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
-                hold(arena, heap.rings[c].delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
+                hold(arena, bin.delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
                 bin.top = bin.bottom
                 bin.slabs = NULL
         heap = heap.next_heap
@@ -77,9 +77,9 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
         for c in range(arena.knobs.classes):
             bin = &heap.bins[c]
             both = arena.class_delay[c] + arena.class_quarantine[c]
-            restore(bin.remote_delay, remote_length(arena, c), DELAYED)
+            restore(heap.rings[c].remote_delay, remote_length(arena, c), DELAYED)
             if vanished(heap, survivor):
-                restore(heap.rings[c].delay, both, CACHED)
+                restore(bin.delay, both, CACHED)
         if vanished(heap, survivor):
             heap.abandoned = 1
             heap.next_abandoned = arena.abandoned
@@ -98,6 +98,7 @@ cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil
         if slab.states[i] == FREE:
             free_slots += 1
     slab.free_slots = free_slots
+    slab.first_free = 0
     slab.remote = 0
     if orphan:
         slab.listed = 0

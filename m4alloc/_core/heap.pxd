@@ -13,7 +13,7 @@ from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUAR
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
 from m4alloc._core.size_class cimport remote_length
-from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, unlist_slab
+from m4alloc._core.slab cimport list_slab, new_slab, note_free, release_slab, take_slots, unlist_slab
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE,
                                   Arena, Bin, Heap, Record, Slot)
@@ -68,9 +68,8 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     m4_relinquish(&arena.lock)
     if memory == NULL:
         return False
-    heap.rings[c].delay = memory
-    bin.delay_at = memory
-    bin.delay_last = memory + arena.class_delay[c] - 1  # before memory when there is none: then nobody uses it
+    bin.delay = memory
+    bin.delay_mask = arena.class_delay[c] * sizeof(Slot) - sizeof(Slot) if arena.class_delay[c] != 0 else 0
     heap.rings[c].slots = memory + arena.class_delay[c]
     bin.bottom = memory + arena.class_delay[c] + arena.class_quarantine[c]
     bin.top = bin.bottom
@@ -90,36 +89,46 @@ cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogi
         list_slab(bin, slab)
 
 
-cdef inline void give_slot(Arena *arena, Heap *heap, Slot slot) noexcept nogil:
-    """Return a CACHED slot of ours to its slab as FREE."""
-    cdef Record *slab = record_of(arena, slot.address).head
-    slot.state[0] = FREE
-    slab.free_slots += 1
-    settle_slab(arena, &heap.bins[slab.size_class], slab)
+cdef inline void give_slots(Arena *arena, Bin *bin, const Slot *slots, uint64_t count) noexcept nogil:
+    """Return CACHED slots of the bin to their slabs as FREE, one step for each run of one slab."""
+    cdef const Slot *end = slots + count
+    cdef Record *slab
+    cdef uint64_t bytes
+    cdef uint32_t returned
+    while slots != end:
+        slab = record_of(arena, slots.address).head
+        bytes = <uint64_t>slab.slots * slab.slot_size
+        returned = 0
+        while slots != end and <uint64_t>(slots.address - slab.start) < bytes:
+            slots.state[0] = FREE
+            note_free(slab, <uint32_t>(slots.state - slab.states) >> 3)
+            returned += 1
+            slots += 1
+        slab.free_slots += returned
+        settle_slab(arena, bin, slab)
 
 
-cdef inline void empty_stack(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
+cdef inline void empty_stack(Arena *arena, Bin *bin) noexcept nogil:
     """Return every slot on the stack to its slab."""
-    while bin.top != bin.bottom:
-        bin.top -= 1
-        give_slot(arena, heap, bin.top[0])
+    cdef Slot *top = bin.top
+    bin.top = bin.bottom
+    give_slots(arena, bin, bin.bottom, <uint64_t>(top - bin.bottom))
 
 
 cdef inline void empty_stacks(Arena *arena, Heap *heap) noexcept nogil:
     """Return every slot on every stack to its slab."""
     cdef uint32_t c
     for c in range(arena.knobs.classes):
-        empty_stack(arena, heap, &heap.bins[c])
+        empty_stack(arena, &heap.bins[c])
 
 
 cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, char *address,
                                              uint8_t *state) noexcept nogil:
     """Push a CACHED slot of ours on its stack; a full stack first gives its older half back to the slabs."""
-    cdef uint64_t half, i
+    cdef uint64_t half
     if bin.top == bin.limit:
         half = <uint64_t>(bin.limit - bin.bottom) // 2
-        for i in range(half):
-            give_slot(arena, heap, bin.bottom[i])
+        give_slots(arena, bin, bin.bottom, half)
         memmove(bin.bottom, bin.bottom + half, (<uint64_t>(bin.limit - bin.bottom) - half) * sizeof(Slot))
         bin.top -= half
     bin.top.address = address
@@ -134,10 +143,10 @@ cdef inline void scavenge(Arena *arena, Heap *heap) noexcept nogil:
     cdef Bin *bin
     for c in range(arena.knobs.classes):
         bin = &heap.bins[c]
-        if bin.top == heap.rings[c].seen_top and bin.delay_at == heap.rings[c].seen_at:
-            empty_stack(arena, heap, bin)
+        if bin.top == heap.rings[c].seen_top and bin.freed == heap.rings[c].seen_freed:
+            empty_stack(arena, bin)
         heap.rings[c].seen_top = bin.top
-        heap.rings[c].seen_at = bin.delay_at
+        heap.rings[c].seen_freed = bin.freed
 
 
 cdef inline void queue_slab(Record *slab) noexcept nogil:
@@ -212,6 +221,7 @@ cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nog
                 if states[j] == REMOTE:
                     states[j] = FREE
                     found += 1
+                    note_free(slab, i >> 3)
     left = m4_add32(&slab.remote, -found) - found
     slab.free_slots += found
     if left != 0:  # somebody is between raising the count and setting the states
@@ -268,18 +278,12 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
     taken = take_slots(slab, bin.bottom, most)
     if slab.free_slots == 0:
         unlist_slab(bin, slab)
-    # Lowest address on top, or any order.
-    if arena.knobs.randomise:
+    if arena.knobs.randomise:  # else the lowest address is on top
         for i in range(taken - 1, 0, -1):
             j = <uint32_t>(next_random(heap) % (i + 1))
             swap = bin.bottom[i]
             bin.bottom[i] = bin.bottom[j]
             bin.bottom[j] = swap
-    else:
-        for i in range(taken // 2):
-            swap = bin.bottom[i]
-            bin.bottom[i] = bin.bottom[taken - 1 - i]
-            bin.bottom[taken - 1 - i] = swap
     bin.top = bin.bottom + taken
     return True
 
@@ -289,7 +293,7 @@ cdef inline void review_remote(Arena *arena, Heap *heap) noexcept nogil:
     cdef uint32_t c, i
     cdef Slot *line
     for c in range(arena.knobs.classes):
-        line = heap.bins[c].remote_delay
+        line = heap.rings[c].remote_delay
         if line == NULL:
             continue
         for i in range(remote_length(arena, c)):

@@ -22,6 +22,8 @@ from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_
 
 cdef enum:
     POISON = 0xD5              # what quarantined slots are filled with
+    TICK = 1024                # frees of a class between two looks at the clock: a look costs as much as 10 frees
+    TICK_MASK = TICK * sizeof(Slot) - 1
 
 
 cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
@@ -71,33 +73,26 @@ cdef inline Slot exchange_slot(Slot *ring, uint32_t *next, uint32_t length, Slot
     return oldest
 
 
-cdef inline Slot exchange_delay(Bin *bin, uint32_t length, Slot slot) noexcept nogil:
-    """Put a slot into the bin's delay line of that length; the one that has been there longest (NULL: none yet)."""
-    cdef Slot oldest = bin.delay_at[0]
-    bin.delay_at[0] = slot
-    if bin.delay_at == bin.delay_last:
-        bin.delay_at -= length - 1
-    else:
-        bin.delay_at += 1
+cdef inline Slot exchange_delay(Bin *bin, Slot slot) noexcept nogil:
+    """Put a slot into the bin's delay line; the one that has been there longest (NULL: none yet)."""
+    cdef Slot *place = <Slot *>(<char *>bin.delay + (bin.freed & bin.delay_mask))
+    cdef Slot oldest
+    oldest.address = place.address
+    oldest.state = place.state
+    place.address = slot.address
+    place.state = slot.state
     return oldest
 
 
 cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
-    """Once a turn of a delay line: look at the clock now and then.
-
-    By this, pages that have been free for too long go back to the system without a thread for it.
-    """
-    cdef int before
-    cdef uint64_t now
-    heap.ticks += 1
-    if heap.ticks % 4 != 0:
-        return
-    before = m4_errno()
-    now = m4_coarse_ms()
+    """Once every TICK frees of a class: return pages that have been free for too long, without a thread for it."""
+    cdef int before = m4_errno()
+    cdef uint64_t now = m4_coarse_ms()
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
         heap.scavenged_ms = now
         scavenge(arena, heap)
-    if arena.oldest != NULL:
+    if arena.oldest != NULL and now - heap.purged_ms >= arena.knobs.retain_ms // 4:
+        heap.purged_ms = now
         m4_acquire(&arena.lock)
         purge_until(arena, arena.knobs.retain_bytes, now)
         m4_relinquish(&arena.lock)
@@ -106,17 +101,18 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
 
 cdef inline int release_turn "m4_release_turn"(Arena *arena, Heap *heap, Bin *bin, char *address,
                                                uint8_t *state) noexcept nogil:
-    """release by the owner when its delay line comes round or its stack is full."""
+    """release by the owner when it is time to look at the clock or the stack is full."""
     cdef Slot slot
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
-    if bin.delay_at == bin.delay_last:
-        tick(arena, heap)
-    slot = exchange_delay(bin, arena.class_delay[bin - heap.bins], slot)
+    slot = exchange_delay(bin, slot)
+    bin.freed += sizeof(Slot)
     if slot.address != NULL:
         push_slot(arena, heap, bin, slot.address, slot.state)
+    if bin.freed & TICK_MASK == 0:
+        tick(arena, heap)
     return NO_MISUSE
 
 
@@ -143,7 +139,8 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin
     elif bin.hooks & HOOK_ZERO:
         memset(slot.address, 0, bin.slot_size)
     if not bin.hooks & HOOK_NO_DELAY:
-        slot = exchange_delay(bin, arena.class_delay[c], slot)
+        slot = exchange_delay(bin, slot)
+    bin.freed += sizeof(Slot)
     if slot.address != NULL and bin.hooks & HOOK_QUARANTINE:
         slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.class_quarantine[c], slot)
         if slot.address != NULL:
@@ -158,20 +155,19 @@ cdef inline int delay_remote(Arena *arena, Heap *heap, uint32_t c, Slot slot) no
 
     The line is a batch longer than the delay, so the youngest of the batch that leaves has waited long enough too.
     """
-    cdef Bin *bin = &heap.bins[c]
     cdef Ring *ring = &heap.rings[c]
     cdef uint32_t batch = remote_batch(arena, c)
     cdef uint32_t length = remote_length(arena, c)
     cdef int result = NO_MISUSE
-    if bin.remote_delay == NULL:
+    if ring.remote_delay == NULL:
         m4_acquire(&arena.lock)
-        bin.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
+        ring.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
         m4_relinquish(&arena.lock)
-        if bin.remote_delay == NULL:  # out of memory: rather no delay than a lost slot
+        if ring.remote_delay == NULL:  # out of memory: rather no delay than a lost slot
             return publish_remote(arena, &slot, 1)
     if ring.remote_next % batch == 0:
-        result = publish_remote(arena, bin.remote_delay + ring.remote_next, batch)
-    bin.remote_delay[ring.remote_next] = slot
+        result = publish_remote(arena, ring.remote_delay + ring.remote_next, batch)
+    ring.remote_delay[ring.remote_next] = slot
     ring.remote_next += 1
     if ring.remote_next == length:
         ring.remote_next = 0
@@ -246,7 +242,7 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     """Free a block: NO_MISUSE, or what was wrong (MisuseKind) when the mode lets the program go on. errno is kept."""
     cdef char *address = m4_untag(block)
     cdef uint64_t offset = <uint64_t>(address - arena.base)
-    cdef uint64_t index, low
+    cdef uint64_t index, low, freed
     cdef uint8_t *state
     cdef Record *record
     cdef Bin *bin
@@ -263,17 +259,20 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     if unlikely(state[0] != LIVE or record.owner != heap):
         return release_slow(arena, heap, address)
     bin = record.bin
-    place = bin.delay_at
+    freed = bin.freed
+    place = <Slot *>(<char *>bin.delay + (freed & bin.delay_mask))
+    freed += sizeof(Slot)
     top = bin.top
-    if unlikely(place == bin.delay_last or top == bin.limit):
+    if unlikely(freed & TICK_MASK == 0 or top == bin.limit):
         return release_turn(arena, heap, bin, address, state)
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
     # exchange_delay and push_slot by hand.
     if likely(place.address != NULL):
-        top[0] = place[0]
+        top.address = place.address
+        top.state = place.state
         bin.top = top + 1
     place.address = address
     place.state = state
-    bin.delay_at = place + 1
+    bin.freed = freed
     return NO_MISUSE

@@ -78,18 +78,19 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint32_t free_slots        # SLAB: how many slots are FREE
     uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    uint32_t spare             # 128 bytes in all
+    uint16_t first_free        # SLAB: no slot before this group of eight is FREE, counted from the group `colour`
+    uint16_t colour            # SLAB: the group that is taken first; 128 bytes in all
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
     Slot *bottom
     Slot *limit
-    Slot *delay_at             # the delay line: a ring of the slots freed last; here the next goes in, the oldest out
-    Slot *delay_last           # its last place
+    Slot *delay                # the delay line: a ring of the slots freed last
+    uint64_t freed             # what this thread has freed of its own in this class, times sizeof(Slot)
+    uint64_t delay_mask        # & freed: where in the ring the next goes in and the oldest out, in bytes
     uint32_t hooks             # what a free does besides: HOOK_*
     uint32_t slot_size
     Record *slabs              # slabs of ours with FREE slots
-    Slot *remote_delay         # the delay line of what we free of other threads'
 
 cdef enum:
     HOOK_NO_DELAY = 1
@@ -100,9 +101,9 @@ cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: it
     Slot *slots
     uint32_t next
     uint32_t remote_next       # position in the bin's remote delay line
-    Slot *delay                # the delay line's first place
-    Slot *seen_top             # the bin's top and delay_at when scavenge last looked
-    Slot *seen_at
+    Slot *remote_delay         # the delay line of what we free of other threads'
+    Slot *seen_top             # the bin's top and freed when scavenge last looked
+    uint64_t seen_freed
 
 cdef struct Heap "m4_heap":              # what a thread owns; never freed: an exiting thread abandons it, a new one adopts it
     Bin bins[CLASSES_MAX]
@@ -111,9 +112,9 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     Heap *next_abandoned
     Record *remote             # slabs with remote frees (atomic stack)
     uint64_t random
-    uint32_t ticks             # full turns of delay lines
     uint32_t slabs_made
     uint64_t scavenged_ms
+    uint64_t purged_ms
     uint8_t abandoned
     Ring rings[CLASSES_MAX]
 
