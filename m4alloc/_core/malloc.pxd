@@ -16,7 +16,7 @@ from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_pointer, report_write
 from m4alloc._core.size_class cimport remote_batch, remote_length, size_class
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.span cimport purge_until
+from m4alloc._core.span cimport purge_until, retained
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE,
                                   SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
 
@@ -26,7 +26,7 @@ cdef enum:
     TICK_MASK = TICK * sizeof(Slot) - 1
 
 
-cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
+cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Arena *arena) noexcept nogil:
     """allocate when the stack is empty, the thread has no heap yet, or the request is large."""
     cdef int before = m4_errno()
     cdef uint32_t c
@@ -52,11 +52,11 @@ cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil
     cdef Bin *bin
     cdef Slot *top
     if unlikely(size > SMALL_MAX):
-        return allocate_slow(arena, heap, size)
+        return allocate_slow(size, heap, arena)
     bin = &heap.bins[size_class(arena, size)]
     top = bin.top
     if unlikely(top == bin.bottom):
-        return allocate_slow(arena, heap, size)
+        return allocate_slow(size, heap, arena)
     top -= 1
     bin.top = top
     top.state[0] = LIVE
@@ -94,12 +94,12 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
     if arena.oldest != NULL and now - heap.purged_ms >= arena.knobs.retain_ms // 4:
         heap.purged_ms = now
         m4_acquire(&arena.lock)
-        purge_until(arena, arena.knobs.retain_bytes, now)
+        purge_until(arena, retained(arena), now)
         m4_relinquish(&arena.lock)
     m4_set_errno(before)
 
 
-cdef inline int release_turn "m4_release_turn"(Arena *arena, Heap *heap, Bin *bin, char *address,
+cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena *arena, Bin *bin,
                                                uint8_t *state) noexcept nogil:
     """release by the owner when it is time to look at the clock or the stack is full."""
     cdef Slot slot
@@ -207,7 +207,7 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
     return delay_remote(arena, heap, c, slot)
 
 
-cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *address) noexcept nogil:
+cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena *arena) noexcept nogil:
     """release of NULL, of large blocks, of slots outside the first region or of other threads', and all misuse."""
     cdef int before, result
     cdef Record *record
@@ -249,22 +249,22 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     cdef Slot *place
     cdef Slot *top
     if unlikely(offset >= arena.used):
-        return release_slow(arena, heap, address)
+        return release_slow(address, heap, arena)
     record = arena.records + (offset >> UNIT_SHIFT)
     # slot_state by hand: one branch fewer.
     index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
     if unlikely(low >= record.reciprocal):
-        return release_slow(arena, heap, address)
+        return release_slow(address, heap, arena)
     state = record.states + index
     if unlikely(state[0] != LIVE or record.owner != heap):
-        return release_slow(arena, heap, address)
+        return release_slow(address, heap, arena)
     bin = record.bin
     freed = bin.freed
     place = <Slot *>(<char *>bin.delay + (freed & bin.delay_mask))
     freed += sizeof(Slot)
     top = bin.top
     if unlikely(freed & TICK_MASK == 0 or top == bin.limit):
-        return release_turn(arena, heap, bin, address, state)
+        return release_turn(address, heap, arena, bin, state)
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
     # exchange_delay and push_slot by hand.

@@ -142,6 +142,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint32_t refill_batch
     uint32_t zero_on_free
     uint64_t retain_bytes
+    uint32_t retain_share      # hundredths
     uint64_t retain_ms
     uint32_t randomise
     uint32_t guards
