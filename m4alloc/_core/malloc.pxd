@@ -10,15 +10,16 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t
 from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody,
                               m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, memset, unlikely)
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
-from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge
+from m4alloc._core.heap cimport new_heap, refill, scavenge
 from m4alloc._core.large cimport allocate_large, free_large
-from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_pointer, report_write
-from m4alloc._core.size_class cimport remote_batch, remote_length, size_class
+from m4alloc._core.remote cimport delay_remote, lose_slot
+from m4alloc._core.size_class cimport size_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
-from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE,
-                                  SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
+from m4alloc._core.stack cimport push_slot
+from m4alloc._core.types cimport (CACHED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE,
+                                  REMOTE, SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot)
 
 cdef enum:
     POISON = 0xD5              # what quarantined slots are filled with
@@ -150,44 +151,18 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin
     return NO_MISUSE
 
 
-cdef inline int delay_remote(Arena *arena, Heap *heap, uint32_t c, Slot slot) noexcept nogil:
-    """Put a DELAYED slot into the line for other threads' slots; the oldest batch leaves when its place is needed.
-
-    The line is a batch longer than the delay, so the youngest of the batch that leaves has waited long enough too.
-    """
-    cdef Ring *ring = &heap.rings[c]
-    cdef uint32_t batch = remote_batch(arena, c)
-    cdef uint32_t length = remote_length(arena, c)
-    cdef int result = NO_MISUSE
-    if ring.remote_delay == NULL:
-        m4_acquire(&arena.lock)
-        ring.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
-        m4_relinquish(&arena.lock)
-        if ring.remote_delay == NULL:  # out of memory: rather no delay than a lost slot
-            return publish_remote(arena, &slot, 1)
-    if ring.remote_next % batch == 0:
-        result = publish_remote(arena, ring.remote_delay + ring.remote_next, batch)
-    ring.remote_delay[ring.remote_next] = slot
-    ring.remote_next += 1
-    if ring.remote_next == length:
-        ring.remote_next = 0
-    return result
-
-
-cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil:
+cdef inline void delay_orphan(Arena *arena, uint32_t c, Heap *owner, Slot slot) noexcept nogil:
     """delay_remote for threads without a heap: they share one, under the lock."""
-    cdef int result
     m4_acquire(&arena.lock)
     if arena.orphans == NULL:
         arena.orphans = new_heap(arena, 1)
         if arena.orphans != NULL:
             arena.orphans.abandoned = 1  # no thread's, and on no list
     if arena.orphans != NULL:
-        result = delay_remote(arena, arena.orphans, c, slot)
+        delay_remote(arena, arena.orphans, c, owner, slot)
     else:
-        result = publish_remote(arena, &slot, 1)
+        lose_slot(arena, slot)
     m4_relinquish(&arena.lock)
-    return result
 
 
 cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record,
@@ -197,14 +172,15 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
     The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
     heap: nobody's for a thread that is exiting.
     """
-    cdef uint32_t c = record.size_class
-    if not m4_swap8(slot.state, LIVE, DELAYED):
+    if not m4_swap8(slot.state, LIVE, REMOTE):
         return report_pointer(arena, False, slot.address)
     if arena.knobs.zero_on_free >= record.slot_size:
         memset(slot.address, 0, record.slot_size)
     if m4_is_nobody(heap):
-        return delay_orphan(arena, c, slot)
-    return delay_remote(arena, heap, c, slot)
+        delay_orphan(arena, record.size_class, record.owner, slot)
+    else:
+        delay_remote(arena, heap, record.size_class, record.owner, slot)
+    return NO_MISUSE
 
 
 cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena *arena) noexcept nogil:

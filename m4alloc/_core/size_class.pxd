@@ -6,7 +6,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from m4alloc._core.c cimport M4_FAULT, m4_floor_log2
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
-from m4alloc._core.types cimport CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs
+from m4alloc._core.types cimport BATCH_MAX, CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
@@ -34,17 +34,6 @@ cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment)
     return -1
 
 
-cdef inline uint32_t remote_batch(const Arena *arena, uint32_t c) noexcept nogil:
-    """How many slots of other threads leave the delay line together: as many as the line is long, one at least."""
-    return arena.class_delay[c] if arena.class_delay[c] != 0 else 1
-
-
-cdef inline uint32_t remote_length(const Arena *arena, uint32_t c) noexcept nogil:
-    """Length of the delay line for other threads' slots: whole batches, one more than the delay and the quarantine."""
-    cdef uint32_t batch = remote_batch(arena, c)
-    return (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
-
-
 cdef inline uint32_t bounded(uint32_t slots, uint64_t bytes, uint64_t slot) noexcept nogil:
     """As many of `slots` slots as fit in `bytes`, but one at least when any are wanted."""
     if slots * slot <= bytes:
@@ -70,7 +59,7 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
     """Fill the tables from the strategy's slot sizes (increasing multiples of GRANULE, the last is SMALL_MAX)."""
     cdef Knobs *knobs = &arena.knobs
     cdef uint32_t c = 0
-    cdef uint32_t i
+    cdef uint32_t i, batch
     cdef uint64_t slot, units, depth
     for i in range(CLASS_TABLE):
         while knobs.class_size[c] < i * GRANULE:
@@ -94,6 +83,11 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         arena.class_depth[c] = <uint32_t>(depth if depth > 16 else 16)
         arena.class_delay[c] = delay_length(knobs, <uint32_t>slot)
         arena.class_quarantine[c] = bounded(knobs.quarantine, knobs.quarantine_bytes, slot)
+        # A batch leaves the line when all behind it are full: so its last slot has waited for delay + quarantine frees.
+        batch = arena.class_delay[c]
+        batch = 1 if batch == 0 else BATCH_MAX if batch > BATCH_MAX else batch
+        arena.class_batch[c] = batch
+        arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch + 1
 
 
 cdef inline uint32_t quarantine_limit(const Arena *arena) noexcept nogil:

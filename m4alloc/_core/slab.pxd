@@ -1,13 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Slabs: spans of equal slots with one state byte a slot, kept out of line."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_store64, memset
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.region cimport round_up
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
-from m4alloc._core.types cimport ABSENT, CACHED, FREE, NO_SPAN, PAGE, SLAB, UNIT, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot
+from m4alloc._core.types cimport ABSENT, CACHED, FREE, NO_SPAN, SLAB, UNIT, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot
 
 
 cdef inline void list_slab(Bin *bin, Record *slab) noexcept nogil:
@@ -37,20 +37,6 @@ cdef inline uint64_t state_bytes(const Arena *arena, uint32_t size_class) noexce
     return round_up(bytes // arena.knobs.class_size[size_class] + 1, 64)
 
 
-cdef inline uint16_t slab_colour(uint32_t number, uint32_t slot_size, uint32_t slots) noexcept nogil:
-    """The group of eight slots that a heap's `number`th slab hands out first.
-
-    Slabs start at multiples of 64 KiB, so that their first slots would share a few sets of the processor's caches; a
-    colour moves the start within one page. (Bonwick: The slab allocator, 1994, section 4.)
-    """
-    cdef uint32_t colours = PAGE // (8 * slot_size)
-    if colours < 4:
-        colours = 4
-    if colours > slots // 8:
-        colours = slots // 8
-    return <uint16_t>(number % colours if colours != 0 else 0)
-
-
 cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noexcept nogil:
     """A slab of fresh FREE slots for `owner`, or NULL: out of memory. Wants the arena's lock."""
     cdef uint32_t units = arena.class_units[size_class]
@@ -75,9 +61,6 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     memset(states + slots, ABSENT, length - slots)
     slab.free_slots = slots
     slab.first_free = 0
-    slab.colour = slab_colour(owner.slabs_made, arena.knobs.class_size[size_class], slots)
-    slab.remote = 0
-    slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
     for i in range(units):
         record = slab + i
@@ -114,25 +97,20 @@ cdef inline bint has_free_slot(uint64_t states) noexcept nogil:
     return ((states - <uint64_t>0x0101010101010101) & ~states & <uint64_t>0x8080808080808080) != 0
 
 
-cdef inline uint32_t groups(const Record *slab) noexcept nogil:
-    """Eights of states in the slab."""
-    return (slab.slots + 7) >> 3
-
-
-cdef inline void note_free(Record *slab, uint32_t group) noexcept nogil:
-    """A slot of that group has become FREE."""
-    cdef uint32_t turned = group - slab.colour if group >= slab.colour else group + groups(slab) - slab.colour
-    if turned < slab.first_free:
-        slab.first_free = <uint16_t>turned
+cdef inline void note_free(Record *slab, const uint8_t *state) noexcept nogil:
+    """The slot with that state has become FREE."""
+    cdef uint32_t group = <uint32_t>(state - slab.states) >> 3
+    if group < slab.first_free:
+        slab.first_free = group
 
 
 cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcept nogil:
-    """Move up to `most` FREE slots of the slab to `into` as CACHED, the first from the colour on last; how many.
+    """Move up to `most` FREE slots of the slab to `into` as CACHED, the lowest address last; how many.
 
     Looks at a group of eight states at a time, and at none before first_free. Other threads change no FREE state.
     """
-    cdef uint32_t turned = slab.first_free
-    cdef uint32_t taken, group, j
+    cdef uint32_t group = slab.first_free
+    cdef uint32_t taken, j
     cdef uint8_t *states
     cdef char *address
     cdef Slot *place
@@ -143,9 +121,6 @@ cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcep
     taken = most
     place = into + most
     while True:
-        group = slab.colour + turned
-        if group >= groups(slab):
-            group -= groups(slab)
         states = slab.states + 8 * group
         if has_free_slot((<uint64_t *>states)[0]):
             address = slab.start + <uint64_t>(8 * group) * slab.slot_size
@@ -157,8 +132,8 @@ cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcep
                     place.state = states + j
                     most -= 1
                     if most == 0:
-                        slab.first_free = <uint16_t>turned
+                        slab.first_free = group
                         slab.free_slots -= taken
                         return taken
                 address += slab.slot_size
-        turned += 1
+        group += 1
