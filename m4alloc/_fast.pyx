@@ -2,7 +2,7 @@
 # cython: autotestdict=False, auto_pickle=False, embedsignature=True, freethreading_compatible=True
 """The core: malloc and free over a real arena, secure by default.
 
-The layers are the files of _core/, bottom-up: size_class, slot, region, metadata, span, slab, heap, large, misuse,
+The layers are the files of _core/, bottom-up: size_class, slot, region, metadata, span, misuse, slab, stack, remote, heap, large,
 arena, malloc, resize, fork, knobs, stats. This file adds the process's own arena with its C entry points (m4_*), which
 preload.c gives their public names, and the Python face.
 """
@@ -175,7 +175,7 @@ cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil:
     m4_acquire(&process_arena.lock)
     drain_abandoned(&process_arena)
     if not m4_is_nobody(m4_thread_heap):
-        drain_remote(&process_arena, <Heap *>m4_thread_heap, True)
+        drain_remote(&process_arena, <Heap *>m4_thread_heap)
         empty_stacks(&process_arena, <Heap *>m4_thread_heap)
     purged = purge_until(&process_arena, keep, 0)
     m4_relinquish(&process_arena.lock)

@@ -8,11 +8,10 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 from libc.stdint cimport uint32_t, uint8_t
 
 from m4alloc._core.c cimport m4_relinquish
-from m4alloc._core.remote cimport push_batch
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport (CACHED, FREE, HELD, HELD_REMOTE, LOST, REMOTE, SLAB, UNIT_SHIFT, Arena, Batch, Bin,
-                                  Heap, Record, Region, Ring, Slot)
+from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HELD, HELD_DELAYED, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap,
+                                  Record, Region, Slot)
 
 
 cdef inline void hold(Arena *arena, Slot *ring, uint32_t length, uint8_t state, uint8_t held) noexcept nogil:
@@ -48,47 +47,16 @@ cdef inline bint vanished(const Heap *heap, const Heap *survivor) noexcept nogil
     return heap != survivor and not heap.abandoned
 
 
-cdef inline void hold_line(Arena *arena, const Ring *ring, uint32_t c) noexcept nogil:
-    """Hold the slots of a thread's line of remote frees."""
-    cdef uint32_t i
-    if ring.line == NULL:
-        return
-    for i in range(arena.class_line[c]):
-        if ring.line[i] != NULL:
-            hold(arena, ring.line[i].slots, ring.line[i].count, REMOTE, HELD_REMOTE)
-
-
-cdef inline void restore_line(Arena *arena, const Ring *ring, uint32_t c) noexcept nogil:
-    """Undo the marks of hold_line."""
-    cdef uint32_t i
-    if ring.line == NULL:
-        return
-    for i in range(arena.class_line[c]):
-        if ring.line[i] != NULL:
-            restore(ring.line[i].slots, ring.line[i].count, REMOTE)
-
-
-cdef inline void return_received(Heap *heap) noexcept nogil:
-    """Send home the batches that have not been drained: their slots are found by their states."""
-    cdef Batch *batch = heap.received
-    cdef Batch *next
-    heap.received = NULL
-    while batch != NULL:
-        next = batch.next
-        push_batch(&batch.home.returned, batch)
-        batch = next
-
-
 cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
     """Hold every line of remote frees, and the delay lines and quarantines of vanished threads; drop their stacks."""
     cdef uint32_t c
     cdef Heap *heap = arena.heaps
     cdef Bin *bin
     while heap != NULL:
-        return_received(heap)
+        heap.remote = NULL
         for c in range(arena.knobs.classes):
             bin = &heap.bins[c]
-            hold_line(arena, &heap.rings[c], c)
+            hold(arena, heap.rings[c].line, arena.class_line[c], DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
                 # The quarantine follows the delay line in memory.
                 hold(arena, bin.delay, arena.class_delay[c] + arena.class_quarantine[c], CACHED, HELD)
@@ -103,7 +71,7 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef Heap *heap = arena.heaps
     while heap != NULL:
         for c in range(arena.knobs.classes):
-            restore_line(arena, &heap.rings[c], c)
+            restore(heap.rings[c].line, arena.class_line[c], DELAYED)
             if vanished(heap, survivor):
                 restore(heap.bins[c].delay, arena.class_delay[c] + arena.class_quarantine[c], CACHED)
         if vanished(heap, survivor):
@@ -119,12 +87,13 @@ cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil
     cdef uint32_t free_slots = 0
     cdef uint32_t i
     for i in range(slab.slots):
-        if slab.states[i] == REMOTE or slab.states[i] == LOST or (orphan and slab.states[i] == CACHED):
+        if slab.states[i] == REMOTE or slab.states[i] == DELAYED or (orphan and slab.states[i] == CACHED):
             slab.states[i] = FREE
         if slab.states[i] == FREE:
             free_slots += 1
     slab.free_slots = free_slots
     slab.first_free = 0
+    slab.remote = 0
     if orphan:
         slab.listed = 0
     if free_slots != 0 and not slab.listed:
@@ -144,7 +113,6 @@ cdef inline void rebuild_in_child(Arena *arena, const Heap *survivor) noexcept n
     if heap == NULL:
         m4_relinquish(&arena.lock)
         return
-    arena.lost = 0
     hold_all(arena, survivor)
     for i in range(arena.region_count):
         region = &arena.regions[i]

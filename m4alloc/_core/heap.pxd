@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from m4alloc._core.c cimport M4_FAULT, m4_acquire, m4_relinquish
 from m4alloc._core.fault cimport FAULT_REUSE_BEFORE_QUARANTINE
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.remote cimport collect_lost, drain_remote, review_line
+from m4alloc._core.remote cimport drain_remote, review_line
 from m4alloc._core.slab cimport list_slab, new_slab, take_slots, unlist_slab
 from m4alloc._core.stack cimport empty_stack, empty_stacks, open_bin
 from m4alloc._core.types cimport (HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, Arena, Bin, Heap, Record, Slot)
@@ -68,7 +68,7 @@ cdef inline void drain_abandoned(Arena *arena) noexcept nogil:
     """Collect for heaps that no thread owns, so that their memory comes back. Wants the arena's lock."""
     cdef Heap *heap = arena.abandoned
     while heap != NULL:
-        drain_remote(arena, heap, False)
+        drain_remote(arena, heap)
         heap = heap.next_abandoned
 
 
@@ -80,11 +80,7 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
     cdef uint32_t most, taken, i, j
     if not open_bin(arena, heap, c):
         return False
-    drain_remote(arena, heap, True)
-    if arena.lost != 0:
-        collect_lost(arena, heap)
-    if bin.top != bin.bottom:
-        return True
+    drain_remote(arena, heap)
     slab = bin.slabs
     if slab == NULL:
         heap.slabs_made += 1
@@ -120,7 +116,7 @@ cdef inline void abandon(Heap *heap) noexcept nogil:
     cdef uint32_t c
     for c in range(arena.knobs.classes):
         review_line(arena, &heap.rings[c], c)
-    drain_remote(arena, heap, False)
+    drain_remote(arena, heap)
     empty_stacks(arena, heap)
     m4_acquire(&arena.lock)
     heap.abandoned = 1

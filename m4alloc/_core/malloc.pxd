@@ -13,13 +13,13 @@ from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.heap cimport new_heap, refill, scavenge
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.misuse cimport report_pointer, report_write
-from m4alloc._core.remote cimport delay_remote, lose_slot
+from m4alloc._core.remote cimport delay_remote, publish_remote
 from m4alloc._core.size_class cimport size_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
 from m4alloc._core.stack cimport push_slot
-from m4alloc._core.types cimport (CACHED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE,
-                                  REMOTE, SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot)
+from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE,
+                                  SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot)
 
 cdef enum:
     POISON = 0xD5              # what quarantined slots are filled with
@@ -151,18 +151,20 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin
     return NO_MISUSE
 
 
-cdef inline void delay_orphan(Arena *arena, uint32_t c, Heap *owner, Slot slot) noexcept nogil:
+cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil:
     """delay_remote for threads without a heap: they share one, under the lock."""
+    cdef int result
     m4_acquire(&arena.lock)
     if arena.orphans == NULL:
         arena.orphans = new_heap(arena, 1)
         if arena.orphans != NULL:
             arena.orphans.abandoned = 1  # no thread's, and on no list
     if arena.orphans != NULL:
-        delay_remote(arena, arena.orphans, c, owner, slot)
+        result = delay_remote(arena, arena.orphans, c, slot)
     else:
-        lose_slot(arena, slot)
+        result = publish_remote(arena, &slot, 1)
     m4_relinquish(&arena.lock)
+    return result
 
 
 cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record,
@@ -172,46 +174,52 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
     The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
     heap: nobody's for a thread that is exiting.
     """
-    if not m4_swap8(slot.state, LIVE, REMOTE):
-        return report_pointer(arena, False, slot.address)
+    if not m4_swap8(slot.state, LIVE, DELAYED):
+        return refuse(arena, slot.address)
     if arena.knobs.zero_on_free >= record.slot_size:
         memset(slot.address, 0, record.slot_size)
     if m4_is_nobody(heap):
-        delay_orphan(arena, record.size_class, record.owner, slot)
-    else:
-        delay_remote(arena, heap, record.size_class, record.owner, slot)
-    return NO_MISUSE
+        return delay_orphan(arena, record.size_class, slot)
+    return delay_remote(arena, heap, record.size_class, slot)
+
+
+cdef inline int refuse(Arena *arena, char *address) noexcept nogil:
+    """Report a free of what cannot be freed, or forward it; errno is kept."""
+    cdef int before = m4_errno()
+    cdef int result = report_pointer(arena, False, address)
+    if result == FOREIGN and arena.forward_free != NULL:
+        arena.forward_free(address)
+    m4_set_errno(before)
+    return result
 
 
 cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena *arena) noexcept nogil:
     """release of NULL, of large blocks, of slots outside the first region or of other threads', and all misuse."""
-    cdef int before, result
+    cdef int before
+    cdef bint freed
     cdef Record *record
     cdef Slot slot
     if address == NULL:
         return NO_MISUSE
-    before = m4_errno()
     if heap == m4_nobody():  # a thread's first call; one that is exiting gets no new heap, for nobody would abandon it
+        before = m4_errno()
         heap = <Heap *>m4_enter(arena)
+        m4_set_errno(before)
     record = record_of(arena, address)
+    if record == NULL:
+        return refuse(arena, address)
     slot.address = address
-    slot.state = NULL
-    if record != NULL:
-        slot.state = slot_state(record, address)
-    if slot.state != NULL and slot.state[0] == LIVE:
-        if record.owner == heap:
-            release_hooked(arena, heap, &heap.bins[record.size_class], address, slot.state)
-            result = NO_MISUSE
-        else:
-            result = release_remote(arena, heap, record, slot)
-    elif slot.state == NULL and free_large(arena, address):
-        result = NO_MISUSE
-    else:
-        result = report_pointer(arena, False, address)
-        if result == FOREIGN and arena.forward_free != NULL:
-            arena.forward_free(address)
+    slot.state = slot_state(record, address)
+    if slot.state != NULL:
+        if slot.state[0] != LIVE:
+            return refuse(arena, address)
+        if record.owner != heap:
+            return release_remote(arena, heap, record, slot)
+        return release_hooked(arena, heap, &heap.bins[record.size_class], address, slot.state)
+    before = m4_errno()
+    freed = free_large(arena, address)
     m4_set_errno(before)
-    return result
+    return NO_MISUSE if freed else refuse(arena, address)
 
 
 cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:

@@ -6,7 +6,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from m4alloc._core.c cimport M4_FAULT, m4_floor_log2
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
-from m4alloc._core.types cimport BATCH_MAX, CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs
+from m4alloc._core.types cimport CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
@@ -83,11 +83,9 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         arena.class_depth[c] = <uint32_t>(depth if depth > 16 else 16)
         arena.class_delay[c] = delay_length(knobs, <uint32_t>slot)
         arena.class_quarantine[c] = bounded(knobs.quarantine, knobs.quarantine_bytes, slot)
-        # A batch leaves the line when all behind it are full: so its last slot has waited for delay + quarantine frees.
-        batch = arena.class_delay[c]
-        batch = 1 if batch == 0 else BATCH_MAX if batch > BATCH_MAX else batch
+        batch = arena.class_delay[c] if arena.class_delay[c] != 0 else 1
         arena.class_batch[c] = batch
-        arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch + 1
+        arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
 
 
 cdef inline uint32_t quarantine_limit(const Arena *arena) noexcept nogil:

@@ -61,6 +61,8 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     memset(states + slots, ABSENT, length - slots)
     slab.free_slots = slots
     slab.first_free = 0
+    slab.remote = 0
+    slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
     for i in range(units):
         record = slab + i

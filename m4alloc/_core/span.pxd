@@ -36,10 +36,10 @@ cdef inline uint32_t list_index(uint64_t units) noexcept nogil:
 
 cdef inline void age_insert(Arena *arena, Record *span) noexcept nogil:
     """Put a dirty free span in front of the list by age."""
-    span.younger = NULL
-    span.older = arena.youngest
+    span.age_previous = NULL
+    span.remote_next = arena.youngest
     if arena.youngest != NULL:
-        arena.youngest.younger = span
+        arena.youngest.age_previous = span
     else:
         arena.oldest = span
     arena.youngest = span
@@ -48,14 +48,14 @@ cdef inline void age_insert(Arena *arena, Record *span) noexcept nogil:
 
 cdef inline void age_remove(Arena *arena, Record *span) noexcept nogil:
     """Take a dirty free span out of the list by age."""
-    if span.younger != NULL:
-        span.younger.older = span.older
+    if span.age_previous != NULL:
+        span.age_previous.remote_next = span.remote_next
     else:
-        arena.youngest = span.older
-    if span.older != NULL:
-        span.older.younger = span.younger
+        arena.youngest = span.remote_next
+    if span.remote_next != NULL:
+        span.remote_next.age_previous = span.age_previous
     else:
-        arena.oldest = span.younger
+        arena.oldest = span.age_previous
     arena.dirty_bytes -= <uint64_t>span.dirty_units << UNIT_SHIFT
 
 

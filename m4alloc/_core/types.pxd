@@ -15,17 +15,16 @@ cdef enum:
     SPAN_LISTS = 65            # free spans of 1 to 63 units each have a list; 64 is for the rest
     REGIONS_MAX = 64
     MESSAGE_MAX = 256
-    BATCH_MAX = 32             # slots in a batch of remote frees
 
 cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that fresh memory is free
     FREE = 0                   # in its slab, for a refill to take
     LIVE = 1                   # handed out
     CACHED = 2                 # freed by its owner: in a delay line, a quarantine or a stack
-    REMOTE = 3                 # freed by another thread: in that thread's line, or on its way to the owner in a batch
-    LOST = 4                   # freed by another thread that had no memory for a batch: the owner has to look for it
+    DELAYED = 3                # freed by another thread: in that thread's line
+    REMOTE = 4                 # and out of it: for the owner to collect
     ABSENT = 5                 # past the last slot of the slab
     HELD = 6                   # while a forked child rebuilds: CACHED and in a delay line
-    HELD_REMOTE = 7            # likewise: REMOTE and in a thread's line
+    HELD_DELAYED = 7           # likewise: DELAYED and in a line
 
 cdef enum SpanKind:
     NO_SPAN = 0                # inside a large block or a free span, or never used
@@ -52,7 +51,6 @@ cdef struct Slot "m4_slot":              # a free slot on a stack, in a delay li
     char *address
     uint8_t *state
 
-cdef struct Batch "m4_batch"
 cdef struct Bin "m4_bin"
 cdef struct Heap "m4_heap"
 cdef struct Arena "m4_arena"
@@ -70,26 +68,17 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint32_t units             # head of a slab, large block or free span: its length
     Record *head               # SLAB, and last unit of a free span: the head's record
     Bin *bin                   # SLAB: the owner's bin of its class
-    # The second line: slow paths only.
+    # The second line: slow paths only, and the atomic count of remote frees.
     Record *next
     Record *previous
-    Record *older              # free span: by age
-    Record *younger
+    Record *remote_next        # SLAB: next in the owner's list of slabs with remote frees; free span: the next older
+    Record *age_previous       # free span: the next younger
     uint64_t usable            # LARGE: bytes the client may use (kept after the free, to tell a double free)
     uint64_t freed_ms          # free span: when
     uint32_t free_slots        # SLAB: how many slots are FREE
+    uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    uint32_t first_free        # SLAB: no slot before this group of eight is FREE
-    uint32_t spare             # 128 bytes in all
-
-cdef struct Batch "m4_batch":           # slots of one class that a thread has freed of others'
-    Batch *next                # in the list of the heap it was sent to, or of empty ones
-    Heap *home                 # whose it is when empty
-    Heap *owner                # of its first slot, and of all of them unless `mixed`
-    uint32_t mixed
-    uint32_t size_class
-    uint32_t count
-    Slot slots[BATCH_MAX]
+    uint32_t first_free        # SLAB: no slot before this group of eight is FREE; 128 bytes in all
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
@@ -110,8 +99,8 @@ cdef enum:
 cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: its quarantine above all
     Slot *slots
     uint32_t next
-    uint32_t line_at           # the batch being filled
-    Batch **line               # the line of what we free of other threads': a ring of batches; NULL until there is any
+    uint32_t line_at           # where the next goes into the line
+    Slot *line                 # of what we free of other threads': a ring; NULL until there is any
     uint64_t freed_remote      # what this thread has freed of others' in this class
     Slot *seen_top             # the bin's top and freed when scavenge last looked
     uint64_t seen_freed
@@ -121,9 +110,7 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     Arena *arena
     Heap *next_heap            # all heaps of the arena
     Heap *next_abandoned
-    Batch *received            # batches that others have sent (atomic stack)
-    Batch *returned            # empty batches of ours that come back (atomic stack)
-    Batch *empty               # empty batches at hand
+    Record *remote             # slabs with remote frees (atomic stack)
     uint64_t random
     uint32_t slabs_made
     uint64_t scavenged_ms
@@ -176,8 +163,8 @@ cdef struct Arena "m4_arena":
     uint32_t class_depth[CLASSES_MAX]
     uint32_t class_delay[CLASSES_MAX]
     uint32_t class_quarantine[CLASSES_MAX]
-    uint32_t class_batch[CLASSES_MAX]
-    uint32_t class_line[CLASSES_MAX]
+    uint32_t class_batch[CLASSES_MAX]  # slots of other threads that leave a line together, a power of two
+    uint32_t class_line[CLASSES_MAX]   # length of a line
     uint8_t *spare_states[CLASSES_MAX]
     m4_lock lock
     pthread_key_t key
@@ -186,7 +173,6 @@ cdef struct Arena "m4_arena":
     Heap *heaps
     Heap *abandoned
     Heap *orphans              # the delay lines of threads without a heap
-    uint64_t lost              # LOST slots there may be (atomic)
     Record *span_lists[SPAN_LISTS]
     uint64_t span_list_bits
     Record *youngest           # free spans with dirty units, by age
