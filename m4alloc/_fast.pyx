@@ -2,7 +2,7 @@
 # cython: autotestdict=False, auto_pickle=False, embedsignature=True, freethreading_compatible=True
 """The core: malloc and free over a real arena, secure by default.
 
-The layers are the files of _core/, bottom-up: size_class, slot, region, metadata, span, slab, heap, large, misuse,
+The layers are the files of _core/, bottom-up: size_class, slot, region, metadata, span, misuse, slab, stack, remote, heap, large,
 arena, malloc, resize, fork, knobs, stats. This file adds the process's own arena with its C entry points (m4_*), which
 preload.c gives their public names, and the Python face.
 """
@@ -17,14 +17,16 @@ from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_f
                               strlen, write)
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.fork cimport rebuild_in_child
-from m4alloc._core.heap cimport drain_abandoned, drain_remote, empty_stacks
+from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
 from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
+from m4alloc._core.remote cimport drain_remote
 from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
 from m4alloc._core.size_class cimport quarantine_limit
 from m4alloc._core.slot cimport region_of
 from m4alloc._core.span cimport purge_until
+from m4alloc._core.stack cimport empty_stacks
 from m4alloc._core.stats cimport broken_invariant, count, Totals
 from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
                                   SIZE_MISMATCH, UNIT, Arena as CoreArena, Heap)

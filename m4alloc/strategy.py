@@ -38,6 +38,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "refill_batch": (1, 4096),
     "zero_on_free": (0, SMALL_MAX),
     "retain_bytes": (0, 2**63 - 1),
+    "retain_share": (0, 1000),
     "retain_ms": (0, 2**63 - 1),
     "randomise": (0, 1),
     "guards": (0, 1),
@@ -65,7 +66,9 @@ class Strategy:
     stack_depth, stack_bytes: the most free slots, and bytes in them, that a thread keeps at hand for one class.
     refill_batch: slots taken from a slab at a time.
     zero_on_free: slots up to this many bytes are zeroed when freed.
-    retain_bytes, retain_ms: free spans keep their pages up to this much and this long; looked at when spans are freed.
+    retain_bytes, retain_share: free spans keep their pages up to this much, or up to this many hundredths of what is in
+    use, whichever is more.
+    retain_ms: and for this long; looked at when spans are freed, and now and then when slots are.
     randomise: whether a batch is handed out in random order.
     guards: whether an inaccessible page follows each large block (Linux 6.13 and later).
     reserve: bytes of address space of a reservation.
@@ -88,7 +91,8 @@ class Strategy:
     refill_batch: int = 64
     zero_on_free: int = 0
     retain_bytes: int = 32 << 20
-    retain_ms: int = 250
+    retain_share: int = 100
+    retain_ms: int = 1000
     randomise: bool = False
     guards: bool = False
     reserve: int = 1 << 38
@@ -163,6 +167,7 @@ class Strategy:
             randomise=True,
             guards=True,
             retain_bytes=1 << 20,
+            retain_share=0,
         )
 
     def with_(self, **changes: Any) -> Self:

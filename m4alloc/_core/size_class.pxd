@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport M4_FAULT
+from m4alloc._core.c cimport M4_FAULT, m4_floor_log2
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
 from m4alloc._core.types cimport CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs
@@ -34,17 +34,6 @@ cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment)
     return -1
 
 
-cdef inline uint32_t remote_batch(const Arena *arena, uint32_t c) noexcept nogil:
-    """How many slots of other threads leave the delay line together: as many as the line is long, one at least."""
-    return arena.class_delay[c] if arena.class_delay[c] != 0 else 1
-
-
-cdef inline uint32_t remote_length(const Arena *arena, uint32_t c) noexcept nogil:
-    """Length of the delay line for other threads' slots: whole batches, one more than the delay and the quarantine."""
-    cdef uint32_t batch = remote_batch(arena, c)
-    return (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
-
-
 cdef inline uint32_t bounded(uint32_t slots, uint64_t bytes, uint64_t slot) noexcept nogil:
     """As many of `slots` slots as fit in `bytes`, but one at least when any are wanted."""
     if slots * slot <= bytes:
@@ -52,11 +41,25 @@ cdef inline uint32_t bounded(uint32_t slots, uint64_t bytes, uint64_t slot) noex
     return <uint32_t>(bytes // slot if bytes > slot else 1)
 
 
+cdef inline uint32_t power_of_two(uint32_t n) noexcept nogil:
+    """The least power of two that is at least n; 0 for 0."""
+    return <uint32_t>2 << m4_floor_log2(n - 1) if n > 1 else n
+
+
+cdef inline uint32_t delay_length(const Knobs *knobs, uint32_t slot) noexcept nogil:
+    """Length of the delay lines of that slot size: a power of two, for then a ring needs no branch to turn."""
+    cdef uint32_t wanted = power_of_two(knobs.delay_line)
+    while wanted > 1 and <uint64_t>wanted * slot > knobs.delay_bytes and (
+            wanted > knobs.delay_line or <uint64_t>knobs.delay_line * slot > knobs.delay_bytes):
+        wanted //= 2
+    return wanted
+
+
 cdef inline void build_classes(Arena *arena) noexcept nogil:
     """Fill the tables from the strategy's slot sizes (increasing multiples of GRANULE, the last is SMALL_MAX)."""
     cdef Knobs *knobs = &arena.knobs
     cdef uint32_t c = 0
-    cdef uint32_t i
+    cdef uint32_t i, batch
     cdef uint64_t slot, units, depth
     for i in range(CLASS_TABLE):
         while knobs.class_size[c] < i * GRANULE:
@@ -78,14 +81,17 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         if depth > knobs.stack_depth:
             depth = knobs.stack_depth
         arena.class_depth[c] = <uint32_t>(depth if depth > 16 else 16)
-        arena.class_delay[c] = bounded(knobs.delay_line, knobs.delay_bytes, slot)
+        arena.class_delay[c] = delay_length(knobs, <uint32_t>slot)
         arena.class_quarantine[c] = bounded(knobs.quarantine, knobs.quarantine_bytes, slot)
+        batch = arena.class_delay[c] if arena.class_delay[c] != 0 else 1
+        arena.class_batch[c] = batch
+        arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
 
 
 cdef inline uint32_t quarantine_limit(const Arena *arena) noexcept nogil:
     """The largest slot size up to which every class has the delay line and the quarantine in full length."""
     cdef uint32_t c = 0
-    while (c < arena.knobs.classes and arena.class_delay[c] == arena.knobs.delay_line
+    while (c < arena.knobs.classes and arena.class_delay[c] >= arena.knobs.delay_line
            and arena.class_quarantine[c] == arena.knobs.quarantine):
         c += 1
     return arena.knobs.class_size[c - 1] if c != 0 else 0

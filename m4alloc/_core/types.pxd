@@ -20,11 +20,11 @@ cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that
     FREE = 0                   # in its slab, for a refill to take
     LIVE = 1                   # handed out
     CACHED = 2                 # freed by its owner: in a delay line, a quarantine or a stack
-    DELAYED = 3                # freed by another thread: in that thread's delay line
+    DELAYED = 3                # freed by another thread: in that thread's line
     REMOTE = 4                 # and out of it: for the owner to collect
     ABSENT = 5                 # past the last slot of the slab
     HELD = 6                   # while a forked child rebuilds: CACHED and in a delay line
-    HELD_DELAYED = 7           # likewise: DELAYED and in a delay line
+    HELD_DELAYED = 7           # likewise: DELAYED and in a line
 
 cdef enum SpanKind:
     NO_SPAN = 0                # inside a large block or a free span, or never used
@@ -78,18 +78,18 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint32_t free_slots        # SLAB: how many slots are FREE
     uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    uint32_t spare             # 128 bytes in all
+    uint32_t first_free        # SLAB: no slot before this group of eight is FREE; 128 bytes in all
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
     Slot *bottom
     Slot *limit
-    Slot *delay_at             # the delay line: a ring of the slots freed last; here the next goes in, the oldest out
-    Slot *delay_last           # its last place
+    Slot *delay                # the delay line: a ring of the slots freed last
+    uint64_t freed             # what this thread has freed of its own in this class, times sizeof(Slot)
+    uint64_t delay_mask        # & freed: where in the ring the next goes in and the oldest out, in bytes
     uint32_t hooks             # what a free does besides: HOOK_*
     uint32_t slot_size
     Record *slabs              # slabs of ours with FREE slots
-    Slot *remote_delay         # the delay line of what we free of other threads'
 
 cdef enum:
     HOOK_NO_DELAY = 1
@@ -99,10 +99,11 @@ cdef enum:
 cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: its quarantine above all
     Slot *slots
     uint32_t next
-    uint32_t remote_next       # position in the bin's remote delay line
-    Slot *delay                # the delay line's first place
-    Slot *seen_top             # the bin's top and delay_at when scavenge last looked
-    Slot *seen_at
+    uint32_t line_at           # where the next goes into the line
+    Slot *line                 # of what we free of other threads': a ring; NULL until there is any
+    uint64_t freed_remote      # what this thread has freed of others' in this class
+    Slot *seen_top             # the bin's top and freed when scavenge last looked
+    uint64_t seen_freed
 
 cdef struct Heap "m4_heap":              # what a thread owns; never freed: an exiting thread abandons it, a new one adopts it
     Bin bins[CLASSES_MAX]
@@ -111,9 +112,9 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     Heap *next_abandoned
     Record *remote             # slabs with remote frees (atomic stack)
     uint64_t random
-    uint32_t ticks             # full turns of delay lines
     uint32_t slabs_made
     uint64_t scavenged_ms
+    uint64_t purged_ms
     uint8_t abandoned
     Ring rings[CLASSES_MAX]
 
@@ -141,6 +142,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint32_t refill_batch
     uint32_t zero_on_free
     uint64_t retain_bytes
+    uint32_t retain_share      # hundredths
     uint64_t retain_ms
     uint32_t randomise
     uint32_t guards
@@ -161,6 +163,8 @@ cdef struct Arena "m4_arena":
     uint32_t class_depth[CLASSES_MAX]
     uint32_t class_delay[CLASSES_MAX]
     uint32_t class_quarantine[CLASSES_MAX]
+    uint32_t class_batch[CLASSES_MAX]  # slots of other threads that leave a line together, a power of two
+    uint32_t class_line[CLASSES_MAX]   # length of a line
     uint8_t *spare_states[CLASSES_MAX]
     m4_lock lock
     pthread_key_t key
