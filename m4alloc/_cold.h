@@ -14,6 +14,8 @@ struct m4_record;
 struct m4_slot;
 
 static void *m4_allocate_slow(struct m4_arena *, struct m4_heap *, size_t) M4_APART;
+static void *m4_allocate_hooked(struct m4_arena *, struct m4_heap *, uint32_t, size_t) M4_APART;
+static void *m4_allocate_watched(struct m4_arena *, struct m4_heap *, size_t) M4_APART;
 static int m4_release_slow(struct m4_arena *, struct m4_heap *, char *) M4_APART;
 static int m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_record *, struct m4_slot) M4_APART;

@@ -2,9 +2,8 @@
 # cython: autotestdict=False, auto_pickle=False, embedsignature=True, freethreading_compatible=True
 """The core: malloc and free over a real arena, secure by default.
 
-The layers are the files of _core/, bottom-up: size_class, slot, region, metadata, span, slab, heap, large, misuse,
-arena, malloc, resize, fork, knobs, stats. This file adds the process's own arena with its C entry points (m4_*), which
-preload.c gives their public names, and the Python face.
+The layers are the files of _core/; DESIGN.md lists them bottom-up. This file adds the process's own arena with its C
+entry points (m4_*), which preload.c gives their public names, and the Python face.
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
@@ -22,12 +21,12 @@ from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
 from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
-from m4alloc._core.size_class cimport quarantine_limit
+from m4alloc._core.size_class cimport quarantine_length, quarantine_limit
 from m4alloc._core.slot cimport region_of
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stats cimport broken_invariant, count, Totals
-from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
-                                  SIZE_MISMATCH, UNIT, Arena as CoreArena, Heap)
+from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE, OVERFLOW,
+                                  REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena, Heap)
 
 cdef extern from "_cold.h":
     pass
@@ -74,13 +73,13 @@ cdef void refuse_settings(const char *message) noexcept nogil:
 
 cdef void read_environment() noexcept nogil:
     """Take the strategy and the options from M4ALLOC_STRATEGY, M4ALLOC_OPTIONS and M4ALLOC_RESERVE."""
-    cdef char message[MESSAGE_MAX * 2]
+    cdef char message[REFUSAL_MAX]
     cdef const char *text = getenv("M4ALLOC_STRATEGY")
     if text != NULL and not read_settings(&process_arena, "M4ALLOC_STRATEGY", text, True, message):
         refuse_settings(message)
     text = getenv("M4ALLOC_RESERVE")
     if text != NULL and set_knob(&process_arena.knobs, "reserve", 7, text, strlen(text)) != 0:
-        snprintf(message, MESSAGE_MAX, "m4alloc: M4ALLOC_RESERVE: \"%.64s\" is not a number of bytes from 2**22 to 2**44",
+        snprintf(message, REFUSAL_MAX, "m4alloc: M4ALLOC_RESERVE: \"%.64s\" is not a number of bytes from 2**22 to 2**44",
                  text)
         refuse_settings(message)
     text = getenv("M4ALLOC_OPTIONS")
@@ -192,7 +191,7 @@ cdef uint64_t m4_misuses "m4_misuses"() noexcept nogil:
 cdef uint64_t m4_quarantine "m4_quarantine"() noexcept nogil:
     """Frees of its size class that a slot waits for, at least, before it is handed out again."""
     open_process()
-    return process_arena.knobs.delay_line + process_arena.knobs.quarantine
+    return quarantine_length(&process_arena)
 
 
 cdef void m4_limit_lowered "m4_limit_lowered"(uint64_t limit) noexcept nogil:
@@ -228,6 +227,10 @@ cdef object raise_misuse(int kind, const char *message):
         name = "interior-free"
     elif kind == SIZE_MISMATCH:
         name = "size-mismatch"
+    elif kind == WRITE_AFTER_FREE:
+        name = "use-after-free"
+    elif kind == OVERFLOW or kind == UNDERFLOW:
+        name = "out-of-bounds"
     raise Misuse(name, text)
 
 
@@ -324,7 +327,7 @@ cdef class Arena:
     cdef object __weakref__
 
     def __cinit__(self, capacity=1 << 30, strategy=None):
-        cdef char message[MESSAGE_MAX * 2]
+        cdef char message[REFUSAL_MAX]
         cdef bytes settings
         global arenas
         if not UNIT <= capacity <= 1 << 44:
@@ -511,7 +514,7 @@ cdef class Arena:
     def quarantine(self):
         """Frees of its size class that a block waits for before its memory is handed out again."""
         self.require_open()
-        return self.core.knobs.delay_line + self.core.knobs.quarantine
+        return quarantine_length(self.core)
 
     @property
     def quarantine_limit(self):

@@ -56,7 +56,7 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef uint32_t both
     while heap != NULL:
         heap.remote = NULL
-        for c in range(arena.knobs.classes):
+        for c in range(arena.bins):
             bin = &heap.bins[c]
             both = arena.class_delay[c] + arena.class_quarantine[c]
             hold(arena, bin.remote_delay, remote_length(arena, c), DELAYED, HELD_DELAYED)
@@ -74,7 +74,7 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef Bin *bin
     cdef uint32_t both
     while heap != NULL:
-        for c in range(arena.knobs.classes):
+        for c in range(arena.bins):
             bin = &heap.bins[c]
             both = arena.class_delay[c] + arena.class_quarantine[c]
             restore(bin.remote_delay, remote_length(arena, c), DELAYED)

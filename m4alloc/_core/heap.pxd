@@ -9,47 +9,34 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_relinquish,
                               m4_swap8, m4_swap_pointer, memmove)
-from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
+from m4alloc._core.chance cimport draw, draw_below
+from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
 from m4alloc._core.size_class cimport remote_length
-from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, unlist_slab
+from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_any_slots, take_slots, unlist_slab
 from m4alloc._core.slot cimport record_of
-from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE,
-                                  Arena, Bin, Heap, Record, Slot)
+from m4alloc._core.types cimport CACHED, DELAYED, FREE, NO_MISUSE, REMOTE, Arena, Bin, Heap, Record, Slot
 
 
-cdef inline uint64_t next_random(Heap *heap) noexcept nogil:
-    """xorshift64: unpredictable enough to spread placements, and no more."""
-    cdef uint64_t x = heap.random
-    x ^= x << 13
-    x ^= x >> 7
-    x ^= x << 17
-    heap.random = x
-    return x
-
-
-cdef inline Heap *new_heap(Arena *arena, uint64_t seed) noexcept nogil:
+cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
     """A heap for a thread: an abandoned one, else a new one; NULL: out of memory. Wants the arena's lock."""
     cdef Heap *heap = arena.abandoned
     cdef uint32_t c
     if heap != NULL:
         arena.abandoned = heap.next_abandoned
         heap.abandoned = 0
+        heap.last_freed.address = NULL
+        heap.thread = 0
         return heap
     heap = <Heap *>take_metadata(arena, sizeof(Heap))
     if heap == NULL:
         return NULL
     heap.arena = arena
-    heap.random = seed | 1
-    for c in range(arena.knobs.classes):
+    heap.random = draw(&arena.random)
+    for c in range(arena.bins):
         heap.bins[c].slot_size = arena.knobs.class_size[c]
-        if arena.class_delay[c] == 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE:
-            heap.bins[c].hooks |= HOOK_NO_DELAY
-        if arena.knobs.class_size[c] <= arena.knobs.zero_on_free:
-            heap.bins[c].hooks |= HOOK_ZERO
-        if arena.class_quarantine[c] != 0 and M4_FAULT != FAULT_REUSE_BEFORE_QUARANTINE:
-            heap.bins[c].hooks |= HOOK_QUARANTINE
+        heap.bins[c].hooks = arena.class_hooks[c]
     heap.next_heap = arena.heaps
     arena.heaps = heap
     return heap
@@ -108,7 +95,7 @@ cdef inline void empty_stack(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
 cdef inline void empty_stacks(Arena *arena, Heap *heap) noexcept nogil:
     """Return every slot on every stack to its slab."""
     cdef uint32_t c
-    for c in range(arena.knobs.classes):
+    for c in range(arena.bins):
         empty_stack(arena, heap, &heap.bins[c])
 
 
@@ -132,7 +119,7 @@ cdef inline void scavenge(Arena *arena, Heap *heap) noexcept nogil:
     """Give back the stacks of classes that have not been used since the last look, so that they pin no slabs."""
     cdef uint32_t c
     cdef Bin *bin
-    for c in range(arena.knobs.classes):
+    for c in range(arena.bins):
         bin = &heap.bins[c]
         if bin.top == heap.rings[c].seen_top and bin.delay_at == heap.rings[c].seen_at:
             empty_stack(arena, heap, bin)
@@ -265,13 +252,16 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
     most = arena.knobs.refill_batch
     if most > arena.class_depth[c] // 2:
         most = arena.class_depth[c] // 2
-    taken = take_slots(slab, bin.bottom, most)
+    if arena.knobs.randomise:
+        taken = take_any_slots(slab, bin.bottom, most, &heap.random)
+    else:
+        taken = take_slots(slab, bin.bottom, most)
     if slab.free_slots == 0:
         unlist_slab(bin, slab)
     # Lowest address on top, or any order.
     if arena.knobs.randomise:
         for i in range(taken - 1, 0, -1):
-            j = <uint32_t>(next_random(heap) % (i + 1))
+            j = draw_below(&heap.random, i + 1)
             swap = bin.bottom[i]
             bin.bottom[i] = bin.bottom[j]
             bin.bottom[j] = swap
@@ -288,7 +278,7 @@ cdef inline void review_remote(Arena *arena, Heap *heap) noexcept nogil:
     """Report the slots in the lines for other threads' slots that their owners have freed as well, and forget them."""
     cdef uint32_t c, i
     cdef Slot *line
-    for c in range(arena.knobs.classes):
+    for c in range(arena.bins):
         line = heap.bins[c].remote_delay
         if line == NULL:
             continue

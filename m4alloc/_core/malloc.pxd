@@ -8,20 +8,44 @@ when it has none yet, so that the hot paths need no test for it.
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody,
-                              m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, memset, unlikely)
+                              m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, unlikely)
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
+from m4alloc._core.canary cimport with_canary
+from m4alloc._core.chance cimport draw_below
 from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge
+from m4alloc._core.hooks cimport (check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe)
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.misuse cimport report_pointer, report_write
-from m4alloc._core.size_class cimport remote_batch, remote_length, size_class
+from m4alloc._core.misuse cimport report_pointer
+from m4alloc._core.side cimport note_free, thread_of
+from m4alloc._core.size_class cimport remote_batch, remote_length, size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until
-from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE,
-                                  SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
+from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_NO_DELAY, HOOK_QUARANTINE,
+                                  HOOK_RANDOM, LIVE, NO_MISUSE, SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring,
+                                  Slot)
 
-cdef enum:
-    POISON = 0xD5              # what quarantined slots are filled with
+
+cdef inline void *allocate_hooked "m4_allocate_hooked"(Arena *arena, Heap *heap, uint32_t c,
+                                                       size_t size) noexcept nogil:
+    """A slot of a class whose malloc does more than the hot path knows, for `size` bytes; NULL: out of memory."""
+    cdef Bin *bin = &heap.bins[c]
+    check_last_freed(arena, heap)
+    if bin.top == bin.bottom and not refill(arena, heap, c):
+        return NULL
+    bin.top -= 1
+    hand_out(arena, heap, bin, bin.top, size)
+    return bin.top.address
+
+
+cdef inline void *allocate_watched "m4_allocate_watched"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
+    """allocate_slow under hooks on malloc: a canary behind the block, a look at the slot."""
+    cdef size_t room = with_canary(arena, size)
+    if room > SMALL_MAX:
+        return allocate_large(arena, size, 1, False)
+    if m4_is_nobody(heap):
+        return NULL
+    return allocate_hooked(arena, heap, slot_class(arena, room), size)
 
 
 cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
@@ -32,10 +56,12 @@ cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, siz
     cdef Bin *bin
     if m4_is_nobody(heap):
         heap = <Heap *>m4_enter(arena)
-    if size > SMALL_MAX:
+    if arena.hooked_malloc:
+        block = allocate_watched(arena, heap, size)
+    elif size > SMALL_MAX:
         block = allocate_large(arena, size, 1, False)
     elif not m4_is_nobody(heap):
-        c = size_class(arena, size)
+        c = slot_class(arena, size)
         bin = &heap.bins[c]
         if bin.top != bin.bottom or refill(arena, heap, c):
             bin.top -= 1
@@ -120,13 +146,17 @@ cdef inline int release_turn "m4_release_turn"(Arena *arena, Heap *heap, Bin *bi
     return NO_MISUSE
 
 
-cdef inline void check_poison(Arena *arena, const Slot *slot, uint32_t slot_size) noexcept nogil:
-    """Report the first byte of a quarantined slot that is not poison any more."""
-    cdef uint32_t i
-    for i in range(slot_size):
-        if <uint8_t>slot.address[i] != POISON:
-            report_write(arena, slot.address, i, slot_size)
-            return
+cdef inline void look_at_freed(Arena *arena, Heap *heap, Bin *bin, const Slot *slot) noexcept nogil:
+    """Before a slot of ours is wiped: is its canary whole, and what lies beside it? Note who freed it."""
+    cdef Record *record = record_of(arena, slot.address)
+    if bin.hooks & HOOK_CANARY:
+        check_slack(arena, slot.address, slot.state, bin.slot_size)
+        check_beside(arena, record, slot.address, slot.state)
+    if arena.knobs.history:
+        note_free(arena, record, slot.state, thread_of(heap))
+    if bin.hooks & HOOK_CHECK and bin.hooks & (HOOK_NO_DELAY | HOOK_QUARANTINE) != HOOK_NO_DELAY:
+        heap.last_freed = slot[0]
+        heap.last_size = arena.class_checked[record.size_class]
 
 
 cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin *bin, char *address,
@@ -138,16 +168,17 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
-    if bin.hooks & HOOK_QUARANTINE:
-        memset(slot.address, POISON, bin.slot_size)
-    elif bin.hooks & HOOK_ZERO:
-        memset(slot.address, 0, bin.slot_size)
+    if arena.hooked_malloc:
+        look_at_freed(arena, heap, bin, &slot)
+    wipe(arena, c, address, bin.slot_size)
     if not bin.hooks & HOOK_NO_DELAY:
         slot = exchange_delay(bin, arena.class_delay[c], slot)
     if slot.address != NULL and bin.hooks & HOOK_QUARANTINE:
+        if bin.hooks & HOOK_RANDOM:
+            heap.rings[c].next = draw_below(&heap.random, arena.class_quarantine[c])
         slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.class_quarantine[c], slot)
         if slot.address != NULL:
-            check_poison(arena, &slot, bin.slot_size)
+            check_leaving(arena, c, &slot, bin.slot_size)
     if slot.address != NULL:
         push_slot(arena, heap, bin, slot.address, slot.state)
     return NO_MISUSE
@@ -183,7 +214,7 @@ cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil
     cdef int result
     m4_acquire(&arena.lock)
     if arena.orphans == NULL:
-        arena.orphans = new_heap(arena, 1)
+        arena.orphans = new_heap(arena)
         if arena.orphans != NULL:
             arena.orphans.abandoned = 1  # no thread's, and on no list
     if arena.orphans != NULL:
@@ -204,8 +235,12 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
     cdef uint32_t c = record.size_class
     if not m4_swap8(slot.state, LIVE, DELAYED):
         return report_pointer(arena, False, slot.address)
-    if arena.knobs.zero_on_free >= record.slot_size:
-        memset(slot.address, 0, record.slot_size)
+    if arena.hooked_malloc:
+        if arena.class_hooks[c] & HOOK_CANARY:
+            check_slack(arena, slot.address, slot.state, record.slot_size)
+        if arena.knobs.history:
+            note_free(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
+    wipe(arena, c, slot.address, record.slot_size)
     if m4_is_nobody(heap):
         return delay_orphan(arena, c, slot)
     return delay_remote(arena, heap, c, slot)
