@@ -28,6 +28,11 @@
 #define M4_PRELOAD 0
 #endif
 
+/* The strategy a library is built with, as M4ALLOC_STRATEGY has it; the environment's comes on top, knob by knob. */
+#ifndef M4_STRATEGY
+#define M4_STRATEGY ""
+#endif
+
 /* Where preload.c puts the next allocator's free, for pointers that are not ours; unused elsewhere. */
 static void m4_forward_free(void *block);
 #if !M4_PRELOAD

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #define M4_APART __attribute__((noinline))
+/* What hooked calls take every time, though it is off the hot path: GCC would optimise it for size. */
+#define M4_BUSY __attribute__((noinline, hot))
 
 struct m4_arena;
 struct m4_bin;
@@ -14,11 +16,18 @@ struct m4_record;
 struct m4_slot;
 
 static void *m4_allocate_slow(struct m4_arena *, struct m4_heap *, size_t) M4_APART;
-static void *m4_allocate_hooked(struct m4_arena *, struct m4_heap *, uint32_t, size_t) M4_APART;
-static void *m4_allocate_watched(struct m4_arena *, struct m4_heap *, size_t) M4_APART;
+static void *m4_allocate_refilled(struct m4_arena *, struct m4_heap *, uint32_t, size_t) M4_APART;
+static void *m4_allocate_watched(struct m4_arena *, struct m4_heap *, size_t) M4_BUSY;
 static int m4_release_slow(struct m4_arena *, struct m4_heap *, char *) M4_APART;
-static int m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
+static int m4_release_watched(struct m4_arena *, struct m4_heap *, char *) M4_BUSY;
+static int m4_push_kept(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
+static void m4_not_zero(struct m4_arena *, char *, const uint8_t *, uint64_t) M4_APART;
 static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_record *, struct m4_slot) M4_APART;
+static int m4_report_write(struct m4_arena *, char *, const uint8_t *, uint64_t, uint64_t) M4_APART;
+static int m4_report_overflow(struct m4_arena *, char *, const uint8_t *, uint64_t, uint64_t, uint64_t) M4_APART;
+static int m4_report_canary(struct m4_arena *, char *, const uint8_t *, uint64_t) M4_APART;
+static int m4_report_beside(struct m4_arena *, char *, char *, uint64_t) M4_APART;
+static int m4_report_large_overflow(struct m4_arena *, char *, uint64_t) M4_APART;
 static int m4_push_slot(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_release_turn(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_refill(struct m4_arena *, struct m4_heap *, uint32_t) M4_APART;

@@ -10,7 +10,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire, m4_errno,
+from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire, m4_errno,
                               m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish, m4_set_errno, m4_store32,
                               m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific, sched_yield, snprintf,
                               strlen, write)
@@ -72,9 +72,11 @@ cdef void refuse_settings(const char *message) noexcept nogil:
 
 
 cdef void read_environment() noexcept nogil:
-    """Take the strategy and the options from M4ALLOC_STRATEGY, M4ALLOC_OPTIONS and M4ALLOC_RESERVE."""
+    """Take the strategy compiled in, then M4ALLOC_STRATEGY, M4ALLOC_OPTIONS and M4ALLOC_RESERVE."""
     cdef char message[REFUSAL_MAX]
     cdef const char *text = getenv("M4ALLOC_STRATEGY")
+    if not read_settings(&process_arena, "the strategy compiled in", M4_STRATEGY, True, message):
+        refuse_settings(message)
     if text != NULL and not read_settings(&process_arena, "M4ALLOC_STRATEGY", text, True, message):
         refuse_settings(message)
     text = getenv("M4ALLOC_RESERVE")

@@ -62,6 +62,12 @@ static inline void m4_zero(char *p, uint64_t bytes)
     }
 }
 
+static inline uint64_t m4_any_of_32(const char *p)
+{
+    m4_pair any = ((const m4_pair *)p)[0] | ((const m4_pair *)p)[1];
+    return any[0] | any[1];
+}
+
 static inline int m4_is_zero(const char *p, uint64_t bytes)
 {
     m4_pair any = {0, 0};

@@ -26,6 +26,7 @@ cdef extern from "_atomics.h" nogil:
         ENOMEM
         EINVAL
 
+    const char *M4_STRATEGY
     void *MAP_FAILED
     void *m4_thread_heap
 
@@ -91,6 +92,7 @@ cdef extern from "_hardening.h" nogil:
     void m4_fill(char *, uint64_t length, uint64_t byte) noexcept
     uint64_t m4_first_unlike(const char *, uint64_t length, uint64_t byte) noexcept
     void m4_zero(char *, uint64_t) noexcept
+    uint64_t m4_any_of_32(const char *) noexcept
     bint m4_is_zero(const char *, uint64_t) noexcept
 
 cdef extern from "_cold.h" nogil:

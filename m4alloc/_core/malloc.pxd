@@ -21,44 +21,62 @@ from m4alloc._core.side cimport note_free, thread_of
 from m4alloc._core.size_class cimport remote_batch, remote_length, size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until
-from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_NO_DELAY, HOOK_QUARANTINE,
-                                  HOOK_RANDOM, LIVE, NO_MISUSE, SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring,
+from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
+                                  HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring,
                                   Slot)
 
 
-cdef inline void *allocate_hooked "m4_allocate_hooked"(Arena *arena, Heap *heap, uint32_t c,
+cdef inline void *allocate_refilled "m4_allocate_refilled"(Arena *arena, Heap *heap, uint32_t c,
                                                        size_t size) noexcept nogil:
-    """A slot of a class whose malloc does more than the hot path knows, for `size` bytes; NULL: out of memory."""
+    """allocate_hooked when the stack is empty."""
+    cdef int before = m4_errno()
+    cdef Bin *bin = &heap.bins[c]
+    cdef void *block = NULL
+    if refill(arena, heap, c):
+        block = hand_out(arena, heap, bin, size)
+    m4_set_errno(ENOMEM if block == NULL else before)
+    return block
+
+
+cdef inline void *allocate_hooked(Arena *arena, Heap *heap, uint32_t c, size_t size) noexcept nogil:
+    """A slot of a class whose malloc does more than the hot path knows, for `size` bytes, or NULL with errno ENOMEM.
+
+    heap: not nobody's.
+    """
     cdef Bin *bin = &heap.bins[c]
     check_last_freed(arena, heap)
-    if bin.top == bin.bottom and not refill(arena, heap, c):
-        return NULL
-    bin.top -= 1
-    hand_out(arena, heap, bin, bin.top, size)
-    return bin.top.address
+    if unlikely(bin.top == bin.bottom):
+        return allocate_refilled(arena, heap, c, size)
+    return hand_out(arena, heap, bin, size)
 
 
 cdef inline void *allocate_watched "m4_allocate_watched"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
-    """allocate_slow under hooks on malloc: a canary behind the block, a look at the slot."""
+    """allocate under hooks on malloc: a canary behind the block, a look at the slot. heap: not nobody's."""
     cdef size_t room = with_canary(arena, size)
-    if room > SMALL_MAX:
-        return allocate_large(arena, size, 1, False)
-    if m4_is_nobody(heap):
-        return NULL
+    cdef int before
+    cdef void *block
+    if unlikely(room > SMALL_MAX):
+        before = m4_errno()
+        block = allocate_large(arena, size, 1, False)
+        m4_set_errno(ENOMEM if block == NULL else before)
+        return block
     return allocate_hooked(arena, heap, slot_class(arena, room), size)
 
 
 cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
-    """allocate when the stack is empty, the thread has no heap yet, or the request is large."""
-    cdef int before = m4_errno()
+    """allocate when the stack is empty, the thread has no heap yet, the request is large, or mallocs are hooked."""
+    cdef int before
     cdef uint32_t c
     cdef void *block = NULL
     cdef Bin *bin
+    if likely(arena.hooked_malloc != 0 and not m4_is_nobody(heap)):  # likely: rather the hooked ones are quick
+        return allocate_watched(arena, heap, size)
+    before = m4_errno()
     if m4_is_nobody(heap):
         heap = <Heap *>m4_enter(arena)
-    if arena.hooked_malloc:
-        block = allocate_watched(arena, heap, size)
-    elif size > SMALL_MAX:
+        if arena.hooked_malloc and not m4_is_nobody(heap):
+            return allocate_watched(arena, heap, size)
+    if size > SMALL_MAX:
         block = allocate_large(arena, size, 1, False)
     elif not m4_is_nobody(heap):
         c = slot_class(arena, size)
@@ -85,16 +103,6 @@ cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil
     bin.top = top
     top.state[0] = LIVE
     return top.address
-
-
-cdef inline Slot exchange_slot(Slot *ring, uint32_t *next, uint32_t length, Slot slot) noexcept nogil:
-    """Put a slot into a ring and take out the one that has been there for `length` exchanges (NULL: none yet)."""
-    cdef uint32_t i = next[0]
-    cdef Slot oldest = ring[i]
-    ring[i] = slot
-    i += 1
-    next[0] = 0 if i == length else i
-    return oldest
 
 
 cdef inline Slot exchange_delay(Bin *bin, uint32_t length, Slot slot) noexcept nogil:
@@ -146,41 +154,71 @@ cdef inline int release_turn "m4_release_turn"(Arena *arena, Heap *heap, Bin *bi
     return NO_MISUSE
 
 
-cdef inline void look_at_freed(Arena *arena, Heap *heap, Bin *bin, const Slot *slot) noexcept nogil:
-    """Before a slot of ours is wiped: is its canary whole, and what lies beside it? Note who freed it."""
-    cdef Record *record = record_of(arena, slot.address)
-    if bin.hooks & HOOK_CANARY:
-        check_slack(arena, slot.address, slot.state, bin.slot_size)
-        check_beside(arena, record, slot.address, slot.state)
-    if arena.knobs.history:
-        note_free(arena, record, slot.state, thread_of(heap))
-    if bin.hooks & HOOK_CHECK and bin.hooks & (HOOK_NO_DELAY | HOOK_QUARANTINE) != HOOK_NO_DELAY:
-        heap.last_freed = slot[0]
-        heap.last_size = arena.class_checked[record.size_class]
+cdef inline int push_kept "m4_push_kept"(Arena *arena, Heap *heap, Bin *bin, char *address,
+                                         uint8_t *state) noexcept nogil:
+    """push_slot on a full stack, errno kept."""
+    cdef int before = m4_errno()
+    push_slot(arena, heap, bin, address, state)
+    m4_set_errno(before)
+    return NO_MISUSE
 
 
-cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin *bin, char *address,
-                                                   uint8_t *state) noexcept nogil:
-    """A free by the owner that does more than the hot path knows: zeroing, no delay line, quarantine."""
-    cdef uint32_t c = <uint32_t>(bin - heap.bins)
-    cdef Slot slot
-    slot.address = address
-    slot.state = state
+cdef inline int release_hooked(Arena *arena, Heap *heap, Record *record, char *address, uint8_t *state) noexcept nogil:
+    """A free by the owner that does more than the hot path knows: checks, zeroing, no delay line, quarantine.
+
+    Addresses and states go one by one, not as a Slot: put together in memory they would have to wait for it.
+    """
+    cdef uint32_t c = record.size_class
+    cdef Bin *bin = &heap.bins[c]
+    cdef Ring *ring = &heap.rings[c]
+    cdef uint32_t hooks = bin.hooks
+    cdef Slot *place
+    cdef char *oldest
+    cdef uint8_t *oldest_state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
-    if arena.hooked_malloc:
-        look_at_freed(arena, heap, bin, &slot)
-    wipe(arena, c, address, bin.slot_size)
-    if not bin.hooks & HOOK_NO_DELAY:
-        slot = exchange_delay(bin, arena.class_delay[c], slot)
-    if slot.address != NULL and bin.hooks & HOOK_QUARANTINE:
-        if bin.hooks & HOOK_RANDOM:
-            heap.rings[c].next = draw_below(&heap.random, arena.class_quarantine[c])
-        slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.class_quarantine[c], slot)
-        if slot.address != NULL:
-            check_leaving(arena, c, &slot, bin.slot_size)
-    if slot.address != NULL:
-        push_slot(arena, heap, bin, slot.address, slot.state)
+    if hooks & HOOK_CANARY:
+        check_slack(arena, address, state, bin.slot_size)
+        check_beside(arena, record, address, state)
+    if hooks & HOOK_HISTORY:
+        note_free(arena, record, state, thread_of(heap))
+    if hooks & HOOK_CHECK and hooks & (HOOK_NO_DELAY | HOOK_QUARANTINE) != HOOK_NO_DELAY:
+        heap.last_freed.address = address
+        heap.last_freed.state = state
+        heap.last_size = arena.class_checked[c]
+    wipe(arena, c, hooks, address, bin.slot_size)
+    if not hooks & HOOK_NO_DELAY:
+        place = bin.delay_at
+        bin.delay_at = ring.delay if place == bin.delay_last else place + 1
+        oldest = place.address
+        oldest_state = place.state
+        place.address = address
+        place.state = state
+        if oldest == NULL:
+            return NO_MISUSE
+        address = oldest
+        state = oldest_state
+    if hooks & HOOK_QUARANTINE:
+        if hooks & HOOK_RANDOM:
+            place = ring.slots + draw_below(&heap.random, arena.class_quarantine[c])
+        else:
+            place = ring.slots + ring.next
+            ring.next = 0 if ring.next + 1 == arena.class_quarantine[c] else ring.next + 1
+        oldest = place.address
+        oldest_state = place.state
+        place.address = address
+        place.state = state
+        if oldest == NULL:
+            return NO_MISUSE
+        address = oldest
+        state = oldest_state
+        check_leaving(arena, c, hooks, address, state, bin.slot_size)
+    place = bin.top
+    if unlikely(place == bin.limit):
+        return push_kept(arena, heap, bin, address, state)
+    place.address = address
+    place.state = state
+    bin.top = place + 1
     return NO_MISUSE
 
 
@@ -240,14 +278,15 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
             check_slack(arena, slot.address, slot.state, record.slot_size)
         if arena.knobs.history:
             note_free(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
-    wipe(arena, c, slot.address, record.slot_size)
+    wipe(arena, c, arena.class_hooks[c], slot.address, record.slot_size)
     if m4_is_nobody(heap):
         return delay_orphan(arena, c, slot)
     return delay_remote(arena, heap, c, slot)
 
 
 cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *address) noexcept nogil:
-    """release of NULL, of large blocks, of slots outside the first region or of other threads', and all misuse."""
+    """release of NULL, of large blocks, of slots outside the first region or of other threads', all of a hooked arena's,
+    and all misuse."""
     cdef int before, result
     cdef Record *record
     cdef Slot slot
@@ -263,8 +302,7 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
         slot.state = slot_state(record, address)
     if slot.state != NULL and slot.state[0] == LIVE:
         if record.owner == heap:
-            release_hooked(arena, heap, &heap.bins[record.size_class], address, slot.state)
-            result = NO_MISUSE
+            result = release_hooked(arena, heap, record, slot.address, slot.state)
         else:
             result = release_remote(arena, heap, record, slot)
     elif slot.state == NULL and free_large(arena, address):
@@ -275,6 +313,18 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
             arena.forward_free(address)
     m4_set_errno(before)
     return result
+
+
+cdef inline int release_watched "m4_release_watched"(Arena *arena, Heap *heap, char *address) noexcept nogil:
+    """release of what is not in the used part of the first region: of everything, where frees are hooked."""
+    cdef Record *record
+    cdef uint8_t *state
+    if likely(arena.hooked != 0 and <uint64_t>(address - arena.base) < arena.regions[0].used):
+        record = arena.records + (<uint64_t>(address - arena.base) >> UNIT_SHIFT)
+        state = slot_state(record, address)
+        if likely(state != NULL and state[0] == LIVE and record.owner == heap):
+            return release_hooked(arena, heap, record, address, state)
+    return release_slow(arena, heap, address)
 
 
 cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
@@ -288,7 +338,7 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     cdef Slot *place
     cdef Slot *top
     if unlikely(offset >= arena.used):
-        return release_slow(arena, heap, address)
+        return release_watched(arena, heap, address)
     record = arena.records + (offset >> UNIT_SHIFT)
     # slot_state by hand: one branch fewer.
     index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)

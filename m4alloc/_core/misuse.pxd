@@ -117,8 +117,8 @@ cdef inline void slot_history(Arena *arena, const char *address, const uint8_t *
     tell_history(arena, record_of(arena, address), state, into)
 
 
-cdef inline int report_write(Arena *arena, char *address, const uint8_t *state, uint64_t offset,
-                             uint64_t slot_size) noexcept nogil:
+cdef inline int report_write "m4_report_write"(Arena *arena, char *address, const uint8_t *state, uint64_t offset,
+                                               uint64_t slot_size) noexcept nogil:
     """Say that a freed block, or one in quarantine, was written to."""
     cdef char line[MESSAGE_MAX]
     cdef char history[HISTORY_MAX]
@@ -129,8 +129,8 @@ cdef inline int report_write(Arena *arena, char *address, const uint8_t *state, 
     return finish_report(arena, WRITE_AFTER_FREE, line)
 
 
-cdef inline int report_overflow(Arena *arena, char *address, const uint8_t *state, uint64_t size, uint64_t offset,
-                                uint64_t slot_size) noexcept nogil:
+cdef inline int report_overflow "m4_report_overflow"(Arena *arena, char *address, const uint8_t *state, uint64_t size,
+                                                     uint64_t offset, uint64_t slot_size) noexcept nogil:
     """Say that byte `offset` from a block's start, behind the `size` bytes of the request, was written to."""
     cdef char line[MESSAGE_MAX]
     cdef char history[HISTORY_MAX]
@@ -140,7 +140,8 @@ cdef inline int report_overflow(Arena *arena, char *address, const uint8_t *stat
     return finish_report(arena, OVERFLOW, line)
 
 
-cdef inline int report_canary(Arena *arena, char *address, const uint8_t *state, uint64_t slot_size) noexcept nogil:
+cdef inline int report_canary "m4_report_canary"(Arena *arena, char *address, const uint8_t *state,
+                                                 uint64_t slot_size) noexcept nogil:
     """Say that the canary of a block was overwritten, and with it how long the block was."""
     cdef char line[MESSAGE_MAX]
     cdef char history[HISTORY_MAX]
@@ -150,7 +151,8 @@ cdef inline int report_canary(Arena *arena, char *address, const uint8_t *state,
     return finish_report(arena, OVERFLOW, line)
 
 
-cdef inline int report_beside(Arena *arena, char *address, char *other, uint64_t slot_size) noexcept nogil:
+cdef inline int report_beside "m4_report_beside"(Arena *arena, char *address, char *other,
+                                                 uint64_t slot_size) noexcept nogil:
     """Say that the slot beside the one being freed was written to: its canary, or a byte of it while it was free."""
     cdef char line[MESSAGE_MAX]
     cdef bint below = other < address
@@ -160,7 +162,8 @@ cdef inline int report_beside(Arena *arena, char *address, char *other, uint64_t
     return finish_report(arena, UNDERFLOW if below else OVERFLOW, line)
 
 
-cdef inline int report_large_overflow(Arena *arena, char *address, uint64_t size) noexcept nogil:
+cdef inline int report_large_overflow "m4_report_large_overflow"(Arena *arena, char *address,
+                                                                 uint64_t size) noexcept nogil:
     """Say that bytes between the end of a large block and the end of its last page were written to."""
     cdef char line[MESSAGE_MAX]
     snprintf(line, MESSAGE_MAX - 1, "m4alloc: overflow of %p: large block of %llu bytes, a byte behind its end changed",

@@ -4,7 +4,7 @@
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_thread_id, snprintf
-from m4alloc._core.slab cimport HISTORY_BYTES, side_length, state_bytes
+from m4alloc._core.size_class cimport HISTORY_BYTES
 from m4alloc._core.types cimport Arena, Heap, Record
 
 cdef enum:
@@ -19,7 +19,7 @@ cdef struct History:           # threads by the kernel's ids; 0: none yet
 cdef inline char *side_of(const Arena *arena, const Record *record, const uint8_t *state) noexcept nogil:
     """The side bytes of the slot with that state: zero in a new slab, kept from block to block."""
     cdef uint64_t index = <uint64_t>(state - record.states)
-    return <char *>record.states + state_bytes(arena, record.size_class) + index * side_length(arena)
+    return <char *>record.states + arena.class_side[record.size_class] + index * arena.side_length
 
 
 cdef inline char *monitor_bytes(const Arena *arena, const Record *record, const uint8_t *state) noexcept nogil:

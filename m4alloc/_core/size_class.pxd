@@ -6,9 +6,12 @@ from libc.stdint cimport uint32_t, uint64_t
 from m4alloc._core.c cimport M4_FAULT
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
-from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_NO_DELAY,
-                                  HOOK_QUARANTINE, HOOK_RANDOM, HOOK_ZERO, NO_BIN, SMALL_MAX, UNIT, UNIT_SHIFT, Arena,
+from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY,
+                                  HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_RANDOM, HOOK_ZERO, NO_BIN, SMALL_MAX, UNIT, UNIT_SHIFT, Arena,
                                   Knobs)
+
+cdef enum:
+    HISTORY_BYTES = 8          # of a slot, in front of its side bytes
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
@@ -71,6 +74,8 @@ cdef inline uint32_t hooks_of(const Arena *arena, uint32_t c) noexcept nogil:
         hooks |= HOOK_QUARANTINE
         if knobs.quarantine_random:
             hooks |= HOOK_RANDOM
+    if knobs.history:
+        hooks |= HOOK_HISTORY
     if c == arena.empty_class:
         return hooks | HOOK_EMPTY
     if knobs.class_size[c] <= knobs.zero_on_free or knobs.check_on_reuse != 0:
@@ -95,6 +100,7 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
     arena.hooked_malloc = knobs.check_on_reuse != 0 or knobs.canaries != 0 or knobs.history != 0
     arena.hooked = (knobs.delay_line == 0 or knobs.quarantine != 0 or knobs.zero_on_free != 0
                     or arena.hooked_malloc != 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE)
+    arena.side_length = (HISTORY_BYTES if knobs.history else 0) + knobs.side_bytes
     arena.bins = knobs.classes
     arena.empty_class = NO_BIN
     if knobs.guard_empty:
@@ -102,6 +108,8 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         arena.bins += 1
         knobs.class_size[arena.empty_class] = GRANULE
         arena.class_of[0] = <unsigned char>arena.empty_class
+    if knobs.canaries and knobs.class_size[arena.class_of[1]] == GRANULE and knobs.classes > 1:
+        arena.class_of[1] = arena.class_of[2]  # a slot shorter than 32 bytes has too little around it to look at
     for i in range(CLASS_TABLE):
         arena.slow_class_of[i] = arena.class_of[i]
         if arena.hooked_malloc:
@@ -122,6 +130,8 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         arena.class_depth[c] = <uint32_t>(depth if depth > 16 else 16)
         arena.class_delay[c] = bounded(knobs.delay_line, knobs.delay_bytes, slot)
         arena.class_quarantine[c] = bounded(knobs.quarantine, knobs.quarantine_bytes, slot)
+        # One state for every index that slot_state can yield, ABSENT past the last slot.
+        arena.class_side[c] = <uint32_t>(((units << UNIT_SHIFT) // slot + 1 + 63) & ~<uint64_t>63)
         arena.class_hooks[c] = hooks_of(arena, c)
         arena.class_checked[c] = <uint32_t>(slot if slot < knobs.check_on_reuse else knobs.check_on_reuse & ~15)
         arena.class_zeroed[c] = <uint32_t>slot if slot <= knobs.zero_on_free else arena.class_checked[c]

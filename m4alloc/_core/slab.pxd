@@ -10,13 +10,9 @@ from m4alloc._core.c cimport m4_store64, memset
 from m4alloc._core.chance cimport common_divisor, draw_below
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.region cimport round_up
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
 from m4alloc._core.types cimport (ABSENT, CACHED, FREE, HOOK_CHECK, NO_SPAN, SLAB, UNIT, UNIT_SHIFT, Arena, Bin, Heap,
                                   Record, Slot)
-
-cdef enum:
-    HISTORY_BYTES = 8          # of a slot, in front of its side bytes
 
 
 cdef inline void list_slab(Bin *bin, Record *slab) noexcept nogil:
@@ -38,17 +34,6 @@ cdef inline void unlist_slab(Bin *bin, Record *slab) noexcept nogil:
         bin.slabs = slab.next
     if slab.next != NULL:
         slab.next.previous = slab.previous
-
-
-cdef inline uint64_t state_bytes(const Arena *arena, uint32_t size_class) noexcept nogil:
-    """Length of a slab's state array: one byte for every index that slot_state can yield, ABSENT past the last slot."""
-    cdef uint64_t bytes = <uint64_t>arena.class_units[size_class] << UNIT_SHIFT
-    return round_up(bytes // arena.knobs.class_size[size_class] + 1, 64)
-
-
-cdef inline uint64_t side_length(const Arena *arena) noexcept nogil:
-    """Bytes of out-of-line storage a slot has besides its state: its history, and what the strategy gives it."""
-    return (HISTORY_BYTES if arena.knobs.history else 0) + arena.knobs.side_bytes
 
 
 cdef inline void prepare_span(Arena *arena, Record *slab, uint32_t size_class, uint32_t units) noexcept nogil:
@@ -76,8 +61,8 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     cdef uint32_t units = arena.class_units[size_class]
     cdef uint32_t slots = arena.class_slots[size_class]
     cdef uint32_t guard = 0
-    cdef uint64_t length = state_bytes(arena, size_class)
-    cdef uint64_t side = slots * side_length(arena)
+    cdef uint64_t length = arena.class_side[size_class]
+    cdef uint64_t side = slots * arena.side_length
     cdef uint8_t *states = arena.spare_states[size_class]
     cdef Record *slab
     cdef Record *record

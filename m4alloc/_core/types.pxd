@@ -105,6 +105,7 @@ cdef enum:
     HOOK_CHECK = 8             # its slots are zero until they are handed out, which is then checked
     HOOK_CANARY = 16
     HOOK_RANDOM = 32           # the quarantine gives out a random slot
+    HOOK_HISTORY = 128
     HOOK_EMPTY = 64            # the class of zero-size requests: its slots are never touched
 
 cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: its quarantine above all
@@ -183,6 +184,8 @@ cdef struct Arena "m4_arena":
     uint32_t bins              # classes in use: the strategy's, and the one of zero-size requests
     uint32_t empty_class       # that one; NO_BIN when there is none
     uint32_t class_hooks[BINS_MAX]
+    uint64_t side_length                 # bytes of out-of-line storage a slot has besides its state
+    uint32_t class_side[BINS_MAX]        # where in a slab's state array it begins
     uint32_t class_zeroed[BINS_MAX]      # bytes of a slot that are zeroed when it is freed, under HOOK_ZERO
     uint32_t class_checked[BINS_MAX]     # and looked at before it is handed out, under HOOK_CHECK
     uint64_t class_reciprocal[BINS_MAX]
