@@ -8,6 +8,7 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 from libc.stdint cimport uint32_t, uint8_t
 
 from m4alloc._core.c cimport m4_relinquish
+from m4alloc._core.hooks cimport mend_slot
 from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
@@ -87,7 +88,7 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
         heap = heap.next_heap
 
 
-cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil:
+cdef inline void rebuild_slab(Arena *arena, Record *slab, const Heap *survivor) noexcept nogil:
     """Make FREE what was on its way back or on a vanished thread's stack, and in no delay line; count, list anew."""
     cdef bint orphan = vanished(slab.owner, survivor)
     cdef uint32_t free_slots = 0
@@ -97,6 +98,8 @@ cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil
             slab.states[i] = FREE
         if slab.states[i] == FREE:
             free_slots += 1
+        if arena.hooked:
+            mend_slot(arena, slab, i)
     slab.free_slots = free_slots
     slab.remote = 0
     if orphan:
@@ -125,7 +128,7 @@ cdef inline void rebuild_in_child(Arena *arena, const Heap *survivor) noexcept n
         end = region.records + (region.used >> UNIT_SHIFT)
         while record < end:
             if record.kind == SLAB:
-                rebuild_slab(record, survivor)
+                rebuild_slab(arena, record, survivor)
             record += record.units if record.units != 0 else 1
     restore_all(arena, survivor)
     m4_relinquish(&arena.lock)

@@ -144,3 +144,15 @@ cdef inline void check_leaving(Arena *arena, uint32_t c, uint32_t hooks, char *a
         check_poison(arena, address, state, slot_size)
     elif unlikely(not m4_is_zero(address, arena.class_zeroed[c])):
         not_zero(arena, address, state, arena.class_zeroed[c])
+
+
+cdef inline void mend_slot(Arena *arena, const Record *slab, uint32_t index) noexcept nogil:
+    """In a forked child: finish what a vanished thread may have left half done in a slot, wiping it or sealing it."""
+    cdef uint32_t hooks = arena.class_hooks[slab.size_class]
+    cdef char *address = slab.start + <uint64_t>index * slab.slot_size
+    cdef uint64_t size
+    if slab.states[index] == LIVE:
+        if hooks & HOOK_CANARY and not read_canary(arena, address, slab.slot_size, &size):
+            set_canary(arena, address, slab.slot_size, slab.slot_size - CANARY_BYTES)
+    elif hooks & HOOK_ZERO and not m4_is_zero(address, arena.class_zeroed[slab.size_class]):
+        m4_zero(address, arena.class_zeroed[slab.size_class])
