@@ -7,14 +7,15 @@ entry points (m4_*), which preload.c gives their public names, and the Python fa
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.stdint cimport uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
 from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire, m4_errno,
-                              m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish, m4_set_errno, m4_store32,
-                              m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific, sched_yield, snprintf,
+                              m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish, m4_set_errno, m4_store32,
+                              m4_prepare_backtrace, m4_swap32, m4_thread_heap, m4_untag, pthread_atfork, pthread_getspecific, sched_yield, snprintf,
                               strlen, write)
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
+from m4alloc._core.explain cimport explain_fault
 from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned, drain_remote, empty_stacks
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
@@ -22,11 +23,12 @@ from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
 from m4alloc._core.size_class cimport quarantine_length, quarantine_limit
-from m4alloc._core.slot cimport region_of
+from m4alloc._core.side cimport monitor_bytes
+from m4alloc._core.slot cimport record_of, region_of, slot_state
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stats cimport broken_invariant, count, Totals
-from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE, OVERFLOW,
-                                  REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena, Heap)
+from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, LIVE, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE, OVERFLOW,
+                                  REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena, Heap, Record)
 
 cdef extern from "_cold.h":
     pass
@@ -89,6 +91,42 @@ cdef void read_environment() noexcept nogil:
         refuse_settings(message)
 
 
+cdef bint explain "m4_explain"(void *address) noexcept nogil:
+    """Say which block of which arena a fault belongs to; False: it is none of ours."""
+    cdef CoreArena *arena = arenas
+    while arena != NULL:
+        if explain_fault(arena, <char *>address):
+            return True
+        arena = arena.next_arena
+    return False
+
+
+cdef bint explains(const CoreArena *arena) noexcept nogil:
+    """Does the strategy make pages inaccessible on which a program may fault?"""
+    return (arena.knobs.sample_rate != 0 or arena.knobs.guards != 0 or arena.knobs.guard_slabs != 0
+            or arena.knobs.large_quarantine != 0)
+
+
+cdef void m4_prepare_tracing "m4_prepare_tracing"() noexcept nogil:
+    """While the program starts: load the unwinder, when there will be samples."""
+    open_process()
+    if process_arena.knobs.sample_rate != 0:
+        m4_prepare_backtrace()
+
+
+cdef void *m4_side "m4_side"(void *block) noexcept nogil:
+    """The side bytes of a live block, or NULL: the strategy has none, or the block no slot."""
+    cdef char *address = m4_untag(block)
+    cdef Record *record = record_of(&process_arena, address)
+    cdef uint8_t *state
+    if record == NULL:
+        return NULL
+    state = slot_state(record, address)
+    if state == NULL or state[0] != LIVE:
+        return NULL
+    return monitor_bytes(&process_arena, record, state)
+
+
 cdef void open_process() noexcept nogil:
     """Open the process's arena, once; whoever comes meanwhile waits."""
     global arenas
@@ -107,6 +145,8 @@ cdef void open_process() noexcept nogil:
     open_arena(&process_arena, LEAST)  # without address space now, it is tried again when needed
     process_arena.next_arena = arenas
     arenas = &process_arena
+    if M4_PRELOAD and explains(&process_arena):
+        m4_explain_faults()
     m4_store32(&process_arena.ready, OPEN)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)
 
@@ -347,6 +387,8 @@ cdef class Arena:
         self.core.knobs.capacity = (capacity + UNIT - 1) // UNIT * UNIT
         self.core.knobs.reserve = 2 * self.core.knobs.capacity
         self.core.misuse_mode = MISUSE_RAISE
+        if self.core.knobs.sample_rate != 0:
+            m4_prepare_backtrace()
         if not open_arena(self.core, self.core.knobs.capacity):
             c_free(self.core)
             self.core = NULL

@@ -2,8 +2,9 @@
 #ifndef M4ALLOC_HARDENING_H
 #define M4ALLOC_HARDENING_H
 
-#include <elf.h>
 #include <errno.h>
+#include <execinfo.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -98,5 +99,72 @@ static __attribute__((unused)) void m4_entropy(void *into, size_t bytes)
 }
 
 static __attribute__((unused)) uint32_t m4_thread_id(void) { return (uint32_t)syscall(SYS_gettid); }
+
+/* Backtraces. The unwinder of glibc loads libgcc_s at its first use, which allocates and takes the loader's lock; so it
+ * is used once while the program starts, and before that a backtrace has no frames. */
+static int m4_unwinder_ready;
+
+static __attribute__((unused)) void m4_prepare_backtrace(void)
+{
+    void *frame[2];
+    if (!m4_unwinder_ready) {
+        backtrace(frame, 2);
+        __atomic_store_n(&m4_unwinder_ready, 1, __ATOMIC_RELEASE);
+    }
+}
+
+/* Where this library's code lies, by the linker. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
+/* The calls that led here, without those inside the allocator. */
+static __attribute__((unused)) uint32_t m4_backtrace(void **frames, uint32_t most)
+{
+    int count = 0, own = 0;
+    if (!__atomic_load_n(&m4_unwinder_ready, __ATOMIC_ACQUIRE))
+        return 0;
+    count = backtrace(frames, (int)most);
+    while (own < count && (const char *)frames[own] >= __ehdr_start && (const char *)frames[own] < etext)
+        own++;
+    for (int i = own; i < count; i++)
+        frames[i - own] = frames[i];
+    return (uint32_t)(count - own);
+}
+
+static __attribute__((unused)) void m4_write_frames(void **frames, uint32_t count)
+{
+    backtrace_symbols_fd(frames, (int)count, 2);
+}
+
+/* The handler of SIGSEGV and SIGBUS explains faults at addresses of ours and leaves the rest to whoever was there before:
+ * by returning, so that the access faults again under the old handler, or kills the program as it always would. */
+static int m4_explain(void *address);
+static struct sigaction m4_before_segv, m4_before_bus;
+
+static void m4_on_fault(int number, siginfo_t *info, void *context)
+{
+    struct sigaction *before = number == SIGBUS ? &m4_before_bus : &m4_before_segv;
+    int errno_before = errno;
+    if (m4_explain(info->si_addr) || before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN) {
+        sigaction(number, before, NULL);
+        if (info->si_code <= 0) /* sent by kill: nothing faults again */
+            raise(number);
+    } else if (before->sa_flags & SA_SIGINFO) {
+        before->sa_sigaction(number, info, context);
+    } else {
+        before->sa_handler(number);
+    }
+    errno = errno_before;
+}
+
+static __attribute__((unused)) void m4_explain_faults(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = m4_on_fault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigaction(SIGSEGV, &action, &m4_before_segv);
+    sigaction(SIGBUS, &action, &m4_before_bus);
+}
 
 #endif

@@ -87,6 +87,10 @@ cdef extern from "_atomics.h" nogil:
 cdef extern from "_hardening.h" nogil:
     void m4_entropy(void *, size_t) noexcept
     uint32_t m4_thread_id() noexcept
+    uint32_t m4_backtrace(void **, uint32_t) noexcept
+    void m4_write_frames(void **, uint32_t) noexcept
+    void m4_prepare_backtrace() noexcept
+    void m4_explain_faults() noexcept
     uint64_t m4_load_word(const char *) noexcept
     void m4_store_word(char *, uint64_t) noexcept
     void m4_fill(char *, uint64_t length, uint64_t byte) noexcept

@@ -8,6 +8,7 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 from libc.stdint cimport uint32_t, uint8_t
 
 from m4alloc._core.c cimport m4_relinquish
+from m4alloc._core.heap cimport show_stack
 from m4alloc._core.hooks cimport mend_slot
 from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab
@@ -63,6 +64,7 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
             hold(arena, bin.remote_delay, remote_length(arena, c), DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
                 hold(arena, heap.rings[c].delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
+                show_stack(arena, heap, bin)
                 bin.top = bin.bottom
                 bin.slabs = NULL
         heap = heap.next_heap

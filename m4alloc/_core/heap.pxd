@@ -37,6 +37,7 @@ cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
     for c in range(arena.bins):
         heap.bins[c].slot_size = arena.knobs.class_size[c]
         heap.bins[c].hooks = arena.class_hooks[c]
+    heap.until_sample = arena.knobs.sample_rate
     heap.next_heap = arena.heaps
     arena.heaps = heap
     return heap
@@ -85,8 +86,21 @@ cdef inline void give_slot(Arena *arena, Heap *heap, Slot slot) noexcept nogil:
     settle_slab(arena, &heap.bins[slab.size_class], slab)
 
 
+cdef inline void hide_stack(Bin *bin) noexcept nogil:
+    """Show the hot path an empty stack: the bin's next malloc takes the slow path. Frees push on top as ever."""
+    bin.bottom = bin.top
+
+
+cdef inline void show_stack(const Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
+    """Undo hide_stack, if it is hidden: the stack lies behind the bin's delay line and quarantine."""
+    cdef uint64_t c = <uint64_t>(bin - heap.bins)
+    if bin.bottom != NULL:
+        bin.bottom = heap.rings[c].slots + arena.class_quarantine[c]
+
+
 cdef inline void empty_stack(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
     """Return every slot on the stack to its slab."""
+    show_stack(arena, heap, bin)
     while bin.top != bin.bottom:
         bin.top -= 1
         give_slot(arena, heap, bin.top[0])
@@ -104,6 +118,7 @@ cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, cha
     """Push a CACHED slot of ours on its stack; a full stack first gives its older half back to the slabs."""
     cdef uint64_t half, i
     if bin.top == bin.limit:
+        show_stack(arena, heap, bin)
         half = <uint64_t>(bin.limit - bin.bottom) // 2
         for i in range(half):
             give_slot(arena, heap, bin.bottom[i])

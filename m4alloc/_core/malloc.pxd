@@ -12,17 +12,18 @@ from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.canary cimport with_canary
 from m4alloc._core.chance cimport draw_below
-from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge
+from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge, show_stack
 from m4alloc._core.hooks cimport (check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe)
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_pointer
+from m4alloc._core.sample cimport allocate_sample, count_down, free_sample
 from m4alloc._core.side cimport note_free, thread_of
 from m4alloc._core.size_class cimport remote_batch, remote_length, size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
-                                  HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring,
+                                  HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring,
                                   Slot)
 
 
@@ -38,12 +39,19 @@ cdef inline void *allocate_refilled "m4_allocate_refilled"(Arena *arena, Heap *h
     return block
 
 
-cdef inline void *allocate_hooked(Arena *arena, Heap *heap, uint32_t c, size_t size) noexcept nogil:
+cdef inline void *allocate_hooked(Arena *arena, Heap *heap, uint32_t c, size_t size, size_t alignment) noexcept nogil:
     """A slot of a class whose malloc does more than the hot path knows, for `size` bytes, or NULL with errno ENOMEM.
 
-    heap: not nobody's.
+    heap: not nobody's. alignment: a power of two, which the class keeps; a sample has to keep it too.
     """
     cdef Bin *bin = &heap.bins[c]
+    cdef void *block
+    if arena.knobs.sample_rate != 0:
+        heap.until_sample -= 1
+        if heap.until_sample <= 0:
+            block = allocate_sample(arena, heap, size, alignment)
+            if block != NULL:
+                return block
     check_last_freed(arena, heap)
     if unlikely(bin.top == bin.bottom):
         return allocate_refilled(arena, heap, c, size)
@@ -60,7 +68,7 @@ cdef inline void *allocate_watched "m4_allocate_watched"(Arena *arena, Heap *hea
         block = allocate_large(arena, size, 1, False)
         m4_set_errno(ENOMEM if block == NULL else before)
         return block
-    return allocate_hooked(arena, heap, slot_class(arena, room), size)
+    return allocate_hooked(arena, heap, slot_class(arena, room), size, 1)
 
 
 cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
@@ -69,6 +77,7 @@ cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, siz
     cdef uint32_t c
     cdef void *block = NULL
     cdef Bin *bin
+    cdef bint empty
     if likely(arena.hooked_malloc != 0 and not m4_is_nobody(heap)):  # likely: rather the hooked ones are quick
         return allocate_watched(arena, heap, size)
     before = m4_errno()
@@ -81,10 +90,18 @@ cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, siz
     elif not m4_is_nobody(heap):
         c = slot_class(arena, size)
         bin = &heap.bins[c]
-        if bin.top != bin.bottom or refill(arena, heap, c):
-            bin.top -= 1
-            bin.top.state[0] = LIVE
-            block = bin.top.address
+        if arena.knobs.sample_rate != 0:
+            show_stack(arena, heap, bin)
+            if heap.until_sample <= 0:
+                block = allocate_sample(arena, heap, size, 1)
+        if block == NULL:
+            empty = bin.top == bin.bottom
+            if not empty or refill(arena, heap, c):
+                bin.top -= 1
+                bin.top.state[0] = LIVE
+                block = bin.top.address
+                if empty and arena.knobs.sample_rate != 0:
+                    count_down(arena, heap, bin, <uint32_t>(bin.top - bin.bottom))
     m4_set_errno(ENOMEM if block == NULL else before)
     return block
 
@@ -142,15 +159,18 @@ cdef inline int release_turn "m4_release_turn"(Arena *arena, Heap *heap, Bin *bi
                                                uint8_t *state) noexcept nogil:
     """release by the owner when its delay line comes round or its stack is full."""
     cdef Slot slot
+    cdef bint turned = bin.delay_at == bin.delay_last
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
-    if bin.delay_at == bin.delay_last:
+    if turned:
         tick(arena, heap)
     slot = exchange_delay(bin, arena.class_delay[bin - heap.bins], slot)
     if slot.address != NULL:
         push_slot(arena, heap, bin, slot.address, slot.state)
+    if turned and arena.knobs.sample_rate != 0:  # now that this slot is pushed, so that the next malloc sees none
+        count_down(arena, heap, bin, arena.class_delay[bin - heap.bins])
     return NO_MISUSE
 
 
@@ -305,6 +325,8 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
             result = release_hooked(arena, heap, record, slot.address, slot.state)
         else:
             result = release_remote(arena, heap, record, slot)
+    elif record != NULL and record.kind == SAMPLE_SPAN:
+        result = free_sample(arena, address, False)
     elif slot.state == NULL and free_large(arena, address):
         result = NO_MISUSE
     else:

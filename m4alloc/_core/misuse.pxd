@@ -3,28 +3,33 @@
 
 from libc.stdint cimport uint64_t, uint8_t
 
-from m4alloc._core.c cimport abort, m4_add64, m4_count_refusal, memcpy, snprintf, strlen, write
+from m4alloc._core.c cimport (abort, m4_add64, m4_count_refusal, m4_write_frames, memcpy, snprintf, strlen, write)
 from m4alloc._core.side cimport HISTORY_MAX, tell_history
 from m4alloc._core.slot cimport record_of, region_of
 from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, HELD_SPAN, INTERIOR_FREE, INVALID_FREE, LARGE, MESSAGE_MAX,
                                   MISUSE_COUNT, MISUSE_FORWARD, MISUSE_RAISE, NO_SPAN, OVERFLOW, SIZE_MISMATCH, SLAB,
-                                  UNDERFLOW, WRITE_AFTER_FREE, Arena, Record, Region)
+                                  UNDERFLOW, WRITE_AFTER_FREE, Arena, Record, Region, Sample)
 
 cdef enum:
     LINES_MAX = 16             # in counting mode, no more lines than this
 
 
+cdef inline void say(char *line) noexcept nogil:
+    """Write a line to stderr. line: has room for one byte more."""
+    cdef size_t length = strlen(line)
+    line[length] = 10
+    write(2, line, length + 1)
+    line[length] = 0
+
+
 cdef inline int finish_report(Arena *arena, int kind, char *line) noexcept nogil:
     """Count the misuse and do what the mode says; returns the kind when the program goes on."""
     cdef uint64_t before = m4_add64(&arena.misuses, 1)
-    cdef size_t length = strlen(line)
     if arena.misuse_mode == MISUSE_RAISE:
-        memcpy(arena.message, line, length + 1)
+        memcpy(arena.message, line, strlen(line) + 1)
         return kind
     if arena.misuse_mode != MISUSE_COUNT or before < LINES_MAX:
-        line[length] = 10
-        write(2, line, length + 1)
-        line[length] = 0
+        say(line)
     if arena.misuse_mode != MISUSE_COUNT:
         abort()
     return kind
@@ -169,3 +174,49 @@ cdef inline int report_large_overflow "m4_report_large_overflow"(Arena *arena, c
     snprintf(line, MESSAGE_MAX - 1, "m4alloc: overflow of %p: large block of %llu bytes, a byte behind its end changed",
              address, <unsigned long long>size)
     return finish_report(arena, OVERFLOW, line)
+
+
+cdef inline void tell_sample(Sample *sample) noexcept nogil:
+    """Write who allocated a sampled block and who freed it, with the calls that led there."""
+    cdef char line[MESSAGE_MAX]
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: allocated by thread %u", sample.allocated_by)
+    say(line)
+    m4_write_frames(sample.allocation, sample.allocation_frames)
+    if sample.freed_by != 0:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: freed by thread %u", sample.freed_by)
+        say(line)
+        m4_write_frames(sample.release, sample.release_frames)
+
+
+cdef inline int report_sample "m4_report_sample"(Arena *arena, int kind, Sample *sample, char *address,
+                                                 bint resizing) noexcept nogil:
+    """Say what is wrong with a pointer into the pool of samples, with the block's history; NULL: it never was a block."""
+    cdef char line[MESSAGE_MAX]
+    cdef const char *verb = "realloc" if resizing else "free"
+    cdef uint64_t before
+    if kind == DOUBLE_FREE:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: %s %p: sampled block of %llu bytes is already free",
+                 <const char *>("realloc of freed" if resizing else "double free of"), address,
+                 <unsigned long long>sample.size)
+    elif kind == OVERFLOW:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: overflow of %p: sampled block of %llu bytes, byte %llu changed",
+                 sample.block, <unsigned long long>sample.size, <unsigned long long>(address - sample.block))
+    elif kind == INTERIOR_FREE:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: interior %s of %p: %lld bytes from the start of a sampled block of "
+                 "%llu bytes at %p", verb, address, <long long>(address - sample.block),
+                 <unsigned long long>sample.size, sample.block)
+    else:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: invalid %s of %p: no block starts there", verb, address)
+    if kind != OVERFLOW:
+        m4_count_refusal()
+    before = m4_add64(&arena.misuses, 1)
+    if arena.misuse_mode == MISUSE_RAISE:
+        memcpy(arena.message, line, strlen(line) + 1)
+        return kind
+    if arena.misuse_mode != MISUSE_COUNT or before < LINES_MAX:
+        say(line)
+        if sample != NULL:
+            tell_sample(sample)
+    if arena.misuse_mode != MISUSE_COUNT:
+        abort()
+    return kind

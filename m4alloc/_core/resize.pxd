@@ -13,9 +13,10 @@ from m4alloc._core.hooks cimport block_size, check_slack
 from m4alloc._core.large cimport allocate_large, move_pages, resize_large
 from m4alloc._core.malloc cimport allocate, allocate_hooked, release
 from m4alloc._core.misuse cimport report_pointer, report_size
+from m4alloc._core.sample cimport free_sample, sample_size
 from m4alloc._core.size_class cimport aligned_class
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport (GRANULE, HOOK_CANARY, HOOK_EMPTY, LARGE, LIVE, NO_MISUSE, SMALL_MAX, Arena, Heap,
+from m4alloc._core.types cimport (GRANULE, HOOK_CANARY, HOOK_EMPTY, LARGE, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, Arena, Heap,
                                   Record)
 
 
@@ -24,6 +25,7 @@ cdef inline uint64_t usable_bytes(Arena *arena, void *block) noexcept nogil:
     cdef char *address = m4_untag(block)
     cdef Record *record = record_of(arena, address)
     cdef uint8_t *state
+    cdef bint live
     if record == NULL:
         return 0
     state = slot_state(record, address)
@@ -31,6 +33,8 @@ cdef inline uint64_t usable_bytes(Arena *arena, void *block) noexcept nogil:
         if state[0] != LIVE:
             return 0
         return block_size(arena, record, address) + (GRANULE if M4_FAULT == FAULT_USABLE_SIZE_TOO_LARGE else 0)
+    if record.kind == SAMPLE_SPAN:
+        return sample_size(arena, address, &live)
     if record.kind == LARGE and record.start == address:
         return large_size(record)
     return 0
@@ -68,7 +72,7 @@ cdef inline void *allocate_aligned(Arena *arena, Heap *heap, size_t alignment, s
         heap = <Heap *>m4_enter(arena)  # before the look-up: the class tables are made when the arena opens
     c = aligned_class(arena, with_canary(arena, size), alignment)
     if c >= 0 and arena.hooked_malloc:
-        block = allocate_hooked(arena, heap, c, size) if not m4_is_nobody(heap) else NULL
+        block = allocate_hooked(arena, heap, c, size, alignment) if not m4_is_nobody(heap) else NULL
         m4_set_errno(ENOMEM if block == NULL else before)
         return block
     if c >= 0:
@@ -131,11 +135,16 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
             if state[0] == LIVE:
                 live = True
                 usable = block_size(arena, record, address)
+        elif record.kind == SAMPLE_SPAN:
+            usable = sample_size(arena, address, &live)
         elif record.kind == LARGE and record.start == address:
             live = True
             usable = large_size(record)
     if not live:
-        report_pointer(arena, True, address)
+        if record != NULL and record.kind == SAMPLE_SPAN:
+            free_sample(arena, address, True)
+        else:
+            report_pointer(arena, True, address)
         m4_set_errno(EINVAL)
         return NULL
     if record.kind == LARGE:
@@ -143,6 +152,8 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
             m4_set_errno(before)
             return old
         return move_block(arena, heap, old, usable, True, size)
+    if record.kind == SAMPLE_SPAN:
+        return move_block(arena, heap, old, usable, False, size)
     room = slot_room(arena, record)
     if size <= room and (size > room // 2 or room <= 2 * GRANULE):
         if arena.class_hooks[record.size_class] & HOOK_CANARY:

@@ -12,6 +12,7 @@ from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK,
 
 cdef enum:
     HISTORY_BYTES = 8          # of a slot, in front of its side bytes
+    SAMPLE_HOOKED = 256        # sample rates below are kept exactly, by looking at every malloc
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
@@ -97,7 +98,8 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         while knobs.class_size[c] < i * GRANULE:
             c += 1
         arena.class_of[i] = <unsigned char>c
-    arena.hooked_malloc = knobs.check_on_reuse != 0 or knobs.canaries != 0 or knobs.history != 0
+    arena.hooked_malloc = (knobs.check_on_reuse != 0 or knobs.canaries != 0 or knobs.history != 0
+                           or (knobs.sample_rate != 0 and knobs.sample_rate < SAMPLE_HOOKED))
     arena.hooked = (knobs.delay_line == 0 or knobs.quarantine != 0 or knobs.zero_on_free != 0
                     or arena.hooked_malloc != 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE)
     arena.side_length = (HISTORY_BYTES if knobs.history else 0) + knobs.side_bytes

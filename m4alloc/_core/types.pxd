@@ -1,6 +1,6 @@
 """The core's records, bottom-up: slot, slab or span record, bin, heap, region, arena. Data only."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_lock, pthread_key_t
 
@@ -17,6 +17,7 @@ cdef enum:
     SPAN_LISTS = 65            # free spans of 1 to 63 units each have a list; 64 is for the rest
     REGIONS_MAX = 64
     MESSAGE_MAX = 256
+    FRAMES_MAX = 24            # of a backtrace
     REFUSAL_MAX = 640          # bytes of what is said of malformed settings; it lists the knobs
 
 cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that fresh memory is free
@@ -125,12 +126,31 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     uint64_t random
     Slot last_freed            # under check_on_reuse: looked at again by the next malloc
     uint32_t last_size
+    int64_t until_sample       # calls
     uint32_t thread            # the kernel's id of the thread, when history is kept
     uint32_t ticks             # full turns of delay lines
     uint32_t slabs_made
     uint64_t scavenged_ms
     uint8_t abandoned
     Ring rings[BINS_MAX]
+
+cdef enum SampleState:
+    SAMPLE_UNUSED = 0
+    SAMPLE_LIVE = 1
+    SAMPLE_FREED = 2           # its page is inaccessible and waits to be used again
+
+
+cdef struct Sample "m4_sample":            # one page of the pool of guarded pages
+    char *block                # the block that is or was on it
+    uint64_t size              # bytes asked for
+    uint32_t state             # SampleState (atomic)
+    uint32_t allocated_by      # the kernel's ids of the threads
+    uint32_t freed_by
+    uint32_t allocation_frames
+    uint32_t release_frames
+    Sample *next               # the queue of pages, longest free first
+    void *allocation[FRAMES_MAX]
+    void *release[FRAMES_MAX]
 
 cdef struct Region "m4_region":            # one reservation
     char *base
@@ -227,6 +247,11 @@ cdef struct Arena "m4_arena":
     Record *held_first         # HELD_SPANs, oldest first
     Record *held_last
     uint64_t held_bytes
+    Sample *samples            # NULL before the first
+    char *sample_base
+    Sample *sample_first       # the queue
+    Sample *sample_last
+    uint32_t sample_failed     # there was no memory for the pool
     uint32_t extra_regions     # may the arena grow beyond its first region?
     uint32_t process           # the process's own arena: its heaps are found through thread-local storage
     Arena *next_arena

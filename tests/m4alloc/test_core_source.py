@@ -17,7 +17,7 @@ CORE = PACKAGE / "_core"
 # fmt: off
 LAYERS = [
     "c", "fault", "types", "size_class", "slot", "region", "metadata", "chance", "fence", "span", "slab", "side",
-    "misuse", "canary", "guard", "heap", "hold", "large", "arena", "hooks", "malloc", "resize", "dispatch", "fork",
+    "misuse", "canary", "guard", "heap", "hold", "large", "arena", "hooks", "sample", "malloc", "resize", "dispatch", "fork", "explain",
     "knobs", "stats",
 ]
 # fmt: on
