@@ -31,7 +31,7 @@ static int m4_report_beside(struct m4_arena *, char *, char *, uint64_t) M4_APAR
 static int m4_report_large_overflow(struct m4_arena *, char *, uint64_t) M4_APART;
 static int m4_report_sample(struct m4_arena *, int, struct m4_sample *, char *, int) M4_APART;
 static void *m4_allocate_sample(struct m4_arena *, struct m4_heap *, uint64_t, uint64_t) M4_APART;
-static int m4_free_sample(struct m4_arena *, char *, int) M4_APART;
+static int m4_free_sample(struct m4_arena *, struct m4_heap *, char *, int) M4_APART;
 static int m4_push_slot(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_release_turn(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static int m4_refill(struct m4_arena *, struct m4_heap *, uint32_t) M4_APART;

@@ -326,7 +326,7 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
         else:
             result = release_remote(arena, heap, record, slot)
     elif record != NULL and record.kind == SAMPLE_SPAN:
-        result = free_sample(arena, address, False)
+        result = free_sample(arena, heap, address, False)
     elif slot.state == NULL and free_large(arena, address):
         result = NO_MISUSE
     else:

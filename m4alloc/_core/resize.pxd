@@ -142,7 +142,7 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
             usable = large_size(record)
     if not live:
         if record != NULL and record.kind == SAMPLE_SPAN:
-            free_sample(arena, address, True)
+            free_sample(arena, heap, address, True)
         else:
             report_pointer(arena, True, address)
         m4_set_errno(EINVAL)

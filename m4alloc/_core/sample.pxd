@@ -11,14 +11,15 @@ out, it hides the stack of one bin: the bin's next malloc then takes the slow pa
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (MADV_DONTNEED, PROT_NONE, PROT_READ, PROT_WRITE, m4_acquire, m4_backtrace, m4_errno,
-                              m4_fill, m4_first_unlike, m4_load32, m4_relinquish, m4_set_errno, m4_swap32, m4_thread_id,
-                              madvise, mprotect)
+from m4alloc._core.c cimport (MADV_DONTNEED, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, PROT_NONE, PROT_READ, PROT_WRITE,
+                              m4_acquire, m4_backtrace, m4_errno, m4_fill, m4_first_unlike, m4_is_nobody, m4_load32,
+                              m4_relinquish, m4_set_errno, m4_swap32, m4_thread_id, madvise, mprotect)
 from m4alloc._core.canary cimport FILL_MAX, canary_key, fill_byte
 from m4alloc._core.chance cimport draw, draw_below
 from m4alloc._core.heap cimport hide_stack
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_sample
+from m4alloc._core.side cimport thread_of
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
 from m4alloc._core.types cimport (DOUBLE_FREE, FRAMES_MAX, GRANULE, INTERIOR_FREE, INVALID_FREE, NO_MISUSE, NO_SPAN,
                                   OVERFLOW, PAGE, SAMPLE_FREED, SAMPLE_LIVE, SAMPLE_SPAN, SAMPLE_UNUSED, UNIT,
@@ -42,6 +43,27 @@ cdef inline char *sample_page(const Arena *arena, uint32_t index) noexcept nogil
     return arena.sample_base + (2 * <uint64_t>index + 1) * PAGE
 
 
+cdef inline bint close_pages(Arena *arena, char *pages, uint64_t bytes) noexcept nogil:
+    """Make pages of the pool inaccessible and drop their contents; False: it cannot be done.
+
+    By markers where the kernel has them, else by mprotect: then a pool is up to 2 * sample_slots mappings.
+    """
+    if not arena.sample_mapped and madvise(pages, bytes, MADV_GUARD_INSTALL) == 0:
+        return True
+    arena.sample_mapped = 1  # the first call is for the whole pool
+    if mprotect(pages, bytes, PROT_NONE) != 0:
+        return False
+    madvise(pages, bytes, MADV_DONTNEED)
+    return True
+
+
+cdef inline bint open_page(Arena *arena, char *page) noexcept nogil:
+    """Make a page of the pool accessible; False: it cannot be done."""
+    if not arena.sample_mapped:
+        return madvise(page, PAGE, MADV_GUARD_REMOVE) == 0
+    return mprotect(page, PAGE, PROT_READ | PROT_WRITE) == 0
+
+
 cdef inline bint open_samples(Arena *arena) noexcept nogil:
     """Make the pool at the first sample; False: out of memory. Wants the arena's lock."""
     cdef uint64_t pages = 2 * <uint64_t>arena.knobs.sample_slots + 1
@@ -55,10 +77,9 @@ cdef inline bint open_samples(Arena *arena) noexcept nogil:
     if span == NULL:
         return False
     arena.sample_base = unit_address(region_of_record(arena, span), span)
-    if mprotect(arena.sample_base, <uint64_t>units << UNIT_SHIFT, PROT_NONE) != 0:
+    if not close_pages(arena, arena.sample_base, <uint64_t>units << UNIT_SHIFT):
         give_span(arena, span, units, True)
         return False
-    madvise(arena.sample_base, <uint64_t>units << UNIT_SHIFT, MADV_DONTNEED)
     for i in range(units):
         (span + i).start = arena.sample_base
         (span + i).kind = SAMPLE_SPAN
@@ -122,7 +143,7 @@ cdef inline void *allocate_sample "m4_allocate_sample"(Arena *arena, Heap *heap,
     if sample == NULL:
         return NULL
     page = sample_page(arena, <uint32_t>(sample - arena.samples))
-    if mprotect(page, PAGE, PROT_READ | PROT_WRITE) != 0:
+    if not open_page(arena, page):
         give_sample(arena, sample)
         m4_set_errno(before)
         return NULL
@@ -130,7 +151,7 @@ cdef inline void *allocate_sample "m4_allocate_sample"(Arena *arena, Heap *heap,
     if draw(&heap.random) & (<uint64_t>1 << 32):
         sample.block += (PAGE - size) & ~(step - 1)
     sample.size = size
-    sample.allocated_by = m4_thread_id()
+    sample.allocated_by = thread_of(heap)
     sample.freed_by = 0
     sample.allocation_frames = m4_backtrace(sample.allocation, FRAMES_MAX)
     sample.release_frames = 0
@@ -155,7 +176,8 @@ cdef inline uint64_t sample_size(const Arena *arena, const char *address, bint *
     return sample.size if live[0] else 0
 
 
-cdef inline int free_sample "m4_free_sample"(Arena *arena, char *address, bint resizing) noexcept nogil:
+cdef inline int free_sample "m4_free_sample"(Arena *arena, Heap *heap, char *address,
+                                             bint resizing) noexcept nogil:
     """Free the sampled block that starts at `address`: NO_MISUSE, or what was wrong. resizing: it is realloc that asks."""
     cdef Sample *sample = sample_of(arena, address)
     cdef char *page
@@ -172,9 +194,8 @@ cdef inline int free_sample "m4_free_sample"(Arena *arena, char *address, bint r
     at = m4_first_unlike(address + sample.size, length, fill_byte(canary_key(arena, address)))
     if at != length:
         result = report_sample(arena, OVERFLOW, sample, address + sample.size + at, resizing)
-    sample.freed_by = m4_thread_id()
+    sample.freed_by = m4_thread_id() if m4_is_nobody(heap) else thread_of(heap)
     sample.release_frames = m4_backtrace(sample.release, FRAMES_MAX)
-    mprotect(page, PAGE, PROT_NONE)
-    madvise(page, PAGE, MADV_DONTNEED)
+    close_pages(arena, page, PAGE)
     give_sample(arena, sample)
     return result

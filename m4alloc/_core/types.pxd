@@ -251,6 +251,7 @@ cdef struct Arena "m4_arena":
     char *sample_base
     Sample *sample_first       # the queue
     Sample *sample_last
+    uint32_t sample_mapped     # its pages are made inaccessible by mprotect
     uint32_t sample_failed     # there was no memory for the pool
     uint32_t extra_regions     # may the arena grow beyond its first region?
     uint32_t process           # the process's own arena: its heaps are found through thread-local storage
