@@ -56,6 +56,10 @@ LIMITS: dict[str, tuple[int, int]] = {
 """Least and greatest value of every number; the core refuses what is outside as well."""
 
 
+PRESETS = ("default", "hardened", "sampled")
+"""The strategies that have a name."""
+
+
 class StrategyError(ValueError):
     """A strategy that the core could not run; the message names the knob, the value and what would be right."""
 
@@ -84,7 +88,7 @@ class Strategy:
     retain_bytes, retain_ms: free spans keep their pages up to this much and this long; looked at when spans are freed.
     randomise: whether slots are taken from anywhere in a slab, in random order.
     guards: whether an inaccessible page precedes and follows each large block.
-    guard_slabs: every so manieth slab is followed by 64 KiB that are inaccessible; 0: none is.
+    guard_slabs: one of so many slabs is followed by 64 KiB that are inaccessible; 0: none is.
     guard_empty: whether blocks of zero bytes are inaccessible, each at an address of its own.
     large_quarantine: bytes of address space of freed large blocks that stay inaccessible.
     history: whether reports name the threads that allocated and freed a block.
@@ -206,6 +210,28 @@ class Strategy:
             large_quarantine=64 << 20,
             history=True,
         )
+
+    @classmethod
+    def sampled(cls) -> Self:
+        """The default, and a small random share of the blocks on guarded pages: for production.
+
+        >>> Strategy.sampled().to_environment()
+        'sample_rate=32768'
+        """
+        return cls(sample_rate=32768)
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """A preset by its name, or a strategy from a TOML file: `default`, `hardened`, `sampled` or a path.
+
+        Raises: StrategyError, OSError, UnicodeDecodeError.
+
+        >>> Strategy.named("sampled") == Strategy.sampled()
+        True
+        """
+        if name in PRESETS:
+            return getattr(cls, name)()  # type: ignore[no-any-return]
+        return cls.load(name)
 
     def with_(self, **changes: Any) -> Self:
         """A strategy with some knobs changed.

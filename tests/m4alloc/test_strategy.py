@@ -61,7 +61,9 @@ def test_a_strategy_that_cannot_run_says_what_would_be_right(change: dict[str, o
 def test_an_unknown_knob_in_a_file_is_named_with_those_there_are(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[strategy]\ndelay = 5\n")
-    with pytest.raises(StrategyError, match=r"mine\.toml: unknown knob 'delay'; there are canaries, check_on_reuse, classes"):
+    with pytest.raises(
+        StrategyError, match=r"mine\.toml: unknown knob 'delay'; there are canaries, check_on_reuse, classes"
+    ):
         Strategy.load(path)
 
 
