@@ -108,7 +108,13 @@ cdef bint explains(const CoreArena *arena) noexcept nogil:
 
 
 cdef void m4_prepare_tracing "m4_prepare_tracing"() noexcept nogil:
-    """While the program starts: load the unwinder, when there will be samples."""
+    """While the program starts: load the unwinder, when there will be samples.
+
+    The arena is not opened for that without need: its thread key should come after the program's own, so that their
+    destructors find the thread's heap.
+    """
+    if getenv("M4ALLOC_STRATEGY") == NULL and strlen(M4_STRATEGY) == 0:
+        return
     open_process()
     if process_arena.knobs.sample_rate != 0:
         m4_prepare_backtrace()
