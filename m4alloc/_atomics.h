@@ -28,6 +28,11 @@
 #define M4_PRELOAD 0
 #endif
 
+/* The strategy a library is built with, as M4ALLOC_STRATEGY has it; the environment's comes on top, knob by knob. */
+#ifndef M4_STRATEGY
+#define M4_STRATEGY ""
+#endif
+
 /* Where preload.c puts the next allocator's free, for pointers that are not ours; unused elsewhere. */
 static void m4_forward_free(void *block);
 #if !M4_PRELOAD
@@ -46,8 +51,8 @@ static void m4_forward_free(void *block) { (void)block; }
 #endif
 
 /* Two words only: a library with a large initial-exec block could not be loaded by dlopen. */
-static char m4_no_heap[4096] __attribute__((aligned(64)));     /* a heap with empty stacks: malloc needs no test */
-static char m4_exited_heap[4096] __attribute__((aligned(64))); /* the same, of a thread whose destructor has run */
+static char m4_no_heap[66 * 64] __attribute__((aligned(64)));     /* a heap with empty stacks: malloc needs no test */
+static char m4_exited_heap[66 * 64] __attribute__((aligned(64))); /* the same, of a thread whose destructor has run */
 static __thread void *m4_thread_heap __attribute__((tls_model("initial-exec"))) = m4_no_heap;
 static __thread uint64_t m4_thread_refusals __attribute__((tls_model("initial-exec"))); /* calls refused as misuse */
 
@@ -71,6 +76,7 @@ static inline int m4_swap8(uint8_t *p, uint8_t expected, uint8_t v)
 {
     return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
+static inline uint8_t m4_load8(const uint8_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline uint32_t m4_exchange32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
 static inline uint32_t m4_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
 static inline uint64_t m4_add64(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }

@@ -2,20 +2,20 @@
 # cython: autotestdict=False, auto_pickle=False, embedsignature=True, freethreading_compatible=True
 """The core: malloc and free over a real arena, secure by default.
 
-The layers are the files of _core/, bottom-up: size_class, slot, region, metadata, span, misuse, slab, stack, remote, heap, large,
-arena, malloc, resize, fork, knobs, stats. This file adds the process's own arena with its C entry points (m4_*), which
-preload.c gives their public names, and the Python face.
+The layers are the files of _core/; DESIGN.md lists them bottom-up. This file adds the process's own arena with its C
+entry points (m4_*), which preload.c gives their public names, and the Python face.
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.stdint cimport uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (M4_PRELOAD, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire, m4_errno,
-                              m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish, m4_set_errno, m4_store32,
-                              m4_swap32, m4_thread_heap, pthread_atfork, pthread_getspecific, sched_yield, snprintf,
-                              strlen, write)
+from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
+                              m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32,
+                              m4_prepare_backtrace, m4_relinquish, m4_set_errno, m4_store32, m4_swap32, m4_thread_heap,
+                              m4_untag, pthread_atfork, pthread_getspecific, sched_yield, snprintf, strlen, write)
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
+from m4alloc._core.explain cimport explain_fault
 from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
@@ -23,13 +23,15 @@ from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.remote cimport drain_remote
 from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
-from m4alloc._core.size_class cimport quarantine_limit
-from m4alloc._core.slot cimport region_of
+from m4alloc._core.size_class cimport quarantine_length, quarantine_limit
+from m4alloc._core.side cimport monitor_bytes
+from m4alloc._core.slot cimport record_of, region_of, slot_state
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stack cimport empty_stacks
 from m4alloc._core.stats cimport broken_invariant, count, Totals
-from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, MESSAGE_MAX, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE,
-                                  SIZE_MISMATCH, UNIT, Arena as CoreArena, Heap)
+from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, LIVE, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE, OVERFLOW,
+                                  REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena,
+                                  Heap, Record)
 
 cdef extern from "_cold.h":
     pass
@@ -75,19 +77,63 @@ cdef void refuse_settings(const char *message) noexcept nogil:
 
 
 cdef void read_environment() noexcept nogil:
-    """Take the strategy and the options from M4ALLOC_STRATEGY, M4ALLOC_OPTIONS and M4ALLOC_RESERVE."""
-    cdef char message[MESSAGE_MAX * 2]
+    """Take the strategy compiled in, then M4ALLOC_STRATEGY, M4ALLOC_OPTIONS and M4ALLOC_RESERVE."""
+    cdef char message[REFUSAL_MAX]
     cdef const char *text = getenv("M4ALLOC_STRATEGY")
+    if not read_settings(&process_arena, "the strategy compiled in", M4_STRATEGY, True, message):
+        refuse_settings(message)
     if text != NULL and not read_settings(&process_arena, "M4ALLOC_STRATEGY", text, True, message):
         refuse_settings(message)
     text = getenv("M4ALLOC_RESERVE")
     if text != NULL and set_knob(&process_arena.knobs, "reserve", 7, text, strlen(text)) != 0:
-        snprintf(message, MESSAGE_MAX, "m4alloc: M4ALLOC_RESERVE: \"%.64s\" is not a number of bytes from 2**22 to 2**44",
+        snprintf(message, REFUSAL_MAX, "m4alloc: M4ALLOC_RESERVE: \"%.64s\" is not a number of bytes from 2**22 to 2**44",
                  text)
         refuse_settings(message)
     text = getenv("M4ALLOC_OPTIONS")
     if text != NULL and not read_settings(&process_arena, "M4ALLOC_OPTIONS", text, False, message):
         refuse_settings(message)
+
+
+cdef bint explain "m4_explain"(void *address) noexcept nogil:
+    """Say which block of which arena a fault belongs to; False: it is none of ours."""
+    cdef CoreArena *arena = arenas
+    while arena != NULL:
+        if explain_fault(arena, <char *>address):
+            return True
+        arena = arena.next_arena
+    return False
+
+
+cdef bint explains(const CoreArena *arena) noexcept nogil:
+    """Does the strategy make pages inaccessible on which a program may fault?"""
+    return (arena.knobs.sample_rate != 0 or arena.knobs.guards != 0 or arena.knobs.guard_slabs != 0
+            or arena.knobs.large_quarantine != 0)
+
+
+cdef void m4_prepare_tracing "m4_prepare_tracing"() noexcept nogil:
+    """While the program starts: load the unwinder, when there will be samples.
+
+    The arena is not opened for that without need: its thread key should come after the program's own, so that their
+    destructors find the thread's heap.
+    """
+    if getenv("M4ALLOC_STRATEGY") == NULL and strlen(M4_STRATEGY) == 0:
+        return
+    open_process()
+    if process_arena.knobs.sample_rate != 0:
+        m4_prepare_backtrace()
+
+
+cdef void *m4_side "m4_side"(void *block) noexcept nogil:
+    """The side bytes of a live block, or NULL: the strategy has none, or the block no slot."""
+    cdef char *address = m4_untag(block)
+    cdef Record *record = record_of(&process_arena, address)
+    cdef uint8_t *state
+    if record == NULL:
+        return NULL
+    state = slot_state(record, address)
+    if state == NULL or state[0] != LIVE:
+        return NULL
+    return monitor_bytes(&process_arena, record, state)
 
 
 cdef void open_process() noexcept nogil:
@@ -108,6 +154,8 @@ cdef void open_process() noexcept nogil:
     open_arena(&process_arena, LEAST)  # without address space now, it is tried again when needed
     process_arena.next_arena = arenas
     arenas = &process_arena
+    if M4_PRELOAD and explains(&process_arena):
+        m4_explain_faults()
     m4_store32(&process_arena.ready, OPEN)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)
 
@@ -194,7 +242,7 @@ cdef uint64_t m4_misuses "m4_misuses"() noexcept nogil:
 cdef uint64_t m4_quarantine "m4_quarantine"() noexcept nogil:
     """Frees of its size class that a slot waits for, at least, before it is handed out again."""
     open_process()
-    return process_arena.knobs.delay_line + process_arena.knobs.quarantine
+    return quarantine_length(&process_arena)
 
 
 cdef void m4_limit_lowered "m4_limit_lowered"(uint64_t limit) noexcept nogil:
@@ -230,6 +278,10 @@ cdef object raise_misuse(int kind, const char *message):
         name = "interior-free"
     elif kind == SIZE_MISMATCH:
         name = "size-mismatch"
+    elif kind == WRITE_AFTER_FREE:
+        name = "use-after-free"
+    elif kind == OVERFLOW or kind == UNDERFLOW:
+        name = "out-of-bounds"
     raise Misuse(name, text)
 
 
@@ -326,7 +378,7 @@ cdef class Arena:
     cdef object __weakref__
 
     def __cinit__(self, capacity=1 << 30, strategy=None):
-        cdef char message[MESSAGE_MAX * 2]
+        cdef char message[REFUSAL_MAX]
         cdef bytes settings
         global arenas
         if not UNIT <= capacity <= 1 << 44:
@@ -344,6 +396,8 @@ cdef class Arena:
         self.core.knobs.capacity = (capacity + UNIT - 1) // UNIT * UNIT
         self.core.knobs.reserve = 2 * self.core.knobs.capacity
         self.core.misuse_mode = MISUSE_RAISE
+        if self.core.knobs.sample_rate != 0:
+            m4_prepare_backtrace()
         if not open_arena(self.core, self.core.knobs.capacity):
             c_free(self.core)
             self.core = NULL
@@ -513,7 +567,7 @@ cdef class Arena:
     def quarantine(self):
         """Frees of its size class that a block waits for before its memory is handed out again."""
         self.require_open()
-        return self.core.knobs.delay_line + self.core.knobs.quarantine
+        return quarantine_length(self.core)
 
     @property
     def quarantine_limit(self):

@@ -35,6 +35,13 @@ EXPORT uint64_t m4alloc_misuses(void) { return m4_misuses(); }
 /* Calls of this thread that were refused as misuse: what tells a recorder whether the call it watches was. */
 EXPORT uint64_t m4alloc_refusals(void) { return m4_thread_refusals; }
 
+/* The strategy's side_bytes of a block, out of line, for monitors: zero when its slab is new, then as they were left. NULL
+ * when there are none: side_bytes is 0, or the block is large, sampled, or not live. */
+EXPORT void *m4alloc_side(void *block) { return m4_side(block); }
+
+/* Before main and its threads, where loading a library is safe. Earlier samples have no backtrace. */
+static __attribute__((constructor)) void prepare_tracing(void) { m4_prepare_tracing(); }
+
 EXPORT void m4alloc_stats(struct m4_totals *totals) { m4_count(totals); }
 
 /* The next allocator's functions, for M4ALLOC_OPTIONS=misuse=forward. Looked up when first needed, and only then. */

@@ -42,9 +42,23 @@ LIMITS: dict[str, tuple[int, int]] = {
     "retain_ms": (0, 2**63 - 1),
     "randomise": (0, 1),
     "guards": (0, 1),
+    "guard_slabs": (0, 1024),
+    "guard_empty": (0, 1),
+    "check_on_reuse": (0, SMALL_MAX),
+    "canaries": (0, 1),
+    "quarantine_random": (0, 1),
+    "large_quarantine": (0, 2**44),
+    "history": (0, 1),
+    "side_bytes": (0, 256),
+    "sample_rate": (0, 2**31),
+    "sample_slots": (1, 4096),
     "reserve": (2**22, 2**44),
 }
 """Least and greatest value of every number; the core refuses what is outside as well."""
+
+
+PRESETS = ("default", "hardened", "sampled")
+"""The strategies that have a name."""
 
 
 class StrategyError(ValueError):
@@ -65,12 +79,25 @@ class Strategy:
     of delay_bytes / delay_line the line is shorter.
     stack_depth, stack_bytes: the most free slots, and bytes in them, that a thread keeps at hand for one class.
     refill_batch: slots taken from a slab at a time.
+    quarantine_random: whether the quarantine gives out a random slot instead of the one that waited longest; which is
+    then anybody's guess, and how long one waits too.
     zero_on_free: slots up to this many bytes are zeroed when freed.
+    check_on_reuse: that many bytes at the start of each slot are zeroed when it is freed, if they are not anyhow, and
+    must still be zero when it is handed out again; the slot freed last is looked at by the next malloc already.
+    canaries: whether each block ends in a canary, at the very byte where the request ends; it is looked at when the
+    block is freed or resized, and so are the slots beside it. malloc_usable_size is then the size asked for.
     retain_bytes, retain_share: free spans keep their pages up to this much, or up to this many hundredths of what is in
     use, whichever is more.
     retain_ms: and for this long; looked at when spans are freed, and now and then when slots are.
-    randomise: whether a batch is handed out in random order.
-    guards: whether an inaccessible page follows each large block (Linux 6.13 and later).
+    randomise: whether slots are taken from anywhere in a slab, in random order.
+    guards: whether an inaccessible page precedes and follows each large block.
+    guard_slabs: one of so many slabs is followed by 64 KiB that are inaccessible; 0: none is.
+    guard_empty: whether blocks of zero bytes are inaccessible, each at an address of its own.
+    large_quarantine: bytes of address space of freed large blocks that stay inaccessible.
+    history: whether reports name the threads that allocated and freed a block.
+    side_bytes: out-of-line bytes a slot has for monitors (m4alloc_side).
+    sample_rate: one of about this many allocations lies on a page of its own beside an inaccessible one; 0: none does.
+    sample_slots: how many such pages there are.
     reserve: bytes of address space of a reservation.
     Raises: StrategyError.
 
@@ -95,6 +122,16 @@ class Strategy:
     retain_ms: int = 1000
     randomise: bool = False
     guards: bool = False
+    guard_slabs: int = 0
+    guard_empty: bool = True
+    check_on_reuse: int = 0
+    canaries: bool = False
+    quarantine_random: bool = False
+    large_quarantine: int = 0
+    history: bool = False
+    side_bytes: int = 0
+    sample_rate: int = 0
+    sample_slots: int = 64
     reserve: int = 1 << 38
 
     def __post_init__(self) -> None:
@@ -126,23 +163,27 @@ class Strategy:
     def quarantine_length(self) -> int:
         """Q: frees of its class between the free of a block and the first reuse of its memory, at least.
 
-        In full up to quarantine_limit bytes.
+        In full up to quarantine_limit bytes. A quarantine that gives out random slots promises nothing.
         """
-        return self.delay_line + self.quarantine
+        return self.delay_line + (0 if self.quarantine_random else self.quarantine)
 
     @property
     def quarantine_limit(self) -> int:
         """The largest slot size up to which every class has the delay line and the quarantine in full length.
 
+        0 where the usable size of a block does not tell its class: under canaries, and of a sampled block.
+
         >>> Strategy().quarantine_limit
         1024
         """
         limit = 0
+        if self.canaries or self.sample_rate:
+            return 0
         for size in self.classes:
             # A line of one slot is never shortened.
             if self.delay_line > 1 and self.delay_line * size > self.delay_bytes:
                 break
-            if self.quarantine > 1 and self.quarantine * size > self.quarantine_bytes:
+            if self.quarantine > 1 and not self.quarantine_random and self.quarantine * size > self.quarantine_bytes:
                 break
             limit = size
         return limit
@@ -156,19 +197,45 @@ class Strategy:
     def hardened(cls) -> Self:
         """Everything the core has against exploitation, at the price of time and memory.
 
-        >>> Strategy.hardened().quarantine_length
-        320
+        >>> Strategy.hardened().canaries
+        True
         """
         return cls(
-            delay_line=64,
-            delay_bytes=1 << 20,
-            quarantine=256,
-            zero_on_free=1024,
+            delay_line=16,
+            quarantine=32,
+            quarantine_bytes=32 << 10,
+            quarantine_random=True,
+            zero_on_free=SMALL_MAX,
+            check_on_reuse=1024,
+            canaries=True,
             randomise=True,
             guards=True,
-            retain_bytes=1 << 20,
-            retain_share=0,
+            guard_slabs=4,
+            large_quarantine=64 << 20,
+            history=True,
         )
+
+    @classmethod
+    def sampled(cls) -> Self:
+        """The default, and a small random share of the blocks on guarded pages: for production.
+
+        >>> Strategy.sampled().to_environment()
+        'sample_rate=32768'
+        """
+        return cls(sample_rate=32768)
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """A preset by its name, or a strategy from a TOML file: `default`, `hardened`, `sampled` or a path.
+
+        Raises: StrategyError, OSError, UnicodeDecodeError.
+
+        >>> Strategy.named("sampled") == Strategy.sampled()
+        True
+        """
+        if name in PRESETS:
+            return getattr(cls, name)()  # type: ignore[no-any-return]
+        return cls.load(name)
 
     def with_(self, **changes: Any) -> Self:
         """A strategy with some knobs changed.

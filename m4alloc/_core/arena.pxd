@@ -5,6 +5,7 @@ from libc.stdint cimport uint64_t
 
 from m4alloc._core.c cimport (m4_acquire, m4_exited, m4_nobody, m4_relinquish, m4_set_thread_heap, pthread_getspecific,
                               pthread_key_create, pthread_key_delete, pthread_setspecific)
+from m4alloc._core.chance cimport seed_arena
 from m4alloc._core.heap cimport abandon, new_heap
 from m4alloc._core.metadata cimport release_metadata
 from m4alloc._core.region cimport release_regions, reserve_region
@@ -25,6 +26,7 @@ cdef inline bint open_arena(Arena *arena, uint64_t least) noexcept nogil:
     least: bytes without which there is no point in an arena.
     """
     build_classes(arena)
+    seed_arena(arena)
     if pthread_key_create(&arena.key, thread_exits) != 0:
         return False
     if not reserve_region(arena, arena.knobs.reserve, least):
@@ -48,7 +50,7 @@ cdef inline Heap *join_arena(Arena *arena) noexcept nogil:
         if heap != NULL:
             return heap
     m4_acquire(&arena.lock)
-    heap = new_heap(arena, <uint64_t>&heap ^ <uint64_t>arena.base ^ arena.metadata_bytes)
+    heap = new_heap(arena)
     m4_relinquish(&arena.lock)
     if heap == NULL:
         return <Heap *>m4_nobody()

@@ -26,6 +26,7 @@ cdef extern from "_atomics.h" nogil:
         ENOMEM
         EINVAL
 
+    const char *M4_STRATEGY
     void *MAP_FAILED
     void *m4_thread_heap
 
@@ -65,6 +66,7 @@ cdef extern from "_atomics.h" nogil:
     void sched_yield() noexcept
     uint64_t m4_multiply(uint64_t, uint64_t, uint64_t *low) noexcept
     bint m4_swap8(uint8_t *, uint8_t expected, uint8_t) noexcept
+    uint8_t m4_load8(const uint8_t *) noexcept
     uint32_t m4_exchange32(uint32_t *, uint32_t) noexcept
     uint32_t m4_add32(uint32_t *, uint32_t) noexcept
     uint64_t m4_add64(uint64_t *, uint64_t) noexcept
@@ -81,6 +83,21 @@ cdef extern from "_atomics.h" nogil:
     int m4_lowest_bit(uint64_t) noexcept
     uint64_t m4_coarse_ms() noexcept
     uint64_t m4_address_space_limit() noexcept
+
+cdef extern from "_hardening.h" nogil:
+    void m4_entropy(void *, size_t) noexcept
+    uint32_t m4_thread_id() noexcept
+    uint32_t m4_backtrace(void **, uint32_t) noexcept
+    void m4_write_frames(void **, uint32_t) noexcept
+    void m4_prepare_backtrace() noexcept
+    void m4_explain_faults() noexcept
+    uint64_t m4_load_word(const char *) noexcept
+    void m4_store_word(char *, uint64_t) noexcept
+    void m4_fill(char *, uint64_t length, uint64_t byte) noexcept
+    uint64_t m4_first_unlike(const char *, uint64_t length, uint64_t byte) noexcept
+    void m4_zero(char *, uint64_t) noexcept
+    uint64_t m4_any_of_32(const char *) noexcept
+    bint m4_is_zero(const char *, uint64_t) noexcept
 
 cdef extern from "_cold.h" nogil:
     # The one call upwards: _fast.pyx opens the process's arena at a thread's first call.

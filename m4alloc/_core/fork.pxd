@@ -8,8 +8,10 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 from libc.stdint cimport uint32_t, uint8_t
 
 from m4alloc._core.c cimport m4_relinquish
+from m4alloc._core.hooks cimport mend_slot
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
+from m4alloc._core.stack cimport show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HELD, HELD_DELAYED, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap,
                                   Record, Region, Slot)
 
@@ -54,12 +56,13 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef Bin *bin
     while heap != NULL:
         heap.remote = NULL
-        for c in range(arena.knobs.classes):
+        for c in range(arena.bins):
             bin = &heap.bins[c]
             hold(arena, heap.rings[c].line, arena.class_line[c], DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
                 # The quarantine follows the delay line in memory.
                 hold(arena, bin.delay, arena.class_delay[c] + arena.class_quarantine[c], CACHED, HELD)
+                show_stack(arena, heap, bin)
                 bin.top = bin.bottom
                 bin.slabs = NULL
         heap = heap.next_heap
@@ -70,7 +73,7 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef uint32_t c
     cdef Heap *heap = arena.heaps
     while heap != NULL:
-        for c in range(arena.knobs.classes):
+        for c in range(arena.bins):
             restore(heap.rings[c].line, arena.class_line[c], DELAYED)
             if vanished(heap, survivor):
                 restore(heap.bins[c].delay, arena.class_delay[c] + arena.class_quarantine[c], CACHED)
@@ -81,7 +84,7 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
         heap = heap.next_heap
 
 
-cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil:
+cdef inline void rebuild_slab(Arena *arena, Record *slab, const Heap *survivor) noexcept nogil:
     """Make FREE what was on its way back or on a vanished thread's stack, and in no delay line; count, list anew."""
     cdef bint orphan = vanished(slab.owner, survivor)
     cdef uint32_t free_slots = 0
@@ -91,6 +94,8 @@ cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil
             slab.states[i] = FREE
         if slab.states[i] == FREE:
             free_slots += 1
+        if arena.hooked:
+            mend_slot(arena, slab, i)
     slab.free_slots = free_slots
     slab.first_free = 0
     slab.remote = 0
@@ -120,7 +125,7 @@ cdef inline void rebuild_in_child(Arena *arena, const Heap *survivor) noexcept n
         end = region.records + (region.used >> UNIT_SHIFT)
         while record < end:
             if record.kind == SLAB:
-                rebuild_slab(record, survivor)
+                rebuild_slab(arena, record, survivor)
             record += record.units if record.units != 0 else 1
     restore_all(arena, survivor)
     m4_relinquish(&arena.lock)

@@ -7,46 +7,34 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport M4_FAULT, m4_acquire, m4_relinquish
-from m4alloc._core.fault cimport FAULT_REUSE_BEFORE_QUARANTINE
+from m4alloc._core.c cimport m4_acquire, m4_relinquish
+from m4alloc._core.chance cimport draw, draw_below
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.remote cimport drain_remote, review_line
-from m4alloc._core.slab cimport list_slab, new_slab, take_slots, unlist_slab
+from m4alloc._core.slab cimport list_slab, new_slab, take_any_slots, take_slots, unlist_slab
 from m4alloc._core.stack cimport empty_stack, empty_stacks, open_bin
-from m4alloc._core.types cimport (HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, Arena, Bin, Heap, Record, Slot)
+from m4alloc._core.types cimport Arena, Bin, Heap, Record, Slot
 
 
-cdef inline uint64_t next_random(Heap *heap) noexcept nogil:
-    """xorshift64: unpredictable enough to spread placements, and no more."""
-    cdef uint64_t x = heap.random
-    x ^= x << 13
-    x ^= x >> 7
-    x ^= x << 17
-    heap.random = x
-    return x
-
-
-cdef inline Heap *new_heap(Arena *arena, uint64_t seed) noexcept nogil:
+cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
     """A heap for a thread: an abandoned one, else a new one; NULL: out of memory. Wants the arena's lock."""
     cdef Heap *heap = arena.abandoned
     cdef uint32_t c
     if heap != NULL:
         arena.abandoned = heap.next_abandoned
         heap.abandoned = 0
+        heap.last_freed.address = NULL
+        heap.thread = 0
         return heap
     heap = <Heap *>take_metadata(arena, sizeof(Heap))
     if heap == NULL:
         return NULL
     heap.arena = arena
-    heap.random = seed | 1
-    for c in range(arena.knobs.classes):
+    heap.random = draw(&arena.random)
+    for c in range(arena.bins):
         heap.bins[c].slot_size = arena.knobs.class_size[c]
-        if arena.class_delay[c] == 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE:
-            heap.bins[c].hooks |= HOOK_NO_DELAY
-        if arena.knobs.class_size[c] <= arena.knobs.zero_on_free:
-            heap.bins[c].hooks |= HOOK_ZERO
-        if arena.class_quarantine[c] != 0 and M4_FAULT != FAULT_REUSE_BEFORE_QUARANTINE:
-            heap.bins[c].hooks |= HOOK_QUARANTINE
+        heap.bins[c].hooks = arena.class_hooks[c]
+    heap.until_sample = arena.knobs.sample_rate
     heap.next_heap = arena.heaps
     arena.heaps = heap
     return heap
@@ -56,10 +44,10 @@ cdef inline void scavenge(Arena *arena, Heap *heap) noexcept nogil:
     """Give back the stacks of classes that have not been used since the last look, so that they pin no slabs."""
     cdef uint32_t c
     cdef Bin *bin
-    for c in range(arena.knobs.classes):
+    for c in range(arena.bins):
         bin = &heap.bins[c]
         if bin.top == heap.rings[c].seen_top and bin.freed == heap.rings[c].seen_freed:
-            empty_stack(arena, bin)
+            empty_stack(arena, heap, bin)
         heap.rings[c].seen_top = bin.top
         heap.rings[c].seen_freed = bin.freed
 
@@ -97,12 +85,15 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
     most = arena.knobs.refill_batch
     if most > arena.class_depth[c] // 2:
         most = arena.class_depth[c] // 2
-    taken = take_slots(slab, bin.bottom, most)
+    if arena.knobs.randomise:
+        taken = take_any_slots(slab, bin.bottom, most, &heap.random)
+    else:
+        taken = take_slots(slab, bin.bottom, most)
     if slab.free_slots == 0:
         unlist_slab(bin, slab)
     if arena.knobs.randomise:  # else the lowest address is on top
         for i in range(taken - 1, 0, -1):
-            j = <uint32_t>(next_random(heap) % (i + 1))
+            j = draw_below(&heap.random, i + 1)
             swap = bin.bottom[i]
             bin.bottom[i] = bin.bottom[j]
             bin.bottom[j] = swap
@@ -114,7 +105,7 @@ cdef inline void abandon(Heap *heap) noexcept nogil:
     """The thread of a heap exits: give the stacks back, leave the rest (delay lines above all) to the next thread."""
     cdef Arena *arena = heap.arena
     cdef uint32_t c
-    for c in range(arena.knobs.classes):
+    for c in range(arena.bins):
         review_line(arena, &heap.rings[c], c)
     drain_remote(arena, heap)
     empty_stacks(arena, heap)

@@ -7,7 +7,7 @@ The Python side is m4alloc/strategy.py; a test holds the two to the same keys, d
 from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport memcmp, snprintf, strlen
-from m4alloc._core.types cimport (CLASSES_MAX, GRANULE, MESSAGE_MAX, MISUSE_ABORT, MISUSE_COUNT, MISUSE_FORWARD,
+from m4alloc._core.types cimport (CLASSES_MAX, GRANULE, MISUSE_ABORT, MISUSE_COUNT, MISUSE_FORWARD, REFUSAL_MAX,
                                   SMALL_MAX, Arena, Knobs)
 
 
@@ -43,6 +43,16 @@ cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
     knobs.retain_ms = 1000
     knobs.randomise = 0
     knobs.guards = 0
+    knobs.guard_slabs = 0
+    knobs.guard_empty = 1
+    knobs.check_on_reuse = 0
+    knobs.canaries = 0
+    knobs.quarantine_random = 0
+    knobs.large_quarantine = 0
+    knobs.history = 0
+    knobs.side_bytes = 0
+    knobs.sample_rate = 0
+    knobs.sample_slots = 64
 
 
 cdef inline bint is_word(const char *text, size_t length, const char *word) noexcept nogil:
@@ -134,6 +144,36 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
     if is_word(key, key_length, "guards"):
         knobs.guards = <uint32_t>n
         return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "guard_slabs"):
+        knobs.guard_slabs = <uint32_t>n
+        return 0 if number and n <= 1024 else 2
+    if is_word(key, key_length, "guard_empty"):
+        knobs.guard_empty = <uint32_t>n
+        return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "check_on_reuse"):
+        knobs.check_on_reuse = <uint32_t>n
+        return 0 if number and n <= SMALL_MAX else 2
+    if is_word(key, key_length, "canaries"):
+        knobs.canaries = <uint32_t>n
+        return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "quarantine_random"):
+        knobs.quarantine_random = <uint32_t>n
+        return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "large_quarantine"):
+        knobs.large_quarantine = n
+        return 0 if number and n <= <uint64_t>1 << 44 else 2
+    if is_word(key, key_length, "history"):
+        knobs.history = <uint32_t>n
+        return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "side_bytes"):
+        knobs.side_bytes = <uint32_t>n
+        return 0 if number and n <= 256 else 2
+    if is_word(key, key_length, "sample_rate"):
+        knobs.sample_rate = <uint32_t>n
+        return 0 if number and n <= <uint64_t>1 << 31 else 2
+    if is_word(key, key_length, "sample_slots"):
+        knobs.sample_slots = <uint32_t>n
+        return 0 if number and within(n, 1, 4096) else 2
     if is_word(key, key_length, "reserve"):
         knobs.reserve = n
         return 0 if number and within(n, <uint64_t>1 << 22, <uint64_t>1 << 44) else 2
@@ -160,7 +200,8 @@ cdef inline const char *known_keys(bint strategy) noexcept nogil:
     """What may stand before the equals sign."""
     if strategy:
         return ("classes delay_line delay_bytes quarantine quarantine_bytes stack_depth stack_bytes refill_batch "
-                "zero_on_free retain_bytes retain_share retain_ms randomise guards reserve")
+                "zero_on_free check_on_reuse canaries quarantine_random large_quarantine retain_bytes retain_share retain_ms "
+                "randomise guards guard_slabs guard_empty history side_bytes sample_rate sample_slots reserve")
     return "misuse"
 
 
@@ -178,7 +219,7 @@ cdef inline bint read_settings(Arena *arena, const char *variable, const char *t
                 equals += 1
             if i > start:
                 if equals == i:
-                    snprintf(message, MESSAGE_MAX, "m4alloc: %s: \"%.*s\" is not key=value", variable,
+                    snprintf(message, REFUSAL_MAX, "m4alloc: %s: \"%.*s\" is not key=value", variable,
                              <int>(i - start), text + start)
                     return False
                 if strategy:
@@ -186,11 +227,11 @@ cdef inline bint read_settings(Arena *arena, const char *variable, const char *t
                 else:
                     wrong = set_option(arena, text + start, equals - start, text + equals + 1, i - equals - 1)
                 if wrong == 1:
-                    snprintf(message, MESSAGE_MAX, "m4alloc: %s: unknown option \"%.*s\"; known: %s", variable,
+                    snprintf(message, REFUSAL_MAX, "m4alloc: %s: unknown option \"%.*s\"; known: %s", variable,
                              <int>(equals - start), text + start, known_keys(strategy))
                     return False
                 if wrong == 2:
-                    snprintf(message, MESSAGE_MAX, "m4alloc: %s: \"%.*s\" is not a value of %.*s", variable,
+                    snprintf(message, REFUSAL_MAX, "m4alloc: %s: \"%.*s\" is not a value of %.*s", variable,
                              <int>(i - equals - 1), text + equals + 1, <int>(equals - start), text + start)
                     return False
             start = i + 1

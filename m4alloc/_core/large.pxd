@@ -3,36 +3,21 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport (M4_FAULT, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, MAP_FAILED, MREMAP_DONTUNMAP,
-                              MREMAP_FIXED, MREMAP_MAYMOVE, m4_acquire, m4_relinquish, madvise, memcpy, memset, mremap)
+from m4alloc._core.c cimport (M4_FAULT, MAP_FAILED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, m4_acquire,
+                              m4_relinquish, memcpy, memset, mremap)
 from m4alloc._core.fault cimport FAULT_REALLOC_LOSES_TAIL
+from m4alloc._core.guard cimport (check_large, large_usable, lead_bytes, lift_guards, place_guards, seal_large,
+                                  tail_bytes)
 from m4alloc._core.heap cimport drain_abandoned
-from m4alloc._core.region cimport round_up
+from m4alloc._core.hold cimport hold_span, let_go
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.span cimport (give_span, grow_span, large_span_units, region_of_record, shrink_span, take_span,
                                  unit_address)
-from m4alloc._core.types cimport LARGE, NO_SPAN, PAGE, SMALL_MAX, UNIT, Arena, Record
+from m4alloc._core.types cimport LARGE, NO_SPAN, SMALL_MAX, UNIT, Arena, Record
 
 cdef enum:
     REMAP_LEAST = 1 << 20      # below this, copying is cheaper than moving pages
     SIZE_LIMIT = 0x800000000000       # no request above can succeed; sums below cannot overflow
-
-
-cdef inline uint64_t large_units(const Arena *arena, uint64_t size) noexcept nogil:
-    """Units of the span for a request: its pages, and a guard page when the strategy wants one."""
-    return large_span_units(round_up(size, PAGE) + (PAGE if arena.knobs.guards else 0))
-
-
-cdef inline void place_guard(const Arena *arena, Record *record) noexcept nogil:
-    """Make the page after a large block inaccessible (Linux 6.13 and later; elsewhere there is none)."""
-    if arena.knobs.guards:
-        madvise(record.start + record.usable, PAGE, MADV_GUARD_INSTALL)
-
-
-cdef inline void lift_guard(const Arena *arena, Record *record) noexcept nogil:
-    """Undo place_guard."""
-    if arena.knobs.guards:
-        madvise(record.start + record.usable, PAGE, MADV_GUARD_REMOVE)
 
 
 cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment, bint zeroed) noexcept nogil:
@@ -40,25 +25,31 @@ cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment
     cdef Record *record
     cdef bint dirty
     cdef char *address
-    cdef uint64_t usable
+    cdef uint64_t usable, units
+    cdef uint64_t lead = lead_bytes(arena, alignment)
     if size >= SIZE_LIMIT or alignment >= SIZE_LIMIT:
         return NULL
-    usable = round_up(size if size > SMALL_MAX else SMALL_MAX + 1, PAGE)  # never as small as what is quarantined
+    usable = large_usable(arena, size if size > SMALL_MAX else SMALL_MAX + 1)  # never as small as what is quarantined
+    units = large_span_units(lead + usable + tail_bytes(arena))
     m4_acquire(&arena.lock)
     if arena.abandoned != NULL:
         drain_abandoned(arena)
-    record = take_span(arena, large_units(arena, usable), alignment)
+    record = take_span(arena, units, alignment)
+    if record == NULL and let_go(arena, 0) != 0:
+        record = take_span(arena, units, alignment)
     if record == NULL:
         m4_relinquish(&arena.lock)
         return NULL
     dirty = record.dirty_units != 0
     address = unit_address(region_of_record(arena, record), record)
-    record.start = address
+    record.start = address + lead
     record.usable = usable
     record.kind = LARGE
     arena.large_bytes += usable
     arena.large_blocks += 1
-    place_guard(arena, record)
+    place_guards(arena, record, address)
+    address += lead
+    seal_large(arena, record, size)
     m4_relinquish(&arena.lock)
     if zeroed and dirty:
         memset(address, 0, size)
@@ -73,11 +64,13 @@ cdef inline bint free_large(Arena *arena, char *address) noexcept nogil:
     if record == NULL or record.kind != LARGE or record.start != address:
         m4_relinquish(&arena.lock)
         return False
-    lift_guard(arena, record)
+    check_large(arena, record)
+    lift_guards(arena, record, unit_address(region_of_record(arena, record), record))
     arena.large_bytes -= record.usable
     arena.large_blocks -= 1
     record.kind = NO_SPAN
-    give_span(arena, record, record.units, True)
+    if arena.knobs.large_quarantine == 0 or not hold_span(arena, record):
+        give_span(arena, record, record.units, True)
     m4_relinquish(&arena.lock)
     return True
 
@@ -86,12 +79,15 @@ cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexc
     """Resize a live large block in place; False when it has to move."""
     cdef uint64_t units, usable
     cdef bint done = True
+    cdef char *span
     if size >= SIZE_LIMIT:
         return False
-    units = large_units(arena, size)
-    usable = round_up(size, PAGE)
+    usable = large_usable(arena, size)
     m4_acquire(&arena.lock)
-    lift_guard(arena, record)
+    check_large(arena, record)
+    span = unit_address(region_of_record(arena, record), record)
+    units = large_span_units(<uint64_t>(record.start - span) + usable + tail_bytes(arena))
+    lift_guards(arena, record, span)
     if units > record.units:
         done = grow_span(arena, record, <uint32_t>units)
     elif units < record.units:
@@ -99,7 +95,9 @@ cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexc
     if done:
         arena.large_bytes += usable - record.usable
         record.usable = usable
-    place_guard(arena, record)
+    place_guards(arena, record, span)
+    if done:
+        seal_large(arena, record, size)
     m4_relinquish(&arena.lock)
     return done
 

@@ -8,42 +8,101 @@ when it has none yet, so that the hot paths need no test for it.
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody,
-                              m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, memset, unlikely)
+                              m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, unlikely)
+from m4alloc._core.canary cimport with_canary
+from m4alloc._core.chance cimport draw_below
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.heap cimport new_heap, refill, scavenge
+from m4alloc._core.hooks cimport (check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe)
 from m4alloc._core.large cimport allocate_large, free_large
-from m4alloc._core.misuse cimport report_pointer, report_write
+from m4alloc._core.misuse cimport report_pointer
 from m4alloc._core.remote cimport delay_remote, publish_remote
-from m4alloc._core.size_class cimport size_class
+from m4alloc._core.sample cimport allocate_sample, count_down, free_sample
+from m4alloc._core.side cimport note_free, thread_of
+from m4alloc._core.size_class cimport size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
-from m4alloc._core.stack cimport push_slot
-from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE,
-                                  SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot)
+from m4alloc._core.stack cimport TICK_MASK, push_slot, set_turn, show_stack
+from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
+                                  HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT,
+                                  Arena, Bin, Heap, Record, Ring, Slot)
 
-cdef enum:
-    POISON = 0xD5              # what quarantined slots are filled with
-    TICK = 1024                # frees of a class between two looks at the clock: a look costs as much as 10 frees
-    TICK_MASK = TICK * sizeof(Slot) - 1
+
+cdef inline void *allocate_refilled "m4_allocate_refilled"(Arena *arena, Heap *heap, uint32_t c,
+                                                       size_t size) noexcept nogil:
+    """allocate_hooked when the stack is empty."""
+    cdef int before = m4_errno()
+    cdef Bin *bin = &heap.bins[c]
+    cdef void *block = NULL
+    if refill(arena, heap, c):
+        block = hand_out(arena, heap, bin, size)
+    m4_set_errno(ENOMEM if block == NULL else before)
+    return block
+
+
+cdef inline void *allocate_hooked(Arena *arena, Heap *heap, uint32_t c, size_t size, size_t alignment) noexcept nogil:
+    """A slot of a class whose malloc does more than the hot path knows, for `size` bytes, or NULL with errno ENOMEM.
+
+    heap: not nobody's. alignment: a power of two, which the class keeps; a sample has to keep it too.
+    """
+    cdef Bin *bin = &heap.bins[c]
+    cdef void *block
+    if arena.knobs.sample_rate != 0:
+        heap.until_sample -= 1
+        if heap.until_sample <= 0:
+            block = allocate_sample(arena, heap, size, alignment)
+            if block != NULL:
+                return block
+    check_last_freed(arena, heap)
+    if unlikely(bin.top == bin.bottom):
+        return allocate_refilled(arena, heap, c, size)
+    return hand_out(arena, heap, bin, size)
+
+
+cdef inline void *allocate_watched "m4_allocate_watched"(size_t size, Heap *heap, Arena *arena) noexcept nogil:
+    """allocate under hooks on malloc: a canary behind the block, a look at the slot. heap: not nobody's."""
+    cdef size_t room = with_canary(arena, size)
+    cdef int before
+    cdef void *block
+    if unlikely(room > SMALL_MAX):
+        before = m4_errno()
+        block = allocate_large(arena, size, 1, False)
+        m4_set_errno(ENOMEM if block == NULL else before)
+        return block
+    return allocate_hooked(arena, heap, slot_class(arena, room), size, 1)
 
 
 cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Arena *arena) noexcept nogil:
-    """allocate when the stack is empty, the thread has no heap yet, or the request is large."""
-    cdef int before = m4_errno()
+    """allocate when the stack is empty, the thread has no heap yet, the request is large, or mallocs are hooked."""
+    cdef int before
     cdef uint32_t c
     cdef void *block = NULL
     cdef Bin *bin
+    cdef bint empty
+    if likely(arena.hooked_malloc != 0 and not m4_is_nobody(heap)):  # likely: rather the hooked ones are quick
+        return allocate_watched(size, heap, arena)
+    before = m4_errno()
     if m4_is_nobody(heap):
         heap = <Heap *>m4_enter(arena)
+        if arena.hooked_malloc and not m4_is_nobody(heap):
+            return allocate_watched(size, heap, arena)
     if size > SMALL_MAX:
         block = allocate_large(arena, size, 1, False)
     elif not m4_is_nobody(heap):
-        c = size_class(arena, size)
+        c = slot_class(arena, size)
         bin = &heap.bins[c]
-        if bin.top != bin.bottom or refill(arena, heap, c):
-            bin.top -= 1
-            bin.top.state[0] = LIVE
-            block = bin.top.address
+        if arena.knobs.sample_rate != 0:
+            show_stack(arena, heap, bin)
+            if heap.until_sample <= 0:
+                block = allocate_sample(arena, heap, size, 1)
+        if block == NULL:
+            empty = bin.top == bin.bottom
+            if not empty or refill(arena, heap, c):
+                bin.top -= 1
+                bin.top.state[0] = LIVE
+                block = bin.top.address
+                if empty and arena.knobs.sample_rate != 0:
+                    count_down(arena, heap, bin, <uint32_t>(bin.top - bin.bottom))
     m4_set_errno(ENOMEM if block == NULL else before)
     return block
 
@@ -64,16 +123,6 @@ cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil
     return top.address
 
 
-cdef inline Slot exchange_slot(Slot *ring, uint32_t *next, uint32_t length, Slot slot) noexcept nogil:
-    """Put a slot into a ring and take out the one that has been there for `length` exchanges (NULL: none yet)."""
-    cdef uint32_t i = next[0]
-    cdef Slot oldest = ring[i]
-    ring[i] = slot
-    i += 1
-    next[0] = 0 if i == length else i
-    return oldest
-
-
 cdef inline Slot exchange_delay(Bin *bin, Slot slot) noexcept nogil:
     """Put a slot into the bin's delay line; the one that has been there longest (NULL: none yet)."""
     cdef Slot *place = <Slot *>(<char *>bin.delay + (bin.freed & bin.delay_mask))
@@ -82,11 +131,12 @@ cdef inline Slot exchange_delay(Bin *bin, Slot slot) noexcept nogil:
     oldest.state = place.state
     place.address = slot.address
     place.state = slot.state
+    bin.freed += sizeof(Slot)
     return oldest
 
 
 cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
-    """Once every TICK frees of a class: return pages that have been free for too long, without a thread for it."""
+    """Once a turn of a bin: return pages that have been free for too long, without a thread for it."""
     cdef int before = m4_errno()
     cdef uint64_t now = m4_coarse_ms()
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
@@ -102,52 +152,91 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
 
 cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena *arena, Bin *bin,
                                                uint8_t *state) noexcept nogil:
-    """release by the owner when it is time to look at the clock or the stack is full."""
+    """release by the owner at a turn of its bin, or when its stack is full."""
+    cdef Ring *ring = &heap.rings[bin - heap.bins]
     cdef Slot slot
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
     slot = exchange_delay(bin, slot)
-    bin.freed += sizeof(Slot)
     if slot.address != NULL:
         push_slot(arena, heap, bin, slot.address, slot.state)
     if bin.freed & TICK_MASK == 0:
         tick(arena, heap)
+        if arena.knobs.sample_rate != 0:  # now that this slot is pushed, so that the next malloc sees none
+            count_down(arena, heap, bin, ring.until_turn)
+            set_turn(arena, heap, bin)
     return NO_MISUSE
 
 
-cdef inline void check_poison(Arena *arena, const Slot *slot, uint32_t slot_size) noexcept nogil:
-    """Report the first byte of a quarantined slot that is not poison any more."""
-    cdef uint32_t i
-    for i in range(slot_size):
-        if <uint8_t>slot.address[i] != POISON:
-            report_write(arena, slot.address, i, slot_size)
-            return
+cdef inline int push_kept "m4_push_kept"(Arena *arena, Heap *heap, Bin *bin, char *address,
+                                         uint8_t *state) noexcept nogil:
+    """push_slot on a full stack, errno kept."""
+    cdef int before = m4_errno()
+    push_slot(arena, heap, bin, address, state)
+    m4_set_errno(before)
+    return NO_MISUSE
 
 
-cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin *bin, char *address,
-                                                   uint8_t *state) noexcept nogil:
-    """A free by the owner that does more than the hot path knows: zeroing, no delay line, quarantine."""
-    cdef uint32_t c = <uint32_t>(bin - heap.bins)
-    cdef Slot slot
-    slot.address = address
-    slot.state = state
+cdef inline int release_hooked(Arena *arena, Heap *heap, Record *record, char *address, uint8_t *state) noexcept nogil:
+    """A free by the owner that does more than the hot path knows: checks, zeroing, no delay line, quarantine.
+
+    Addresses and states go one by one, not as a Slot: put together in memory they would have to wait for it.
+    """
+    cdef uint32_t c = record.size_class
+    cdef Bin *bin = &heap.bins[c]
+    cdef Ring *ring = &heap.rings[c]
+    cdef uint32_t hooks = bin.hooks
+    cdef Slot *place
+    cdef char *oldest
+    cdef uint8_t *oldest_state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
-    if bin.hooks & HOOK_QUARANTINE:
-        memset(slot.address, POISON, bin.slot_size)
-    elif bin.hooks & HOOK_ZERO:
-        memset(slot.address, 0, bin.slot_size)
-    if not bin.hooks & HOOK_NO_DELAY:
-        slot = exchange_delay(bin, slot)
+    if hooks & HOOK_CANARY:
+        check_slack(arena, address, state, bin.slot_size)
+        check_beside(arena, record, address, state)
+    if hooks & HOOK_HISTORY:
+        note_free(arena, record, state, thread_of(heap))
+    if hooks & HOOK_CHECK and hooks & (HOOK_NO_DELAY | HOOK_QUARANTINE) != HOOK_NO_DELAY:
+        heap.last_freed.address = address
+        heap.last_freed.state = state
+        heap.last_size = arena.class_checked[c]
+    wipe(arena, c, hooks, address, bin.slot_size)
+    place = <Slot *>(<char *>bin.delay + (bin.freed & bin.delay_mask))
     bin.freed += sizeof(Slot)
-    if slot.address != NULL and bin.hooks & HOOK_QUARANTINE:
-        slot = exchange_slot(heap.rings[c].slots, &heap.rings[c].next, arena.class_quarantine[c], slot)
-        if slot.address != NULL:
-            check_poison(arena, &slot, bin.slot_size)
-    if slot.address != NULL:
-        push_slot(arena, heap, bin, slot.address, slot.state)
+    if unlikely(bin.freed & TICK_MASK == 0):
+        tick(arena, heap)
+    if not hooks & HOOK_NO_DELAY:
+        oldest = place.address
+        oldest_state = place.state
+        place.address = address
+        place.state = state
+        if oldest == NULL:
+            return NO_MISUSE
+        address = oldest
+        state = oldest_state
+    if hooks & HOOK_QUARANTINE:
+        if hooks & HOOK_RANDOM:
+            place = ring.slots + draw_below(&heap.random, arena.class_quarantine[c])
+        else:
+            place = ring.slots + ring.next
+            ring.next = 0 if ring.next + 1 == arena.class_quarantine[c] else ring.next + 1
+        oldest = place.address
+        oldest_state = place.state
+        place.address = address
+        place.state = state
+        if oldest == NULL:
+            return NO_MISUSE
+        address = oldest
+        state = oldest_state
+        check_leaving(arena, c, hooks, address, state, bin.slot_size)
+    place = bin.top
+    if unlikely(place == bin.limit):
+        return push_kept(arena, heap, bin, address, state)
+    place.address = address
+    place.state = state
+    bin.top = place + 1
     return NO_MISUSE
 
 
@@ -156,7 +245,7 @@ cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil
     cdef int result
     m4_acquire(&arena.lock)
     if arena.orphans == NULL:
-        arena.orphans = new_heap(arena, 1)
+        arena.orphans = new_heap(arena)
         if arena.orphans != NULL:
             arena.orphans.abandoned = 1  # no thread's, and on no list
     if arena.orphans != NULL:
@@ -165,22 +254,6 @@ cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil
         result = publish_remote(arena, &slot, 1)
     m4_relinquish(&arena.lock)
     return result
-
-
-cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record,
-                                                   Slot slot) noexcept nogil:
-    """Free a slot of another thread's: mark it, delay it here, then tell its owner.
-
-    The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
-    heap: nobody's for a thread that is exiting.
-    """
-    if not m4_swap8(slot.state, LIVE, DELAYED):
-        return refuse(arena, slot.address)
-    if arena.knobs.zero_on_free >= record.slot_size:
-        memset(slot.address, 0, record.slot_size)
-    if m4_is_nobody(heap):
-        return delay_orphan(arena, record.size_class, slot)
-    return delay_remote(arena, heap, record.size_class, slot)
 
 
 cdef inline int refuse(Arena *arena, char *address) noexcept nogil:
@@ -193,10 +266,44 @@ cdef inline int refuse(Arena *arena, char *address) noexcept nogil:
     return result
 
 
+cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record,
+                                                   Slot slot) noexcept nogil:
+    """Free a slot of another thread's: mark it, delay it here, then tell its owner.
+
+    The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
+    heap: nobody's for a thread that is exiting.
+    """
+    cdef uint32_t c = record.size_class
+    if not m4_swap8(slot.state, LIVE, DELAYED):
+        return refuse(arena, slot.address)
+    if arena.hooked_malloc:
+        if arena.class_hooks[c] & HOOK_CANARY:
+            check_slack(arena, slot.address, slot.state, record.slot_size)
+        if arena.knobs.history:
+            note_free(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
+    if arena.hooked:
+        wipe(arena, c, arena.class_hooks[c], slot.address, record.slot_size)
+    if m4_is_nobody(heap):
+        return delay_orphan(arena, c, slot)
+    return delay_remote(arena, heap, c, slot)
+
+
+cdef inline int release_apart(char *address, Heap *heap, Arena *arena, Record *record) noexcept nogil:
+    """release of what is no slot: a sample, a large block, or misuse; errno is kept."""
+    cdef int before = m4_errno()
+    cdef int result = NO_MISUSE
+    if record.kind == SAMPLE_SPAN:
+        result = free_sample(arena, heap, address, False)
+    elif not free_large(arena, address):
+        return refuse(arena, address)
+    m4_set_errno(before)
+    return result
+
+
 cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena *arena) noexcept nogil:
-    """release of NULL, of large blocks, of slots outside the first region or of other threads', and all misuse."""
+    """release of NULL, of large blocks, of slots outside the first region or of other threads', all of a hooked arena's,
+    and all misuse."""
     cdef int before
-    cdef bint freed
     cdef Record *record
     cdef Slot slot
     if address == NULL:
@@ -210,16 +317,25 @@ cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena 
         return refuse(arena, address)
     slot.address = address
     slot.state = slot_state(record, address)
-    if slot.state != NULL:
-        if slot.state[0] != LIVE:
-            return refuse(arena, address)
-        if record.owner != heap:
-            return release_remote(arena, heap, record, slot)
-        return release_hooked(arena, heap, &heap.bins[record.size_class], address, slot.state)
-    before = m4_errno()
-    freed = free_large(arena, address)
-    m4_set_errno(before)
-    return NO_MISUSE if freed else refuse(arena, address)
+    if slot.state == NULL:
+        return release_apart(address, heap, arena, record)
+    if slot.state[0] != LIVE:
+        return refuse(arena, address)
+    if record.owner != heap:
+        return release_remote(arena, heap, record, slot)
+    return release_hooked(arena, heap, record, slot.address, slot.state)
+
+
+cdef inline int release_watched "m4_release_watched"(char *address, Heap *heap, Arena *arena) noexcept nogil:
+    """release of what is not in the used part of the first region: of everything, where frees are hooked."""
+    cdef Record *record
+    cdef uint8_t *state
+    if likely(arena.hooked != 0 and <uint64_t>(address - arena.base) < arena.regions[0].used):
+        record = arena.records + (<uint64_t>(address - arena.base) >> UNIT_SHIFT)
+        state = slot_state(record, address)
+        if likely(state != NULL and state[0] == LIVE and record.owner == heap):
+            return release_hooked(arena, heap, record, address, state)
+    return release_slow(address, heap, arena)
 
 
 cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
@@ -233,7 +349,7 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     cdef Slot *place
     cdef Slot *top
     if unlikely(offset >= arena.used):
-        return release_slow(address, heap, arena)
+        return release_watched(address, heap, arena)
     record = arena.records + (offset >> UNIT_SHIFT)
     # slot_state by hand: one branch fewer.
     index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)

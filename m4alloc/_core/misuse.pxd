@@ -1,29 +1,35 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Misuse: what is wrong with a pointer that free or realloc refused, in one line, and what happens then."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint64_t, uint8_t
 
-from m4alloc._core.c cimport abort, m4_add64, m4_count_refusal, memcpy, snprintf, strlen, write
-from m4alloc._core.slot cimport region_of
-from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, INTERIOR_FREE, INVALID_FREE, LARGE, MESSAGE_MAX, MISUSE_COUNT,
-                                  MISUSE_FORWARD, MISUSE_RAISE, NO_SPAN, SIZE_MISMATCH, SLAB, WRITE_AFTER_FREE, Arena,
-                                  Record, Region)
+from m4alloc._core.c cimport (abort, m4_add64, m4_count_refusal, m4_write_frames, memcpy, snprintf, strlen, write)
+from m4alloc._core.side cimport HISTORY_MAX, tell_history
+from m4alloc._core.slot cimport record_of, region_of
+from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, HELD_SPAN, INTERIOR_FREE, INVALID_FREE, LARGE, MESSAGE_MAX,
+                                  MISUSE_COUNT, MISUSE_FORWARD, MISUSE_RAISE, NO_SPAN, OVERFLOW, SIZE_MISMATCH, SLAB,
+                                  UNDERFLOW, WRITE_AFTER_FREE, Arena, Record, Region, Sample)
 
 cdef enum:
     LINES_MAX = 16             # in counting mode, no more lines than this
 
 
+cdef inline void say(char *line) noexcept nogil:
+    """Write a line to stderr. line: has room for one byte more."""
+    cdef size_t length = strlen(line)
+    line[length] = 10
+    write(2, line, length + 1)
+    line[length] = 0
+
+
 cdef inline int finish_report(Arena *arena, int kind, char *line) noexcept nogil:
     """Count the misuse and do what the mode says; returns the kind when the program goes on."""
     cdef uint64_t before = m4_add64(&arena.misuses, 1)
-    cdef size_t length = strlen(line)
     if arena.misuse_mode == MISUSE_RAISE:
-        memcpy(arena.message, line, length + 1)
+        memcpy(arena.message, line, strlen(line) + 1)
         return kind
     if arena.misuse_mode != MISUSE_COUNT or before < LINES_MAX:
-        line[length] = 10
-        write(2, line, length + 1)
-        line[length] = 0
+        say(line)
     if arena.misuse_mode != MISUSE_COUNT:
         abort()
     return kind
@@ -43,10 +49,12 @@ cdef inline Record *covering_large(Arena *arena, Region *region, Record *record,
 cdef inline int report_pointer(Arena *arena, bint resizing, char *address) noexcept nogil:
     """Say why free (realloc, if `resizing`) refuses `address`. Returns the kind, or FOREIGN to forward it."""
     cdef char line[MESSAGE_MAX]
+    cdef char history[HISTORY_MAX]
     cdef Region *region = region_of(arena, address)
     cdef Record *record
     cdef Record *large
     cdef uint64_t offset, slot
+    cdef unsigned int size_class
     cdef int kind = INVALID_FREE
     cdef const char *verb = "realloc" if resizing else "free"
     cdef const char *again = "realloc of freed" if resizing else "double free of"
@@ -62,18 +70,20 @@ cdef inline int report_pointer(Arena *arena, bint resizing, char *address) noexc
     if record.kind == SLAB:
         offset = <uint64_t>(address - record.start)
         slot = offset // record.slot_size
+        size_class = record.slot_size if record.size_class != arena.empty_class else 0
         if slot >= record.slots:
             snprintf(line, MESSAGE_MAX - 1, "m4alloc: invalid %s of %p: past the last slot of slab %p, size class %u",
-                     verb, address, record.start, record.slot_size)
+                     verb, address, record.start, size_class)
         elif offset % record.slot_size != 0:
             kind = INTERIOR_FREE
             snprintf(line, MESSAGE_MAX - 1, "m4alloc: interior %s of %p: size class %u, %u bytes into slot %u of slab %p",
-                     verb, address, record.slot_size, <unsigned int>(offset % record.slot_size), <unsigned int>slot,
+                     verb, address, size_class, <unsigned int>(offset % record.slot_size), <unsigned int>slot,
                      record.start)
         else:
             kind = DOUBLE_FREE
-            snprintf(line, MESSAGE_MAX - 1, "m4alloc: %s %p: size class %u, slot %u of slab %p is already free",
-                     again, address, record.slot_size, <unsigned int>slot, record.start)
+            tell_history(arena, record, record.states + slot, history)
+            snprintf(line, MESSAGE_MAX - 1, "m4alloc: %s %p: size class %u, slot %u of slab %p is already free%s",
+                     again, address, size_class, <unsigned int>slot, record.start, history)
         return finish_report(arena, kind, line)
     large = covering_large(arena, region, record, address)
     if large != NULL:
@@ -107,9 +117,106 @@ cdef inline int report_racing_free(Arena *arena, Record *slab) noexcept nogil:
     return finish_report(arena, DOUBLE_FREE, line)
 
 
-cdef inline int report_write(Arena *arena, char *address, uint64_t offset, uint64_t slot_size) noexcept nogil:
-    """Say that a block in quarantine was written to after it was freed."""
+cdef inline void slot_history(Arena *arena, const char *address, const uint8_t *state, char *into) noexcept nogil:
+    """tell_history of the slot at `address`."""
+    tell_history(arena, record_of(arena, address), state, into)
+
+
+cdef inline int report_write "m4_report_write"(Arena *arena, char *address, const uint8_t *state, uint64_t offset,
+                                               uint64_t slot_size) noexcept nogil:
+    """Say that a freed block, or one in quarantine, was written to."""
     cdef char line[MESSAGE_MAX]
-    snprintf(line, MESSAGE_MAX - 1, "m4alloc: write after free to %p: size class %llu, byte %llu of the freed block changed",
-             address, <unsigned long long>slot_size, <unsigned long long>offset)
+    cdef char history[HISTORY_MAX]
+    slot_history(arena, address, state, history)
+    snprintf(line, MESSAGE_MAX - 1,
+             "m4alloc: write after free to %p: size class %llu, byte %llu of the freed block changed%s",
+             address, <unsigned long long>slot_size, <unsigned long long>offset, history)
     return finish_report(arena, WRITE_AFTER_FREE, line)
+
+
+cdef inline int report_overflow "m4_report_overflow"(Arena *arena, char *address, const uint8_t *state, uint64_t size,
+                                                     uint64_t offset, uint64_t slot_size) noexcept nogil:
+    """Say that byte `offset` from a block's start, behind the `size` bytes of the request, was written to."""
+    cdef char line[MESSAGE_MAX]
+    cdef char history[HISTORY_MAX]
+    slot_history(arena, address, state, history)
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: overflow of %p: block of %llu bytes, size class %llu, byte %llu changed%s",
+             address, <unsigned long long>size, <unsigned long long>slot_size, <unsigned long long>offset, history)
+    return finish_report(arena, OVERFLOW, line)
+
+
+cdef inline int report_canary "m4_report_canary"(Arena *arena, char *address, const uint8_t *state,
+                                                 uint64_t slot_size) noexcept nogil:
+    """Say that the canary of a block was overwritten, and with it how long the block was."""
+    cdef char line[MESSAGE_MAX]
+    cdef char history[HISTORY_MAX]
+    slot_history(arena, address, state, history)
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: overflow of %p: size class %llu, the canary behind the block changed%s",
+             address, <unsigned long long>slot_size, history)
+    return finish_report(arena, OVERFLOW, line)
+
+
+cdef inline int report_beside "m4_report_beside"(Arena *arena, char *address, char *other,
+                                                 uint64_t slot_size) noexcept nogil:
+    """Say that the slot beside the one being freed was written to: its canary, or a byte of it while it was free."""
+    cdef char line[MESSAGE_MAX]
+    cdef bint below = other < address
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: %s of %p: size class %llu, %s slot %p changed",
+             <const char *>("underflow" if below else "overflow"), address, <unsigned long long>slot_size,
+             <const char *>("the end of the" if below else "the"), other)
+    return finish_report(arena, UNDERFLOW if below else OVERFLOW, line)
+
+
+cdef inline int report_large_overflow "m4_report_large_overflow"(Arena *arena, char *address,
+                                                                 uint64_t size) noexcept nogil:
+    """Say that bytes between the end of a large block and the end of its last page were written to."""
+    cdef char line[MESSAGE_MAX]
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: overflow of %p: large block of %llu bytes, a byte behind its end changed",
+             address, <unsigned long long>size)
+    return finish_report(arena, OVERFLOW, line)
+
+
+cdef inline void tell_sample(Sample *sample) noexcept nogil:
+    """Write who allocated a sampled block and who freed it, with the calls that led there."""
+    cdef char line[MESSAGE_MAX]
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: allocated by thread %u", sample.allocated_by)
+    say(line)
+    m4_write_frames(sample.allocation, sample.allocation_frames)
+    if sample.freed_by != 0:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: freed by thread %u", sample.freed_by)
+        say(line)
+        m4_write_frames(sample.release, sample.release_frames)
+
+
+cdef inline int report_sample "m4_report_sample"(Arena *arena, int kind, Sample *sample, char *address,
+                                                 bint resizing) noexcept nogil:
+    """Say what is wrong with a pointer into the pool of samples, with the block's history; NULL: it never was a block."""
+    cdef char line[MESSAGE_MAX]
+    cdef const char *verb = "realloc" if resizing else "free"
+    cdef uint64_t before
+    if kind == DOUBLE_FREE:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: %s %p: sampled block of %llu bytes is already free",
+                 <const char *>("realloc of freed" if resizing else "double free of"), address,
+                 <unsigned long long>sample.size)
+    elif kind == OVERFLOW:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: overflow of %p: sampled block of %llu bytes, byte %llu changed",
+                 sample.block, <unsigned long long>sample.size, <unsigned long long>(address - sample.block))
+    elif kind == INTERIOR_FREE:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: interior %s of %p: %lld bytes from the start of a sampled block of "
+                 "%llu bytes at %p", verb, address, <long long>(address - sample.block),
+                 <unsigned long long>sample.size, sample.block)
+    else:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: invalid %s of %p: no block starts there", verb, address)
+    if kind != OVERFLOW:
+        m4_count_refusal()
+    before = m4_add64(&arena.misuses, 1)
+    if arena.misuse_mode == MISUSE_RAISE:
+        memcpy(arena.message, line, strlen(line) + 1)
+        return kind
+    if arena.misuse_mode != MISUSE_COUNT or before < LINES_MAX:
+        say(line)
+        if sample != NULL:
+            tell_sample(sample)
+    if arena.misuse_mode != MISUSE_COUNT:
+        abort()
+    return kind

@@ -65,8 +65,8 @@ cdef inline bint commit(Region *region, uint64_t used) noexcept nogil:
     cdef uint64_t step, records_bytes
     if used > region.committed:
         step = region.committed // 8
-        if step < 16 * UNIT:
-            step = 16 * UNIT
+        if step < 4 * UNIT:  # small programs stay small, so that a write 1 MiB past a block faults
+            step = 4 * UNIT
         elif step > 1024 * UNIT:
             step = 1024 * UNIT
         step = round_up(used + step, UNIT)

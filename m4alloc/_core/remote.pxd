@@ -12,7 +12,7 @@ from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_errno, m4_excha
 from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
-from m4alloc._core.slab cimport note_free
+from m4alloc._core.slab cimport lower_first_free
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.stack cimport settle_slab
 from m4alloc._core.types cimport DELAYED, FREE, NO_MISUSE, REMOTE, Arena, Heap, Record, Ring, Slot
@@ -117,7 +117,7 @@ cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nog
                 if states[j] == REMOTE:
                     states[j] = FREE
                     found += 1
-                    note_free(slab, states + j)
+                    lower_first_free(slab, states + j)
     left = m4_add32(&slab.remote, -found) - found
     slab.free_slots += found
     if left != 0:  # somebody is between raising the count and setting the states

@@ -7,12 +7,17 @@ from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_enter, m4_errno, m4_i
                               m4_untag, memcpy, memset, unlikely)
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_CALLOC_NOT_ZEROED, FAULT_REALLOC_LOSES_TAIL,
                                   FAULT_USABLE_SIZE_TOO_LARGE)
+from m4alloc._core.canary cimport CANARY_BYTES, set_canary, with_canary
+from m4alloc._core.guard cimport large_size
+from m4alloc._core.hooks cimport block_size, check_slack
 from m4alloc._core.large cimport allocate_large, move_pages, resize_large
-from m4alloc._core.malloc cimport allocate, release
+from m4alloc._core.malloc cimport allocate, allocate_hooked, release
 from m4alloc._core.misuse cimport report_pointer, report_size
+from m4alloc._core.sample cimport free_sample, sample_size
 from m4alloc._core.size_class cimport aligned_class
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport GRANULE, LARGE, LIVE, NO_MISUSE, SMALL_MAX, Arena, Heap, Record
+from m4alloc._core.types cimport (GRANULE, HOOK_CANARY, HOOK_EMPTY, LARGE, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, Arena, Heap,
+                                  Record)
 
 
 cdef inline uint64_t usable_bytes(Arena *arena, void *block) noexcept nogil:
@@ -20,15 +25,18 @@ cdef inline uint64_t usable_bytes(Arena *arena, void *block) noexcept nogil:
     cdef char *address = m4_untag(block)
     cdef Record *record = record_of(arena, address)
     cdef uint8_t *state
+    cdef bint live
     if record == NULL:
         return 0
     state = slot_state(record, address)
     if state != NULL:
         if state[0] != LIVE:
             return 0
-        return record.slot_size + (GRANULE if M4_FAULT == FAULT_USABLE_SIZE_TOO_LARGE else 0)
+        return block_size(arena, record, address) + (GRANULE if M4_FAULT == FAULT_USABLE_SIZE_TOO_LARGE else 0)
+    if record.kind == SAMPLE_SPAN:
+        return sample_size(arena, address, &live)
     if record.kind == LARGE and record.start == address:
-        return record.usable
+        return large_size(record)
     return 0
 
 
@@ -62,7 +70,11 @@ cdef inline void *allocate_aligned(Arena *arena, Heap *heap, size_t alignment, s
         return allocate(arena, heap, size)
     if m4_is_nobody(heap):
         heap = <Heap *>m4_enter(arena)  # before the look-up: the class tables are made when the arena opens
-    c = aligned_class(arena, size, alignment)
+    c = aligned_class(arena, with_canary(arena, size), alignment)
+    if c >= 0 and arena.hooked_malloc:
+        block = allocate_hooked(arena, heap, c, size, alignment) if not m4_is_nobody(heap) else NULL
+        m4_set_errno(ENOMEM if block == NULL else before)
+        return block
     if c >= 0:
         return allocate(arena, heap, arena.knobs.class_size[c])
     if M4_FAULT == FAULT_ALIGNMENT_IGNORED:
@@ -89,6 +101,13 @@ cdef inline void *move_block(Arena *arena, Heap *heap, void *old, uint64_t usabl
     return block
 
 
+cdef inline uint64_t slot_room(const Arena *arena, const Record *record) noexcept nogil:
+    """The largest request that a slot of the slab can hold."""
+    if arena.class_hooks[record.size_class] & HOOK_EMPTY:
+        return 0
+    return record.slot_size - (CANARY_BYTES if arena.class_hooks[record.size_class] & HOOK_CANARY else 0)
+
+
 cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) noexcept nogil:
     """realloc: NULL old is malloc; size 0 frees and returns NULL; a pointer that is no live block is misuse.
 
@@ -96,8 +115,9 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
     """
     cdef char *address = m4_untag(old)
     cdef Record *record
-    cdef uint8_t *state
-    cdef uint64_t usable
+    cdef uint8_t *state = NULL
+    cdef uint64_t usable, room
+    cdef bint live = False
     cdef int before
     if m4_is_nobody(heap):
         heap = <Heap *>m4_enter(arena)
@@ -113,11 +133,18 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
         state = slot_state(record, address)
         if state != NULL:
             if state[0] == LIVE:
-                usable = record.slot_size
+                live = True
+                usable = block_size(arena, record, address)
+        elif record.kind == SAMPLE_SPAN:
+            usable = sample_size(arena, address, &live)
         elif record.kind == LARGE and record.start == address:
-            usable = record.usable
-    if usable == 0:
-        report_pointer(arena, True, address)
+            live = True
+            usable = large_size(record)
+    if not live:
+        if record != NULL and record.kind == SAMPLE_SPAN:
+            free_sample(arena, heap, address, True)
+        else:
+            report_pointer(arena, True, address)
         m4_set_errno(EINVAL)
         return NULL
     if record.kind == LARGE:
@@ -125,7 +152,13 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
             m4_set_errno(before)
             return old
         return move_block(arena, heap, old, usable, True, size)
-    if size <= usable and (size > usable // 2 or usable <= 2 * GRANULE):
+    if record.kind == SAMPLE_SPAN:
+        return move_block(arena, heap, old, usable, False, size)
+    room = slot_room(arena, record)
+    if size <= room and (size > room // 2 or room <= 2 * GRANULE):
+        if arena.class_hooks[record.size_class] & HOOK_CANARY:
+            check_slack(arena, address, state, record.slot_size)
+            set_canary(arena, address, record.slot_size, size)
         return old
     return move_block(arena, heap, old, usable, False, size)
 
@@ -136,6 +169,6 @@ cdef inline int release_sized(Arena *arena, Heap *heap, void *block, size_t size
     if block == NULL:
         return NO_MISUSE
     usable = usable_bytes(arena, block)
-    if unlikely(usable != 0 and size > usable):
+    if unlikely(usable != 0 and (size > usable or (arena.knobs.canaries != 0 and size != usable))):
         return report_size(arena, m4_untag(block), size, usable)
     return release(arena, heap, block)

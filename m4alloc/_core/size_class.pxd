@@ -6,14 +6,27 @@ from libc.stdint cimport uint32_t, uint64_t
 from m4alloc._core.c cimport M4_FAULT, m4_floor_log2
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
-from m4alloc._core.types cimport CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs
+from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY,
+                                  HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_RANDOM, HOOK_ZERO, NO_BIN, SMALL_MAX, UNIT, UNIT_SHIFT, Arena,
+                                  Knobs)
+
+cdef enum:
+    HISTORY_BYTES = 8          # of a slot, in front of its side bytes
+    SAMPLE_HOOKED = 256        # sample rates below are kept exactly, by looking at every malloc
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
-    """The class of a request of at most SMALL_MAX bytes; size 0 gets the smallest."""
+    """The bin that the hot path looks into for a request of at most SMALL_MAX bytes; NO_BIN under hooks on malloc."""
     if M4_FAULT == FAULT_SIZE_CLASS_OFF_BY_ONE and size > GRANULE:
         size -= 1 if size % GRANULE == 1 else 0
     return arena.class_of[(size + GRANULE - 1) // GRANULE]
+
+
+cdef inline uint32_t slot_class(const Arena *arena, size_t size) noexcept nogil:
+    """The class of a request of at most SMALL_MAX bytes; size 0 has one of its own, or gets the smallest."""
+    if M4_FAULT == FAULT_SIZE_CLASS_OFF_BY_ONE and size > GRANULE:
+        size -= 1 if size % GRANULE == 1 else 0
+    return arena.slow_class_of[(size + GRANULE - 1) // GRANULE]
 
 
 cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment) noexcept nogil:
@@ -24,7 +37,7 @@ cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment)
     cdef uint32_t c
     if size > SMALL_MAX or alignment > UNIT:
         return -1
-    c = size_class(arena, size)
+    c = slot_class(arena, size if size != 0 else 1)
     if M4_FAULT == FAULT_ALIGNMENT_IGNORED:
         return <int>c
     while c < arena.knobs.classes:
@@ -55,6 +68,29 @@ cdef inline uint32_t delay_length(const Knobs *knobs, uint32_t slot) noexcept no
     return wanted
 
 
+cdef inline uint32_t hooks_of(const Arena *arena, uint32_t c) noexcept nogil:
+    """What malloc and free of a class do besides."""
+    cdef const Knobs *knobs = &arena.knobs
+    cdef uint32_t hooks = 0
+    if arena.class_delay[c] == 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE:
+        hooks |= HOOK_NO_DELAY
+    if arena.class_quarantine[c] != 0 and M4_FAULT != FAULT_REUSE_BEFORE_QUARANTINE:
+        hooks |= HOOK_QUARANTINE
+        if knobs.quarantine_random:
+            hooks |= HOOK_RANDOM
+    if knobs.history:
+        hooks |= HOOK_HISTORY
+    if c == arena.empty_class:
+        return hooks | HOOK_EMPTY
+    if knobs.class_size[c] <= knobs.zero_on_free or knobs.check_on_reuse != 0:
+        hooks |= HOOK_ZERO
+    if knobs.check_on_reuse != 0:
+        hooks |= HOOK_CHECK
+    if knobs.canaries:
+        hooks |= HOOK_CANARY
+    return hooks
+
+
 cdef inline void build_classes(Arena *arena) noexcept nogil:
     """Fill the tables from the strategy's slot sizes (increasing multiples of GRANULE, the last is SMALL_MAX)."""
     cdef Knobs *knobs = &arena.knobs
@@ -65,9 +101,25 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         while knobs.class_size[c] < i * GRANULE:
             c += 1
         arena.class_of[i] = <unsigned char>c
+    arena.hooked_malloc = (knobs.check_on_reuse != 0 or knobs.canaries != 0 or knobs.history != 0
+                           or (knobs.sample_rate != 0 and knobs.sample_rate < SAMPLE_HOOKED))
     arena.hooked = (knobs.delay_line == 0 or knobs.quarantine != 0 or knobs.zero_on_free != 0
-                    or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE)
-    for c in range(knobs.classes):
+                    or arena.hooked_malloc != 0 or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE)
+    arena.side_length = (HISTORY_BYTES if knobs.history else 0) + knobs.side_bytes
+    arena.bins = knobs.classes
+    arena.empty_class = NO_BIN
+    if knobs.guard_empty:
+        arena.empty_class = knobs.classes
+        arena.bins += 1
+        knobs.class_size[arena.empty_class] = GRANULE
+        arena.class_of[0] = <unsigned char>arena.empty_class
+    if knobs.canaries and knobs.class_size[arena.class_of[1]] == GRANULE and knobs.classes > 1:
+        arena.class_of[1] = arena.class_of[2]  # a slot shorter than 32 bytes has too little around it to look at
+    for i in range(CLASS_TABLE):
+        arena.slow_class_of[i] = arena.class_of[i]
+        if arena.hooked_malloc:
+            arena.class_of[i] = NO_BIN
+    for c in range(arena.bins):
         slot = knobs.class_size[c]
         units = 1
         while units * UNIT < 8 * slot:  # at least eight slots, or the slab's tail would be mostly waste
@@ -86,12 +138,27 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         batch = arena.class_delay[c] if arena.class_delay[c] != 0 else 1
         arena.class_batch[c] = batch
         arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
+        # One state for every index that slot_state can yield, ABSENT past the last slot.
+        arena.class_side[c] = <uint32_t>(((units << UNIT_SHIFT) // slot + 1 + 63) & ~<uint64_t>63)
+        arena.class_hooks[c] = hooks_of(arena, c)
+        arena.class_checked[c] = <uint32_t>(slot if slot < knobs.check_on_reuse else knobs.check_on_reuse & ~15)
+        arena.class_zeroed[c] = <uint32_t>slot if slot <= knobs.zero_on_free else arena.class_checked[c]
+
+
+cdef inline uint64_t quarantine_length(const Arena *arena) noexcept nogil:
+    """Frees of its class that a slot waits for at least; a quarantine that gives out random slots promises none."""
+    return arena.knobs.delay_line + (0 if arena.knobs.quarantine_random else arena.knobs.quarantine)
 
 
 cdef inline uint32_t quarantine_limit(const Arena *arena) noexcept nogil:
-    """The largest slot size up to which every class has the delay line and the quarantine in full length."""
+    """The largest slot size up to which every class has the delay line and the quarantine in full length.
+
+    0 where the usable size of a block does not tell its class: under canaries, and of a sampled block.
+    """
     cdef uint32_t c = 0
+    if arena.knobs.canaries or arena.knobs.sample_rate != 0:
+        return 0
     while (c < arena.knobs.classes and arena.class_delay[c] >= arena.knobs.delay_line
-           and arena.class_quarantine[c] == arena.knobs.quarantine):
+           and (arena.class_quarantine[c] == arena.knobs.quarantine or arena.knobs.quarantine_random)):
         c += 1
     return arena.knobs.class_size[c - 1] if c != 0 else 0

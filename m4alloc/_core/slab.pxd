@@ -1,13 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Slabs: spans of equal slots with one state byte a slot, kept out of line."""
+"""Slabs: spans of equal slots with one state byte a slot, kept out of line; side bytes of the slots after the states.
 
-from libc.stdint cimport uint32_t, uint64_t, uint8_t
+A slab may be followed by a unit that nobody can access (guard_slabs); it belongs to the slab's span.
+"""
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_store64, memset
+from m4alloc._core.chance cimport common_divisor, draw_below
+from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.region cimport round_up
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
-from m4alloc._core.types cimport ABSENT, CACHED, FREE, NO_SPAN, SLAB, UNIT, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot
+from m4alloc._core.types cimport (ABSENT, CACHED, FREE, HOOK_CHECK, NO_SPAN, SLAB, UNIT, UNIT_SHIFT, Arena, Bin, Heap,
+                                  Record, Slot)
 
 
 cdef inline void list_slab(Bin *bin, Record *slab) noexcept nogil:
@@ -31,17 +36,33 @@ cdef inline void unlist_slab(Bin *bin, Record *slab) noexcept nogil:
         slab.next.previous = slab.previous
 
 
-cdef inline uint64_t state_bytes(const Arena *arena, uint32_t size_class) noexcept nogil:
-    """Length of a slab's state array: one byte for every index that slot_state can yield, ABSENT past the last slot."""
-    cdef uint64_t bytes = <uint64_t>arena.class_units[size_class] << UNIT_SHIFT
-    return round_up(bytes // arena.knobs.class_size[size_class] + 1, 64)
+cdef inline void prepare_span(Arena *arena, Record *slab, uint32_t size_class, uint32_t units) noexcept nogil:
+    """Make a new slab's bytes what its class promises, and the unit behind it, should there be one, a guard."""
+    slab.fence = NO_FENCE
+    if size_class == arena.empty_class:
+        slab.fence = raise_fence(arena, slab.start, <uint64_t>units << UNIT_SHIFT)
+    elif slab.units != units:
+        slab.fence = raise_fence(arena, slab.start + (<uint64_t>units << UNIT_SHIFT), UNIT)
+    if arena.class_hooks[size_class] & HOOK_CHECK and slab.dirty_units != 0:
+        memset(slab.start, 0, <uint64_t>units << UNIT_SHIFT)
+
+
+cdef inline void restore_span(Arena *arena, Record *slab) noexcept nogil:
+    """Undo the fence of prepare_span."""
+    cdef uint64_t body = <uint64_t>arena.class_units[slab.size_class] << UNIT_SHIFT
+    if slab.size_class == arena.empty_class:
+        lift_fence(arena, slab.start, body, slab.fence)
+    else:
+        lift_fence(arena, slab.start + body, UNIT, slab.fence)
 
 
 cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noexcept nogil:
     """A slab of fresh FREE slots for `owner`, or NULL: out of memory. Wants the arena's lock."""
     cdef uint32_t units = arena.class_units[size_class]
     cdef uint32_t slots = arena.class_slots[size_class]
-    cdef uint64_t length = state_bytes(arena, size_class)
+    cdef uint32_t guard = 0
+    cdef uint64_t length = arena.class_side[size_class]
+    cdef uint64_t side = slots * arena.side_length
     cdef uint8_t *states = arena.spare_states[size_class]
     cdef Record *slab
     cdef Record *record
@@ -49,21 +70,28 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     if states != NULL:
         arena.spare_states[size_class] = (<uint8_t **>states)[0]
     else:
-        states = <uint8_t *>take_metadata(arena, length)
+        states = <uint8_t *>take_metadata(arena, length + side)
         if states == NULL:
             return NULL
-    slab = take_span(arena, units, UNIT)
+    arena.slabs_made += 1
+    if arena.knobs.guard_slabs != 0 and size_class != arena.empty_class:
+        guard = 1 if arena.slabs_made % arena.knobs.guard_slabs == 0 else 0
+    slab = take_span(arena, units + guard, UNIT)
+    if slab == NULL and guard != 0:  # memory is short: rather a slab than a guard
+        slab = take_span(arena, units, UNIT)
     if slab == NULL:
         (<uint8_t **>states)[0] = arena.spare_states[size_class]
         arena.spare_states[size_class] = states
         return NULL
     memset(states, FREE, slots)
     memset(states + slots, ABSENT, length - slots)
+    memset(states + length, 0, side)
     slab.free_slots = slots
     slab.first_free = 0
     slab.remote = 0
     slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
+    prepare_span(arena, slab, size_class, units)
     for i in range(units):
         record = slab + i
         record.start = slab.start
@@ -85,6 +113,7 @@ cdef inline void release_slab(Arena *arena, Record *slab) noexcept nogil:
     cdef uint32_t units = slab.units
     cdef uint8_t *states = slab.states
     cdef uint32_t i
+    restore_span(arena, slab)
     for i in range(units):
         m4_store64(&(slab + i).reciprocal, 0)
         (slab + i).kind = NO_SPAN
@@ -99,11 +128,11 @@ cdef inline bint has_free_slot(uint64_t states) noexcept nogil:
     return ((states - <uint64_t>0x0101010101010101) & ~states & <uint64_t>0x8080808080808080) != 0
 
 
-cdef inline void note_free(Record *slab, const uint8_t *state) noexcept nogil:
+cdef inline void lower_first_free(Record *slab, const uint8_t *state) noexcept nogil:
     """The slot with that state has become FREE."""
     cdef uint32_t group = <uint32_t>(state - slab.states) >> 3
     if group < slab.first_free:
-        slab.first_free = group
+        slab.first_free = <uint16_t>group
 
 
 cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcept nogil:
@@ -134,8 +163,36 @@ cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcep
                     place.state = states + j
                     most -= 1
                     if most == 0:
-                        slab.first_free = group
+                        slab.first_free = <uint16_t>group
                         slab.free_slots -= taken
                         return taken
                 address += slab.slot_size
         group += 1
+
+
+cdef inline uint32_t take_any_slots(Record *slab, Slot *into, uint32_t most, uint64_t *random) noexcept nogil:
+    """take_slots, but any FREE slots of the slab: from a random place on, by steps of a random length.
+
+    The step has no divisor in common with the number of slots, so that it leads to every slot. Cost: as many steps as
+    find `most` FREE slots; all of the slab's at worst.
+    """
+    cdef uint32_t taken = 0
+    cdef uint32_t slots = slab.slots
+    cdef uint32_t at = draw_below(random, slots)
+    cdef uint32_t step = draw_below(random, slots)
+    if most > slab.free_slots:
+        most = slab.free_slots
+    while common_divisor(step, slots) != 1:
+        step += 1
+    step %= slots
+    while taken < most:
+        if slab.states[at] == FREE:
+            slab.states[at] = CACHED
+            into[taken].address = slab.start + <uint64_t>at * slab.slot_size
+            into[taken].state = slab.states + at
+            taken += 1
+        at += step
+        if at >= slots:
+            at -= slots
+    slab.free_slots -= taken
+    return taken

@@ -5,9 +5,31 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_acquire, m4_relinquish, memmove
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.slab cimport list_slab, note_free, release_slab, unlist_slab
+from m4alloc._core.slab cimport list_slab, lower_first_free, release_slab, unlist_slab
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.types cimport FREE, NO_MISUSE, Arena, Bin, Heap, Record, Slot
+
+
+cdef enum:
+    TICK = 1024                # frees of a bin between two of its turns: a look at the clock costs as much as 10 frees
+    TICK_MASK = TICK * sizeof(Slot) - 1
+
+
+cdef inline void set_turn(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
+    """Where blocks are sampled: make the bin's next turn come when the thread's next sample is due, TICK frees at most.
+
+    A turn comes when `freed` is a multiple of TICK slots, so it skips some; whole rings, so that its place in the delay
+    line stays.
+    """
+    cdef uint64_t c = <uint64_t>(bin - heap.bins)
+    cdef uint64_t length = arena.class_delay[c]
+    cdef uint64_t frees = TICK
+    if heap.until_sample < TICK and length < TICK and length != 0:
+        frees = <uint64_t>heap.until_sample if heap.until_sample > 0 else 1
+        frees = (frees + length - 1) // length * length
+    heap.rings[c].until_turn = <uint32_t>frees
+    heap.rings[c].skipped += (TICK - frees) * sizeof(Slot)
+    bin.freed += (TICK - frees) * sizeof(Slot)
 
 
 cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
@@ -29,6 +51,8 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     bin.bottom = memory + arena.class_delay[c] + arena.class_quarantine[c]
     bin.top = bin.bottom
     bin.limit = bin.bottom + depth
+    if arena.knobs.sample_rate != 0:
+        set_turn(arena, heap, bin)
     return True
 
 
@@ -56,16 +80,29 @@ cdef inline void give_slots(Arena *arena, Bin *bin, const Slot *slots, uint64_t 
         returned = 0
         while slots != end and <uint64_t>(slots.address - slab.start) < bytes:
             slots.state[0] = FREE
-            note_free(slab, slots.state)
+            lower_first_free(slab, slots.state)
             returned += 1
             slots += 1
         slab.free_slots += returned
         settle_slab(arena, bin, slab)
 
 
-cdef inline void empty_stack(Arena *arena, Bin *bin) noexcept nogil:
+cdef inline void hide_stack(Bin *bin) noexcept nogil:
+    """Show the hot path an empty stack: the bin's next malloc takes the slow path. Frees push on top as ever."""
+    bin.bottom = bin.top
+
+
+cdef inline void show_stack(const Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
+    """Undo hide_stack, if it is hidden: the stack lies behind the bin's delay line and quarantine."""
+    cdef uint64_t c = <uint64_t>(bin - heap.bins)
+    if bin.bottom != NULL:
+        bin.bottom = heap.rings[c].slots + arena.class_quarantine[c]
+
+
+cdef inline void empty_stack(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
     """Return every slot on the stack to its slab."""
     cdef Slot *top = bin.top
+    show_stack(arena, heap, bin)
     bin.top = bin.bottom
     give_slots(arena, bin, bin.bottom, <uint64_t>(top - bin.bottom))
 
@@ -73,8 +110,8 @@ cdef inline void empty_stack(Arena *arena, Bin *bin) noexcept nogil:
 cdef inline void empty_stacks(Arena *arena, Heap *heap) noexcept nogil:
     """Return every slot on every stack to its slab."""
     cdef uint32_t c
-    for c in range(arena.knobs.classes):
-        empty_stack(arena, &heap.bins[c])
+    for c in range(arena.bins):
+        empty_stack(arena, heap, &heap.bins[c])
 
 
 cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, char *address,
@@ -82,6 +119,7 @@ cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, cha
     """Push a CACHED slot of ours on its stack; a full stack first gives its older half back to the slabs."""
     cdef uint64_t half
     if bin.top == bin.limit:
+        show_stack(arena, heap, bin)
         half = <uint64_t>(bin.limit - bin.bottom) // 2
         give_slots(arena, bin, bin.bottom, half)
         memmove(bin.bottom, bin.bottom + half, (<uint64_t>(bin.limit - bin.bottom) - half) * sizeof(Slot))

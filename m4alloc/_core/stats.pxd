@@ -5,7 +5,8 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport m4_acquire, m4_relinquish
 from m4alloc._core.span cimport unit_address
-from m4alloc._core.types cimport FREE, FREE_SPAN, LARGE, LIVE, SLAB, UNIT_SHIFT, Arena, Heap, Record, Region
+from m4alloc._core.types cimport (FREE, FREE_SPAN, HELD_SPAN, LARGE, LIVE, SAMPLE_SPAN, SLAB, UNIT_SHIFT, Arena, Heap,
+                                  Record, Region)
 
 
 cdef struct Totals "m4_totals":            # bytes unless said otherwise
@@ -51,7 +52,8 @@ cdef inline void count(Arena *arena, Totals *totals) noexcept nogil:
                         live += 1
                     elif record.states[j] != FREE:
                         totals.cached += record.slot_size
-                totals.live += live * record.slot_size
+                if record.size_class != arena.empty_class:
+                    totals.live += live * record.slot_size
                 totals.live_blocks += live
             record += record.units if record.units != 0 else 1
     totals.live += arena.large_bytes
@@ -69,6 +71,7 @@ cdef inline const char *broken_invariant(Arena *arena) noexcept nogil:
     cdef uint64_t spans = 0
     cdef uint64_t large = 0
     cdef uint64_t dirty = 0
+    cdef uint64_t held = 0
     cdef Region *region
     cdef Record *record
     cdef Record *end
@@ -104,13 +107,18 @@ cdef inline const char *broken_invariant(Arena *arena) noexcept nogil:
                     return "a free span is marked at both ends"
                 if record + record.units < end and (record + record.units).kind == FREE_SPAN:
                     return "free neighbours are coalesced"
+            elif record.kind == HELD_SPAN or record.kind == SAMPLE_SPAN:
+                spans += record.units
+                held += record.units if record.kind == HELD_SPAN else 0
             else:
-                return "every span is a slab, a large block or free"
+                return "every span is a slab, a large block, held, for samples or free"
             record += record.units
         if record != end:
             return "spans tile the region"
     if spans << UNIT_SHIFT != arena.span_bytes:
         return "span_bytes counts slabs and large blocks"
+    if held << UNIT_SHIFT != arena.held_bytes:
+        return "held_bytes counts held spans"
     if large != arena.large_bytes:
         return "large_bytes counts large blocks"
     if dirty << UNIT_SHIFT != arena.dirty_bytes:

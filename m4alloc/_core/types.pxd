@@ -1,6 +1,6 @@
 """The core's records, bottom-up: slot, slab or span record, bin, heap, region, arena. Data only."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_lock, pthread_key_t
 
@@ -10,11 +10,15 @@ cdef enum:
     UNIT_SHIFT = 16            # spans are runs of 64 KiB units
     UNIT = 1 << 16             # also what mappings are rounded to: no system has larger pages
     SMALL_MAX = 32768          # the largest slot; larger requests get a span of their own
-    CLASSES_MAX = 64
+    CLASSES_MAX = 64           # of a strategy; the core adds one for requests of zero bytes,
+    BINS_MAX = 66              # and a bin that is always empty, so that a hooked malloc takes the slow path
+    NO_BIN = 65                # that bin
     CLASS_TABLE = 2049         # one entry per granule up to SMALL_MAX
     SPAN_LISTS = 65            # free spans of 1 to 63 units each have a list; 64 is for the rest
     REGIONS_MAX = 64
     MESSAGE_MAX = 256
+    FRAMES_MAX = 24            # of a backtrace
+    REFUSAL_MAX = 640          # bytes of what is said of malformed settings; it lists the knobs
 
 cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that fresh memory is free
     FREE = 0                   # in its slab, for a refill to take
@@ -31,6 +35,8 @@ cdef enum SpanKind:
     SLAB = 1                   # every unit of a slab says so
     LARGE = 2                  # first unit of a large block
     FREE_SPAN = 3              # first and last unit of a free span
+    HELD_SPAN = 4              # first unit of a freed large block whose addresses are in quarantine
+    SAMPLE_SPAN = 5            # every unit of the pool of guarded pages
 
 cdef enum MisuseMode:
     MISUSE_ABORT = 0
@@ -46,6 +52,8 @@ cdef enum MisuseKind:
     SIZE_MISMATCH = 4
     WRITE_AFTER_FREE = 5
     FOREIGN "M4_FOREIGN" = 6                # not ours, and the mode is to forward it
+    OVERFLOW "M4_OVERFLOW" = 7
+    UNDERFLOW "M4_UNDERFLOW" = 8
 
 cdef struct Slot "m4_slot":              # a free slot on a stack, in a delay line or a quarantine
     char *address
@@ -75,10 +83,12 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     Record *age_previous       # free span: the next younger
     uint64_t usable            # LARGE: bytes the client may use (kept after the free, to tell a double free)
     uint64_t freed_ms          # free span: when
-    uint32_t free_slots        # SLAB: how many slots are FREE
+    uint32_t free_slots        # SLAB: how many slots are FREE; LARGE: usable bytes after the request, under canaries
     uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    uint32_t first_free        # SLAB: no slot before this group of eight is FREE; 128 bytes in all
+    uint16_t first_free        # SLAB: no slot before this group of eight is FREE
+    uint8_t fence              # how its guards were made: FENCE_*
+    uint8_t spare              # 128 bytes in all
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
@@ -95,6 +105,11 @@ cdef enum:
     HOOK_NO_DELAY = 1
     HOOK_ZERO = 2
     HOOK_QUARANTINE = 4
+    HOOK_CHECK = 8             # its slots are zero until they are handed out, which is then checked
+    HOOK_CANARY = 16
+    HOOK_RANDOM = 32           # the quarantine gives out a random slot
+    HOOK_HISTORY = 128
+    HOOK_EMPTY = 64            # the class of zero-size requests: its slots are never touched
 
 cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: its quarantine above all
     Slot *slots
@@ -102,21 +117,45 @@ cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: it
     uint32_t line_at           # where the next goes into the line
     Slot *line                 # of what we free of other threads': a ring; NULL until there is any
     uint64_t freed_remote      # what this thread has freed of others' in this class
+    uint64_t skipped           # of the bin's `freed`: what was only counted to look at samples earlier
+    uint32_t until_turn        # frees between the bin's last turn and its next
     Slot *seen_top             # the bin's top and freed when scavenge last looked
     uint64_t seen_freed
 
 cdef struct Heap "m4_heap":              # what a thread owns; never freed: an exiting thread abandons it, a new one adopts it
-    Bin bins[CLASSES_MAX]
+    Bin bins[BINS_MAX]
     Arena *arena
     Heap *next_heap            # all heaps of the arena
     Heap *next_abandoned
     Record *remote             # slabs with remote frees (atomic stack)
     uint64_t random
+    Slot last_freed            # under check_on_reuse: looked at again by the next malloc
+    uint32_t last_size
+    int64_t until_sample       # calls
+    uint32_t thread            # the kernel's id of the thread, when history is kept
     uint32_t slabs_made
     uint64_t scavenged_ms
     uint64_t purged_ms
     uint8_t abandoned
-    Ring rings[CLASSES_MAX]
+    Ring rings[BINS_MAX]
+
+cdef enum SampleState:
+    SAMPLE_UNUSED = 0
+    SAMPLE_LIVE = 1
+    SAMPLE_FREED = 2           # its page is inaccessible and waits to be used again
+
+
+cdef struct Sample "m4_sample":            # one page of the pool of guarded pages
+    char *block                # the block that is or was on it
+    uint64_t size              # bytes asked for
+    uint32_t state             # SampleState (atomic)
+    uint32_t allocated_by      # the kernel's ids of the threads
+    uint32_t freed_by
+    uint32_t allocation_frames
+    uint32_t release_frames
+    Sample *next               # the queue of pages, longest free first
+    void *allocation[FRAMES_MAX]
+    void *release[FRAMES_MAX]
 
 cdef struct Region "m4_region":            # one reservation
     char *base
@@ -132,7 +171,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint64_t reserve
     uint64_t capacity          # bytes of spans at most; 0: no limit but the reservation, and further regions may follow
     uint32_t classes
-    uint32_t class_size[CLASSES_MAX]
+    uint32_t class_size[BINS_MAX]
     uint32_t delay_line
     uint64_t delay_bytes
     uint32_t quarantine
@@ -146,6 +185,16 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint64_t retain_ms
     uint32_t randomise
     uint32_t guards
+    uint32_t guard_slabs
+    uint32_t guard_empty
+    uint32_t check_on_reuse
+    uint32_t canaries
+    uint32_t quarantine_random
+    uint64_t large_quarantine
+    uint32_t history
+    uint32_t side_bytes
+    uint32_t sample_rate
+    uint32_t sample_slots
 
 cdef struct Arena "m4_arena":
     # Read by every free:
@@ -157,15 +206,23 @@ cdef struct Arena "m4_arena":
     # Slow paths; all below under the lock unless said otherwise.
     uint32_t ready             # atomic
     Knobs knobs
-    uint64_t class_reciprocal[CLASSES_MAX]
-    uint32_t class_units[CLASSES_MAX]
-    uint32_t class_slots[CLASSES_MAX]
-    uint32_t class_depth[CLASSES_MAX]
-    uint32_t class_delay[CLASSES_MAX]
-    uint32_t class_quarantine[CLASSES_MAX]
-    uint32_t class_batch[CLASSES_MAX]  # slots of other threads that leave a line together, a power of two
-    uint32_t class_line[CLASSES_MAX]   # length of a line
-    uint8_t *spare_states[CLASSES_MAX]
+    uint8_t slow_class_of[CLASS_TABLE]   # the same, also while hooked_malloc lets class_of lead nowhere
+    uint32_t bins              # classes in use: the strategy's, and the one of zero-size requests
+    uint32_t empty_class       # that one; NO_BIN when there is none
+    uint32_t class_hooks[BINS_MAX]
+    uint64_t side_length                 # bytes of out-of-line storage a slot has besides its state
+    uint32_t class_side[BINS_MAX]        # where in a slab's state array it begins
+    uint32_t class_zeroed[BINS_MAX]      # bytes of a slot that are zeroed when it is freed, under HOOK_ZERO
+    uint32_t class_checked[BINS_MAX]     # and looked at before it is handed out, under HOOK_CHECK
+    uint64_t class_reciprocal[BINS_MAX]
+    uint32_t class_units[BINS_MAX]
+    uint32_t class_slots[BINS_MAX]
+    uint32_t class_depth[BINS_MAX]
+    uint32_t class_delay[BINS_MAX]
+    uint32_t class_quarantine[BINS_MAX]
+    uint32_t class_batch[BINS_MAX]       # slots of other threads that leave a line together, a power of two
+    uint32_t class_line[BINS_MAX]        # length of a line
+    uint8_t *spare_states[BINS_MAX]
     m4_lock lock
     pthread_key_t key
     Region regions[REGIONS_MAX]
@@ -190,6 +247,20 @@ cdef struct Arena "m4_arena":
     uint32_t misuse_mode
     uint64_t misuses           # atomic
     uint32_t hooked            # frees do more than the hot path knows: Bin.hooks
+    uint32_t hooked_malloc     # so do mallocs
+    uint64_t secret[2]         # of canaries
+    uint64_t random            # the state of what is drawn under the lock
+    uint32_t fences            # guards made by mprotect, each up to two mappings more
+    uint32_t slabs_made        # for guard_slabs
+    Record *held_first         # HELD_SPANs, oldest first
+    Record *held_last
+    uint64_t held_bytes
+    Sample *samples            # NULL before the first
+    char *sample_base
+    Sample *sample_first       # the queue
+    Sample *sample_last
+    uint32_t sample_mapped     # its pages are made inaccessible by mprotect
+    uint32_t sample_failed     # there was no memory for the pool
     uint32_t extra_regions     # may the arena grow beyond its first region?
     uint32_t process           # the process's own arena: its heaps are found through thread-local storage
     Arena *next_arena

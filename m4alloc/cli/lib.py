@@ -1,27 +1,54 @@
-"""Print the path of the preload library."""
+"""Print the path of the preload library, or build one with a strategy of its own."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
+from m4alloc.cli import UsageError
+from m4alloc.cli.run import strategy_of
 from m4alloc.lib import lib, recorder
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc lib [--recorder] [--json]`."""
+    """`m4alloc lib [--recorder] [--json]`, `m4alloc lib --strategy NAME|FILE.toml -o LIB.so`."""
     parser = subparsers.add_parser(
-        "lib", help=__doc__, description=f"{__doc__} Use it as: LD_PRELOAD=$(m4alloc lib) PROGRAM"
+        "lib",
+        help=__doc__,
+        description=f"{__doc__} Use it as: LD_PRELOAD=$(m4alloc lib) PROGRAM. A library that is built with a strategy "
+        "needs no environment; what M4ALLOC_STRATEGY says comes on top of it, knob by knob. Needs a C compiler.",
     )
     parser.add_argument("--recorder", action="store_true", help="the path of the recorder instead of the allocator")
     parser.add_argument("--json", action="store_true", help="print both paths as JSON")
+    parser.add_argument(
+        "--strategy", metavar="STRATEGY", help="build with default, hardened, sampled or a file of TOML; wants -o"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="LIB.so", help="where the library that is built goes")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one absolute path, or with --json both."""
-    if arguments.json:
+    if arguments.strategy or arguments.output:
+        print(build(arguments.strategy, arguments.output, arguments))
+    elif arguments.json:
         report = {"schema": "m4alloc/1", "verb": "lib", "allocator": str(lib()), "recorder": str(recorder())}
         print(json.dumps(report, indent=2))
     else:
         print(recorder() if arguments.recorder else lib())
     return 0
+
+
+def build(name: str | None, output: Path | None, arguments: argparse.Namespace) -> Path:
+    """Compile the library with a strategy; its absolute path. Raises UsageError, and what the compiler said."""
+    from m4alloc._build import BuildError, compile_library
+
+    if not name or output is None:
+        raise UsageError("--strategy and -o go together: m4alloc lib --strategy hardened -o LIB.so")
+    if arguments.recorder or arguments.json:
+        raise UsageError("--recorder and --json print paths; they do not go with --strategy")
+    strategy = strategy_of(name)
+    try:
+        return compile_library(output, defines={"M4_STRATEGY": f'"{strategy.to_environment()}"'})
+    except (BuildError, OSError) as error:
+        raise UsageError(str(error)) from error

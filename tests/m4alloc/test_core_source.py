@@ -16,8 +16,9 @@ PACKAGE = Path(_build.__file__).parent
 CORE = PACKAGE / "_core"
 # fmt: off
 LAYERS = [
-    "c", "fault", "types", "size_class", "slot", "region", "metadata", "span", "misuse", "slab", "stack", "remote",
-    "heap", "large", "arena", "malloc", "resize", "dispatch", "fork", "knobs", "stats",
+    "c", "fault", "types", "size_class", "slot", "region", "metadata", "chance", "fence", "span", "side", "misuse",
+    "slab", "stack", "remote", "canary", "guard", "heap", "hold", "large", "arena", "hooks", "sample", "malloc",
+    "resize", "dispatch", "fork", "explain", "knobs", "stats",
 ]
 # fmt: on
 HOT = ("m4_malloc", "m4_free", "m4_calloc", "m4_realloc", "m4_aligned", "m4_usable_size")

@@ -61,6 +61,7 @@ MESSAGES = {
 OWN_TESTS = {
     "double_free_after_reuse.c",
     "foreign_block.c",
+    "memory_errors.c",  # in test_hardened.py and test_sampled.py
     "racing_double_free.c",
     "usable_size_of_freed.c",
     "usable_size_of_static.c",

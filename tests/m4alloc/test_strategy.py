@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from m4alloc.strategy import LIMITS, SMALL_MAX, Strategy, StrategyError
 
 CORE = Path(__file__).parents[2] / "m4alloc" / "_core"
+SWITCHES = [field.name for field in fields(Strategy) if field.type == "bool"]
+"""The knobs that are on or off."""
 
 
 @st.composite
@@ -21,11 +23,12 @@ def strategies(draw: st.DrawFn) -> Strategy:
     numbers = {
         name: draw(st.integers(least, min(most, 2**40)))
         for name, (least, most) in LIMITS.items()
-        if name not in ("randomise", "guards")
+        if name not in SWITCHES
     }
+    switches = {name: draw(st.booleans()) for name in SWITCHES}
     sizes = draw(st.sets(st.integers(1, SMALL_MAX // 16 - 1), max_size=40))
     classes = (*(16 * size for size in sorted(sizes)), SMALL_MAX)
-    return Strategy(classes=classes, randomise=draw(st.booleans()), guards=draw(st.booleans()), **numbers)
+    return Strategy(classes=classes, **switches, **numbers)
 
 
 @given(strategies())
@@ -58,7 +61,9 @@ def test_a_strategy_that_cannot_run_says_what_would_be_right(change: dict[str, o
 def test_an_unknown_knob_in_a_file_is_named_with_those_there_are(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[strategy]\ndelay = 5\n")
-    with pytest.raises(StrategyError, match=r"mine\.toml: unknown knob 'delay'; there are classes, delay_bytes"):
+    with pytest.raises(
+        StrategyError, match=r"mine\.toml: unknown knob 'delay'; there are canaries, check_on_reuse, classes"
+    ):
         Strategy.load(path)
 
 
@@ -82,6 +87,7 @@ def test_the_core_has_the_same_defaults() -> None:
     defaults = {name: eval(value.replace("<uint64_t>", "")) for name, value in re.findall(r"knobs\.(\w+) = (.+)", body)}
     assert defaults.pop("capacity") == 0
     strategy = Strategy()
+    assert SWITCHES and set(SWITCHES) <= set(LIMITS)
     assert defaults == {name: getattr(strategy, name) for name in defaults}
     assert set(defaults) == {field.name for field in fields(Strategy)} - {"classes"}
 

@@ -55,7 +55,15 @@ def test_the_library_as_it_is_shipped_survives_the_search_with_its_own_strategy(
         assert find_violation(target, BUDGET // 4, terms=target.terms(STANDARD), seed=1) is None
 
 
-@pytest.mark.parametrize("strategy", [Strategy.hardened(), Strategy(delay_line=0, refill_batch=1, retain_bytes=0)])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        Strategy.hardened().with_(large_quarantine=1 << 20),  # held addresses look like lost ones: not too many of them
+        Strategy.sampled().with_(sample_rate=5),
+        Strategy(delay_line=0, refill_batch=1, retain_bytes=0),
+    ],
+    ids=["hardened", "sampled", "no delay"],
+)
 def test_the_library_survives_the_search_under_other_strategies(strategy: Strategy) -> None:
     environment = {"M4ALLOC_OPTIONS": "misuse=count", "M4ALLOC_STRATEGY": strategy.to_environment()}
     with Foreign(lib(), environment=environment) as target:

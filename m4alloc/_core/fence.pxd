@@ -1,0 +1,44 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Fences: pages made inaccessible inside a region and opened again; what they held is gone.
+
+MADV_GUARD_INSTALL (Linux 6.13) marks page table entries and splits no mapping. Where the kernel has not got it, mprotect
+does the same and splits one; a process may have few mappings (vm.max_map_count, 65,530), so those fences are counted,
+and beyond a bound there are none.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from m4alloc._core.c cimport (MADV_DONTNEED, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, PROT_NONE, PROT_READ, PROT_WRITE,
+                              m4_errno, m4_set_errno, madvise, mprotect)
+from m4alloc._core.types cimport Arena
+
+cdef enum:
+    NO_FENCE = 0
+    FENCE_MARKED = 1           # by MADV_GUARD_INSTALL
+    FENCE_MAPPED = 2           # by mprotect
+    FENCES_MAX = 8192          # of the second kind in an arena
+    MARKED_MAX = 64 << 20      # larger ranges go to mprotect: markers take page tables, 1/512 of the range
+
+
+cdef inline uint32_t raise_fence(Arena *arena, char *address, uint64_t bytes) noexcept nogil:
+    """Make whole pages inaccessible and drop their contents; how it was done, or NO_FENCE: it could not be."""
+    cdef int before = m4_errno()
+    cdef uint32_t made = NO_FENCE
+    if bytes <= MARKED_MAX and madvise(address, bytes, MADV_GUARD_INSTALL) == 0:
+        made = FENCE_MARKED
+    elif arena.fences < FENCES_MAX and mprotect(address, bytes, PROT_NONE) == 0:
+        madvise(address, bytes, MADV_DONTNEED)
+        arena.fences += 1
+        made = FENCE_MAPPED
+    m4_set_errno(before)
+    return made
+
+
+cdef inline void lift_fence(Arena *arena, char *address, uint64_t bytes, uint32_t made) noexcept nogil:
+    """Undo raise_fence; the pages read as zero."""
+    cdef int before = m4_errno()
+    if made == FENCE_MARKED:
+        madvise(address, bytes, MADV_GUARD_REMOVE)
+    elif made == FENCE_MAPPED and mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0:
+        arena.fences -= 1
+    m4_set_errno(before)
