@@ -67,6 +67,46 @@ static inline uint64_t m4_multiply(uint64_t a, uint64_t b, uint64_t *low)
     return (uint64_t)(product >> 64);
 }
 
+/* Accesses that race by design: of the states, which their owner reads and writes without a lock while others exchange
+ * them, and of what a free reads to find them. Relaxed: whoever draws a conclusion from one beyond the byte itself orders
+ * it by other means, which m4alloc/check/interleave checks. Here they are plain, so that the compiler can fold them
+ * into a comparison, as it does not with atomics; a byte and an aligned word are read and written whole on every machine
+ * that we support. A build with -fsanitize=thread, for the race detector or for the checker, sees what they are. */
+#if defined(__SANITIZE_THREAD__)
+#define M4_READ(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define M4_WRITE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#else
+#define M4_READ(p) (*(p))
+#define M4_WRITE(p, v) (*(p) = (v))
+#endif
+static inline uint8_t m4_read8(const uint8_t *p) { return M4_READ(p); }
+static inline uint64_t m4_read64(const uint64_t *p) { return M4_READ(p); }
+static inline void *m4_read_pointer(void **p) { return M4_READ(p); }
+static inline void m4_write8(uint8_t *p, uint8_t v) { M4_WRITE(p, v); }
+
+/* Eight states at once, the first in the lowest byte on the machines that we support. */
+static inline uint64_t m4_read_states(const uint8_t *p)
+{
+#if defined(__SANITIZE_THREAD__)
+    uint64_t word = 0;
+    for (int i = 0; i < 8; i++)
+        word |= (uint64_t)M4_READ(p + i) << (8 * i);
+    return word;
+#else
+    return *(const uint64_t *)p;
+#endif
+}
+
+static inline void m4_fill8(uint8_t *p, uint8_t v, size_t count)
+{
+#if defined(__SANITIZE_THREAD__)
+    for (size_t i = 0; i < count; i++)
+        M4_WRITE(p + i, v);
+#else
+    memset(p, v, count);
+#endif
+}
+
 static inline int m4_swap8(uint8_t *p, uint8_t expected, uint8_t v)
 {
     return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

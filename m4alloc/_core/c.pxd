@@ -64,6 +64,12 @@ cdef extern from "_atomics.h" nogil:
     void *m4_exited() noexcept
     void sched_yield() noexcept
     uint64_t m4_multiply(uint64_t, uint64_t, uint64_t *low) noexcept
+    uint8_t m4_read8(const uint8_t *) noexcept
+    uint64_t m4_read64(const uint64_t *) noexcept
+    uint64_t m4_read_states(const uint8_t *) noexcept
+    void *m4_read_pointer(void **) noexcept
+    void m4_write8(uint8_t *, uint8_t) noexcept
+    void m4_fill8(uint8_t *, uint8_t, size_t) noexcept
     bint m4_swap8(uint8_t *, uint8_t expected, uint8_t) noexcept
     uint32_t m4_exchange32(uint32_t *, uint32_t) noexcept
     uint32_t m4_add32(uint32_t *, uint32_t) noexcept

@@ -7,8 +7,8 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_relinquish,
-                              m4_swap8, m4_swap_pointer, memmove)
+from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_read8,
+                              m4_read_states, m4_relinquish, m4_swap8, m4_swap_pointer, m4_write8, memmove)
 from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
@@ -93,7 +93,7 @@ cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogi
 cdef inline void give_slot(Arena *arena, Heap *heap, Slot slot) noexcept nogil:
     """Return a CACHED slot of ours to its slab as FREE."""
     cdef Record *slab = record_of(arena, slot.address).head
-    slot.state[0] = FREE
+    m4_write8(slot.state, FREE)
     slab.free_slots += 1
     settle_slab(arena, &heap.bins[slab.size_class], slab)
 
@@ -207,10 +207,10 @@ cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nog
     cdef uint32_t left, i, j
     cdef uint8_t *states = slab.states
     for i in range(0, slab.slots, 8):  # the array is padded to whole words with ABSENT
-        if has_byte((<uint64_t *>(states + i))[0], REMOTE):
+        if has_byte(m4_read_states(states + i), REMOTE):
             for j in range(i, i + 8):
-                if states[j] == REMOTE:
-                    states[j] = FREE
+                if m4_read8(states + j) == REMOTE:
+                    m4_write8(states + j, FREE)
                     found += 1
     left = m4_add32(&slab.remote, -found) - found
     slab.free_slots += found
@@ -293,7 +293,7 @@ cdef inline void review_remote(Arena *arena, Heap *heap) noexcept nogil:
         if line == NULL:
             continue
         for i in range(remote_length(arena, c)):
-            if line[i].address != NULL and line[i].state[0] != DELAYED:
+            if line[i].address != NULL and m4_read8(line[i].state) != DELAYED:
                 report_racing_free(arena, record_of(arena, line[i].address))
                 line[i].address = NULL
 

@@ -8,7 +8,8 @@ when it has none yet, so that the hot paths need no test for it.
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody,
-                              m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, memset, unlikely)
+                              m4_multiply, m4_nobody, m4_read8, m4_read64, m4_read_pointer, m4_relinquish, m4_set_errno,
+                              m4_swap8, m4_untag, m4_write8, memset, unlikely)
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge
 from m4alloc._core.large cimport allocate_large, free_large
@@ -39,7 +40,7 @@ cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, siz
         bin = &heap.bins[c]
         if bin.top != bin.bottom or refill(arena, heap, c):
             bin.top -= 1
-            bin.top.state[0] = LIVE
+            m4_write8(bin.top.state, LIVE)
             block = bin.top.address
     m4_set_errno(ENOMEM if block == NULL else before)
     return block
@@ -57,7 +58,7 @@ cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil
         return allocate_slow(arena, heap, size)
     top -= 1
     bin.top = top
-    top.state[0] = LIVE
+    m4_write8(top.state, LIVE)
     return top.address
 
 
@@ -97,7 +98,7 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
         heap.scavenged_ms = now
         scavenge(arena, heap)
-    if arena.oldest != NULL:
+    if m4_read_pointer(<void **>&arena.oldest) != NULL:
         m4_acquire(&arena.lock)
         purge_until(arena, arena.knobs.retain_bytes, now)
         m4_relinquish(&arena.lock)
@@ -111,7 +112,7 @@ cdef inline int release_turn "m4_release_turn"(Arena *arena, Heap *heap, Bin *bi
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     if bin.delay_at == bin.delay_last:
         tick(arena, heap)
     slot = exchange_delay(bin, arena.class_delay[bin - heap.bins], slot)
@@ -137,7 +138,7 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Bin
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     if bin.hooks & HOOK_QUARANTINE:
         memset(slot.address, POISON, bin.slot_size)
     elif bin.hooks & HOOK_ZERO:
@@ -226,7 +227,7 @@ cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *a
     slot.state = NULL
     if record != NULL:
         slot.state = slot_state(record, address)
-    if slot.state != NULL and slot.state[0] == LIVE:
+    if slot.state != NULL and m4_read8(slot.state) == LIVE:
         if record.owner == heap:
             release_hooked(arena, heap, &heap.bins[record.size_class], address, slot.state)
             result = NO_MISUSE
@@ -246,21 +247,22 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     """Free a block: NO_MISUSE, or what was wrong (MisuseKind) when the mode lets the program go on. errno is kept."""
     cdef char *address = m4_untag(block)
     cdef uint64_t offset = <uint64_t>(address - arena.base)
-    cdef uint64_t index, low
+    cdef uint64_t index, low, reciprocal
     cdef uint8_t *state
     cdef Record *record
     cdef Bin *bin
     cdef Slot *place
     cdef Slot *top
-    if unlikely(offset >= arena.used):
+    if unlikely(offset >= m4_read64(&arena.used)):
         return release_slow(arena, heap, address)
     record = arena.records + (offset >> UNIT_SHIFT)
     # slot_state by hand: one branch fewer.
-    index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
-    if unlikely(low >= record.reciprocal):
+    reciprocal = m4_read64(&record.reciprocal)
+    index = m4_multiply(<uint64_t>(address - record.start), reciprocal, &low)
+    if unlikely(low >= reciprocal):
         return release_slow(arena, heap, address)
     state = record.states + index
-    if unlikely(state[0] != LIVE or record.owner != heap):
+    if unlikely(m4_read8(state) != LIVE or record.owner != heap):
         return release_slow(arena, heap, address)
     bin = record.bin
     place = bin.delay_at
@@ -268,7 +270,7 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     if unlikely(place == bin.delay_last or top == bin.limit):
         return release_turn(arena, heap, bin, address, state)
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     # exchange_delay and push_slot by hand.
     if likely(place.address != NULL):
         top[0] = place[0]

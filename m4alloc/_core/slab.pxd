@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_store64, memset
+from m4alloc._core.c cimport m4_fill8, m4_read8, m4_read_states, m4_store64, m4_write8
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.region cimport round_up
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
@@ -57,8 +57,8 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
         (<uint8_t **>states)[0] = arena.spare_states[size_class]
         arena.spare_states[size_class] = states
         return NULL
-    memset(states, FREE, slots)
-    memset(states + slots, ABSENT, length - slots)
+    m4_fill8(states, FREE, slots)
+    m4_fill8(states + slots, ABSENT, length - slots)
     slab.free_slots = slots
     slab.remote = 0
     slab.remote_next = NULL
@@ -104,12 +104,12 @@ cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcep
         most = slab.free_slots
     while taken < most and i < slots:
         if (i & 7) == 0:
-            word = (<uint64_t *>(states + i))[0]
+            word = m4_read_states(states + i)
             if ((word - <uint64_t>0x0101010101010101) & ~word & <uint64_t>0x8080808080808080) == 0:
                 i += 8  # eight states, none of them FREE
                 continue
-        if states[i] == FREE:
-            states[i] = CACHED
+        if m4_read8(states + i) == FREE:
+            m4_write8(states + i, CACHED)
             into[taken].address = slab.start + <uint64_t>i * slab.slot_size
             into[taken].state = states + i
             taken += 1
