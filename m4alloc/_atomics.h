@@ -18,6 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The interleaving checker puts its own scheduler, memory and clock in the place of the system's. */
+#ifdef M4_SCHEDULE
+#include "check/interleave/schedule.h"
+#endif
+
 /* A seeded fault (1 to 10, see _core/fault.pxd), for the mutants that the property tests must find; 0 is the real core. */
 #ifndef M4_FAULT
 #define M4_FAULT 0
@@ -97,6 +102,26 @@ static inline uint64_t m4_read_states(const uint8_t *p)
 #endif
 }
 
+/* The link that takes the place of a state array's first eight states while nobody uses the array. */
+static inline uint8_t *m4_read_link(uint8_t *p)
+{
+#if defined(__SANITIZE_THREAD__)
+    return (uint8_t *)m4_read_states(p);
+#else
+    return *(uint8_t **)p;
+#endif
+}
+
+static inline void m4_write_link(uint8_t *p, uint8_t *next)
+{
+#if defined(__SANITIZE_THREAD__)
+    for (int i = 0; i < 8; i++)
+        M4_WRITE(p + i, (uint8_t)((uintptr_t)next >> (8 * i)));
+#else
+    *(uint8_t **)p = next;
+#endif
+}
+
 static inline void m4_fill8(uint8_t *p, uint8_t v, size_t count)
 {
 #if defined(__SANITIZE_THREAD__)
@@ -142,6 +167,10 @@ static inline char *m4_untag(void *p)
 /* A recursive futex lock. Recursive, since what runs under it may release a slab, and other libraries' fork handlers may
  * allocate. Not a pthread mutex, since one of those forgets its owner in a forked child, whose thread has another id;
  * here the owner is the address of its thread-local storage, which the child keeps. */
+#ifndef M4_SCHEDULE
+#define M4_SELF ((void *)&m4_thread_heap)
+#define M4_SPINS 100
+#endif
 typedef struct m4_lock {
     uint32_t state; /* 0 free, 1 held, 2 held and somebody waits */
     uint32_t depth;
@@ -150,9 +179,9 @@ typedef struct m4_lock {
 
 static inline void m4_acquire(m4_lock *lock)
 {
-    void *me = &m4_thread_heap;
+    void *me = M4_SELF;
     uint32_t state = 0;
-    int before, spins = 100;
+    int before, spins = M4_SPINS;
     if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == me) {
         lock->depth++;
         return;

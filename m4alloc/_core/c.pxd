@@ -68,6 +68,8 @@ cdef extern from "_atomics.h" nogil:
     uint64_t m4_read64(const uint64_t *) noexcept
     uint64_t m4_read_states(const uint8_t *) noexcept
     void *m4_read_pointer(void **) noexcept
+    uint8_t *m4_read_link(uint8_t *) noexcept
+    void m4_write_link(uint8_t *, uint8_t *) noexcept
     void m4_write8(uint8_t *, uint8_t) noexcept
     void m4_fill8(uint8_t *, uint8_t, size_t) noexcept
     bint m4_swap8(uint8_t *, uint8_t expected, uint8_t) noexcept

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport M4_FAULT
+from m4alloc._core.c cimport M4_FAULT, m4_read8, m4_write8
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
 from m4alloc._core.types cimport CLASS_TABLE, GRANULE, SMALL_MAX, UNIT, UNIT_SHIFT, Arena, Knobs
@@ -13,7 +13,7 @@ cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
     """The class of a request of at most SMALL_MAX bytes; size 0 gets the smallest."""
     if M4_FAULT == FAULT_SIZE_CLASS_OFF_BY_ONE and size > GRANULE:
         size -= 1 if size % GRANULE == 1 else 0
-    return arena.class_of[(size + GRANULE - 1) // GRANULE]
+    return m4_read8(&arena.class_of[(size + GRANULE - 1) // GRANULE])  # may be read while the arena opens: by nobody
 
 
 cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment) noexcept nogil:
@@ -61,7 +61,7 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
     for i in range(CLASS_TABLE):
         while knobs.class_size[c] < i * GRANULE:
             c += 1
-        arena.class_of[i] = <unsigned char>c
+        m4_write8(&arena.class_of[i], <unsigned char>c)
     arena.hooked = (knobs.delay_line == 0 or knobs.quarantine != 0 or knobs.zero_on_free != 0
                     or M4_FAULT == FAULT_REUSE_BEFORE_QUARANTINE)
     for c in range(knobs.classes):

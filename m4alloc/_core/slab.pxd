@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_fill8, m4_read8, m4_read_states, m4_store64, m4_write8
+from m4alloc._core.c cimport m4_fill8, m4_read8, m4_read_link, m4_read_states, m4_store64, m4_write8, m4_write_link
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.region cimport round_up
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
@@ -47,14 +47,14 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     cdef Record *record
     cdef uint32_t i
     if states != NULL:
-        arena.spare_states[size_class] = (<uint8_t **>states)[0]
+        arena.spare_states[size_class] = m4_read_link(states)
     else:
         states = <uint8_t *>take_metadata(arena, length)
         if states == NULL:
             return NULL
     slab = take_span(arena, units, UNIT)
     if slab == NULL:
-        (<uint8_t **>states)[0] = arena.spare_states[size_class]
+        m4_write_link(states, arena.spare_states[size_class])
         arena.spare_states[size_class] = states
         return NULL
     m4_fill8(states, FREE, slots)
@@ -88,7 +88,7 @@ cdef inline void release_slab(Arena *arena, Record *slab) noexcept nogil:
         m4_store64(&(slab + i).reciprocal, 0)
         (slab + i).kind = NO_SPAN
         (slab + i).owner = NULL
-    (<uint8_t **>states)[0] = arena.spare_states[slab.size_class]
+    m4_write_link(states, arena.spare_states[slab.size_class])
     arena.spare_states[slab.size_class] = states
     give_span(arena, slab, units, True)
 
