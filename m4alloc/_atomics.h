@@ -145,6 +145,7 @@ static inline void m4_store64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, 
 static inline void m4_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline void *m4_exchange_pointer(void **p, void *v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
 static inline void *m4_load_pointer(void **p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void m4_store_pointer(void **p, void *v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline int m4_swap32(uint32_t *p, uint32_t expected, uint32_t v)
 {
     return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

@@ -82,6 +82,7 @@ cdef extern from "_atomics.h" nogil:
     void m4_store64(uint64_t *, uint64_t) noexcept
     void *m4_exchange_pointer(void **, void *) noexcept
     void *m4_load_pointer(void **) noexcept
+    void m4_store_pointer(void **, void *) noexcept
     bint m4_swap32(uint32_t *, uint32_t expected, uint32_t) noexcept
     bint m4_swap_pointer(void **, void **expected, void *) noexcept
     char *m4_untag(void *) noexcept

@@ -56,6 +56,7 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef uint32_t both
     while heap != NULL:
         heap.remote = NULL
+        heap.publishing = NULL
         for c in range(arena.knobs.classes):
             bin = &heap.bins[c]
             both = arena.class_delay[c] + arena.class_quarantine[c]

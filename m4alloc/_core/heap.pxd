@@ -7,8 +7,9 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_read8,
-                              m4_read_states, m4_relinquish, m4_swap8, m4_swap_pointer, m4_write8, memmove)
+from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_exchange_pointer, m4_load32, m4_load_pointer,
+                              m4_read8, m4_read_states, m4_relinquish, m4_store_pointer, m4_swap8, m4_swap_pointer,
+                              m4_write8, memmove)
 from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
@@ -17,6 +18,9 @@ from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, u
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE,
                                   Arena, Bin, Heap, Record, Slot)
+
+cdef enum:
+    LOST = 1 << 16             # in a slab's count of remote frees: one that was reported when it was published
 
 
 cdef inline uint64_t next_random(Heap *heap) noexcept nogil:
@@ -79,8 +83,13 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
 
 
 cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
-    """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another."""
-    if slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL:
+    """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another.
+
+    One whose count of remote frees is not 0 is on our list of those, or about to be: it stays. (Wholly FREE it can be
+    then only after a slot was freed twice.)
+    """
+    if (slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL
+            and m4_load32(&slab.remote) == 0):
         if slab.listed:
             unlist_slab(bin, slab)
         m4_acquire(&arena.lock)
@@ -150,29 +159,37 @@ cdef inline void queue_slab(Record *slab) noexcept nogil:
             return
 
 
-cdef inline uint32_t publish_run(Record *slab, Slot *slots, uint32_t length) noexcept nogil:
+cdef inline uint32_t publish_run(Heap *heap, Record *slab, Slot *slots, uint32_t length) noexcept nogil:
     """Hand DELAYED slots of one slab to its owner; returns how many were DELAYED no more: the owner freed them as well.
 
-    The count is raised before the states are set, and the slab is queued while its count is above 0: so a drain never
-    finds more than is counted, and what it does not find yet keeps the slab queued. Until then the slots are not FREE,
-    so the slab cannot be dissolved under us.
+    The count is raised before the states are set, and only a drain lowers it; who raises it from 0 queues the slab. So a
+    drain never finds more than is counted, and what it does not find yet keeps the slab queued. Until then the slots are
+    not FREE, so the slab cannot be dissolved under us. heap.publishing tells a drain who is between the two.
     """
     cdef uint32_t i
     cdef uint32_t lost = 0
-    cdef bint first = m4_add32(&slab.remote, length) == 0
+    cdef bint first
+    if heap != NULL:
+        m4_store_pointer(<void **>&heap.publishing, slab)
+    first = m4_add32(&slab.remote, length) == 0
     for i in range(length):
         if not m4_swap8(slots[i].state, DELAYED, REMOTE):
             lost += 1
         slots[i].address = NULL
-    if lost != 0 and m4_add32(&slab.remote, -lost) == lost:
-        first = False  # nothing is left to collect
+    if lost != 0:
+        m4_add32(&slab.remote, lost * LOST)
+    if heap != NULL:
+        m4_store_pointer(<void **>&heap.publishing, NULL)
     if first:
         queue_slab(slab)
     return lost
 
 
-cdef inline int publish_remote(Arena *arena, Slot *slots, uint32_t length) noexcept nogil:
-    """Hand a batch of DELAYED slots (NULL addresses are skipped) to their owners, one step for each run of one slab."""
+cdef inline int publish_remote(Arena *arena, Heap *heap, Slot *slots, uint32_t length) noexcept nogil:
+    """Hand a batch of DELAYED slots (NULL addresses are skipped) to their owners, one step for each run of one slab.
+
+    heap: ours; NULL under the arena's lock.
+    """
     cdef uint32_t i = 0
     cdef uint32_t run
     cdef uint64_t bytes
@@ -185,11 +202,16 @@ cdef inline int publish_remote(Arena *arena, Slot *slots, uint32_t length) noexc
             i += 1
             continue
         slab = record_of(arena, slots[i].address).head
+        if m4_read8(slots[i].state) != DELAYED:  # its owner freed it as well, and the slab may be no more
+            slots[i].address = NULL
+            result = report_racing_free(arena, slab)
+            i += 1
+            continue
         bytes = <uint64_t>slab.slots * slab.slot_size
         run = 1
         while i + run < length and <uint64_t>(slots[i + run].address - slab.start) < bytes:
             run += 1
-        if publish_run(slab, slots + i, run) != 0:
+        if publish_run(heap, slab, slots + i, run) != 0:
             result = report_racing_free(arena, slab)
         i += run
     return result
@@ -201,10 +223,10 @@ cdef inline bint has_byte(uint64_t word, uint64_t byte) noexcept nogil:
     return ((word - <uint64_t>0x0101010101010101) & ~word & <uint64_t>0x8080808080808080) != 0
 
 
-cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nogil:
-    """Make the REMOTE slots of one of our slabs FREE. They have been through the freeing thread's delay line."""
+cdef inline uint32_t collect_slab(Record *slab) noexcept nogil:
+    """Make the REMOTE slots of one of our slabs FREE; returns how many. They have been through a delay line."""
     cdef uint32_t found = 0
-    cdef uint32_t left, i, j
+    cdef uint32_t i, j
     cdef uint8_t *states = slab.states
     for i in range(0, slab.slots, 8):  # the array is padded to whole words with ABSENT
         if has_byte(m4_read_states(states + i), REMOTE):
@@ -212,9 +234,48 @@ cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nog
                 if m4_read8(states + j) == REMOTE:
                     m4_write8(states + j, FREE)
                     found += 1
-    left = m4_add32(&slab.remote, -found) - found
     slab.free_slots += found
-    if left != 0:  # somebody is between raising the count and setting the states
+    return found
+
+
+cdef inline bint is_publishing(Arena *arena, const Record *slab) noexcept nogil:
+    """Is any thread between raising the slab's count and setting the states?"""
+    cdef Heap *heap
+    cdef bint busy = False
+    m4_acquire(&arena.lock)
+    heap = arena.heaps
+    while heap != NULL and not busy:
+        busy = m4_load_pointer(<void **>&heap.publishing) == slab
+        heap = heap.next_heap
+    m4_relinquish(&arena.lock)
+    return busy
+
+
+cdef inline bint settle_count(Arena *arena, Record *slab, uint32_t left) noexcept nogil:
+    """The slab's count did not fall to 0: has it now? False: somebody is publishing, so the slab stays queued.
+
+    If nobody is, all that is counted was in the states before we looked again. What is still not there, and was not
+    reported by whoever published it, the owner has overwritten: it had read LIVE before the other thread's free, and
+    stored CACHED after that had become REMOTE.
+    """
+    cdef uint32_t found, before, i
+    if is_publishing(arena, slab):
+        return False
+    found = collect_slab(slab)
+    before = m4_add32(&slab.remote, -found)
+    if before != left:  # somebody has come meanwhile
+        return before == found
+    left -= found
+    for i in range(left // LOST, left % LOST):
+        report_racing_free(arena, slab)
+    return m4_add32(&slab.remote, -left) == left
+
+
+cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nogil:
+    """Collect the remote frees of one of our slabs, and keep it queued while there are more to come."""
+    cdef uint32_t found = collect_slab(slab)
+    cdef uint32_t left = m4_add32(&slab.remote, -found) - found
+    if left != 0 and not settle_count(arena, slab, left):
         queue_slab(slab)
     settle_slab(arena, &heap.bins[slab.size_class], slab)
 

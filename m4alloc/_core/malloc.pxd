@@ -169,9 +169,9 @@ cdef inline int delay_remote(Arena *arena, Heap *heap, uint32_t c, Slot slot) no
         bin.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
         m4_relinquish(&arena.lock)
         if bin.remote_delay == NULL:  # out of memory: rather no delay than a lost slot
-            return publish_remote(arena, &slot, 1)
+            return publish_remote(arena, heap, &slot, 1)
     if ring.remote_next % batch == 0:
-        result = publish_remote(arena, bin.remote_delay + ring.remote_next, batch)
+        result = publish_remote(arena, heap, bin.remote_delay + ring.remote_next, batch)
     bin.remote_delay[ring.remote_next] = slot
     ring.remote_next += 1
     if ring.remote_next == length:
@@ -190,7 +190,7 @@ cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil
     if arena.orphans != NULL:
         result = delay_remote(arena, arena.orphans, c, slot)
     else:
-        result = publish_remote(arena, &slot, 1)
+        result = publish_remote(arena, NULL, &slot, 1)
     m4_relinquish(&arena.lock)
     return result
 

@@ -76,7 +76,7 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint64_t usable            # LARGE: bytes the client may use (kept after the free, to tell a double free)
     uint64_t freed_ms          # free span: when
     uint32_t free_slots        # SLAB: how many slots are FREE
-    uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
+    uint32_t remote            # SLAB: remote frees published and not yet drained; LOST of them reported (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
     uint32_t spare             # 128 bytes in all
 
@@ -110,6 +110,7 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     Heap *next_heap            # all heaps of the arena
     Heap *next_abandoned
     Record *remote             # slabs with remote frees (atomic stack)
+    Record *publishing         # the slab whose count this thread has raised, while its states are not yet set (atomic)
     uint64_t random
     uint32_t ticks             # full turns of delay lines
     uint32_t slabs_made

@@ -38,19 +38,24 @@ enum {
     MESSAGES = 8                    /* that threads pass each other outside the allocator */
 };
 
-typedef struct {                    /* when each thread last accessed a byte, by its own clock */
-    uint16_t plain_read[THREADS + 1], plain_write[THREADS + 1], atomic_read[THREADS + 1], atomic_write[THREADS + 1];
+typedef union {                     /* by thread: its clock when it last did so */
+    uint16_t of[THREADS + 1];
+    uint64_t all;
 } stamps;
 
 typedef struct {
-    uint32_t generation;            /* stamps are of this schedule, or mean nothing */
+    uint32_t generation;            /* the stamps are of this schedule, or mean nothing */
     int32_t location;               /* index + 1 of the atomic location that starts here; 0: none */
-    stamps at;
-} byte_shadow;
+    stamps at[4];                   /* plain reads, plain writes, atomic reads, atomic writes */
+} shadow;
+
+enum { PLAIN_READ, PLAIN_WRITE, ATOMIC_READ, ATOMIC_WRITE };
 
 typedef struct {                    /* eight bytes of memory, followed as one until a smaller access comes */
-    byte_shadow whole;
-    byte_shadow *bytes;
+    shadow whole;
+    shadow *parts;                  /* by byte; of those only every fourth counts while the grain is 4 */
+    uint8_t grain;                  /* 0: 8, or 4, or 1 */
+    bool atomic;                    /* a location starts here */
 } word_shadow;
 
 typedef struct {
@@ -227,54 +232,50 @@ static void race(const char *access, const char *other, int thread, void *addres
          'A' + running, other, 'A' + thread);
 }
 
-static inline void refresh(byte_shadow *s)
+/* Another thread that did so, not before what the running thread knows; -1: none. */
+static inline int unordered(stamps s)
 {
-    if (s->generation != generation) {
-        s->generation = generation;
-        memset(&s->at, 0, sizeof s->at);
-    }
-}
-
-static inline int unordered(const uint16_t *stamp)
-{
+    if ((s.all & ~((uint64_t)0xFFFF << (16 * running))) == 0)
+        return -1;
     for (int t = 0; t < THREADS; t++)
-        if (stamp[t] > known[running].clock[t] && t != running)
+        if (s.of[t] > known[running].clock[t] && t != running)
             return t;
     return -1;
 }
 
-static inline void follow(byte_shadow *s, void *address, bool writes, bool atomic)
+static inline void follow(shadow *s, void *address, int what)
 {
-    static const char *const names[2][2] = {{"plain read", "atomic read"}, {"plain write", "atomic write"}};
+    static const char *const names[] = {"plain read", "plain write", "atomic read", "atomic write"};
+    static const uint8_t conflicts[4][4] = {{0, 1, 0, 1}, {1, 1, 1, 1}, {0, 1, 0, 0}, {1, 1, 0, 0}};
     uint16_t now = known[running].clock[running];
     int t;
-    refresh(s);
-    if ((t = unordered(s->at.plain_write)) >= 0)
-        race(names[writes][atomic], "plain write", t, address);
-    if (!atomic && (t = unordered(s->at.atomic_write)) >= 0)
-        race(names[writes][atomic], "atomic write", t, address);
-    if (writes && (t = unordered(s->at.plain_read)) >= 0)
-        race(names[writes][atomic], "plain read", t, address);
-    if (writes && !atomic && (t = unordered(s->at.atomic_read)) >= 0)
-        race(names[writes][atomic], "atomic read", t, address);
-    (writes ? atomic ? s->at.atomic_write : s->at.plain_write : atomic ? s->at.atomic_read : s->at.plain_read)[running] = now;
+    if (s->generation != generation) {
+        s->generation = generation;
+        memset(s->at, 0, sizeof s->at);
+    }
+    if (s->at[what].of[running] == now) /* if somebody came in between, he has been found out */
+        return;
+    for (int other = 0; other < 4; other++)
+        if (conflicts[what][other] && (t = unordered(s->at[other])) >= 0)
+            race(names[what], names[other], t, address);
+    s->at[what].of[running] = now;
 }
 
-static byte_shadow *split(word_shadow *w)
+/* Follow the parts of a word from now on. */
+static void refine(word_shadow *w, uint8_t grain)
 {
-    if (w->bytes == NULL) {
-        w->bytes = calloc(8, sizeof *w->bytes);
-        if (w->bytes == NULL)
-            exit(2);
+    if (w->parts == NULL && (w->parts = calloc(8, sizeof *w->parts)) == NULL)
+        exit(2);
+    for (int i = 0; i < 8; i += grain) {
+        const shadow *from = w->grain == 0 ? &w->whole : &w->parts[i & ~3];
+        w->parts[i].generation = from->generation;
+        memcpy(w->parts[i].at, from->at, sizeof from->at);
     }
-    for (int i = 0; w->whole.generation == generation && i < 8; i++)
-        if (w->bytes[i].generation != generation)
-            w->bytes[i].generation = generation, w->bytes[i].at = w->whole.at;
-    return w->bytes;
+    w->grain = grain;
 }
 
 /* A plain write ends the history of a location that it covers: whoever reads it next is ordered after it. */
-static inline void end_history(byte_shadow *s)
+static void end_history(const shadow *s)
 {
     if (s->location != 0) {
         location *l = &locations[s->location - 1];
@@ -283,34 +284,44 @@ static inline void end_history(byte_shadow *s)
     }
 }
 
+static void end_histories(word_shadow *w, size_t from, size_t to)
+{
+    end_history(&w->whole);
+    for (size_t i = from; w->parts != NULL && i < to; i++)
+        end_history(&w->parts[i]);
+}
+
+static void access_word(range *r, size_t offset, size_t size, int what)
+{
+    word_shadow *w = &r->words[offset / 8];
+    size_t at = offset % 8;
+    if (size == 8 && w->grain == 0) {
+        follow(&w->whole, r->start + offset, what);
+    } else {
+        if (size < 8 && (w->grain == 0 || (w->grain == 4 && size < 4)))
+            refine(w, size == 4 ? 4 : 1);
+        for (size_t i = at; i < at + size; i += w->grain)
+            follow(&w->parts[i], r->start + offset, what);
+    }
+    if (what == PLAIN_WRITE && w->atomic)
+        end_histories(w, at, at + size);
+}
+
 static void access_range(void *address, size_t size, bool writes, bool atomic)
 {
     range *r = range_of(address);
-    size_t offset, end;
+    size_t offset, end, part;
+    int what = writes + 2 * atomic;
     if (r == NULL)
         return;
     offset = (size_t)((char *)address - r->start);
     end = offset + size;
-    while (offset < end) {
-        word_shadow *w = &r->words[offset / 8];
-        if (writes)
-            log_line(r, r->start + offset);
-        if (attention == LOGGED) {
-            offset = (offset | 7) + 1;
-        } else if (offset % 8 == 0 && end - offset >= 8 && w->bytes == NULL) {
-            follow(&w->whole, r->start + offset, writes, atomic);
-            if (writes && !atomic)
-                end_history(&w->whole);
-            offset += 8;
-        } else {
-            byte_shadow *bytes = split(w);
-            do {
-                follow(&bytes[offset % 8], r->start + offset, writes, atomic);
-                if (writes && !atomic)
-                    end_history(&bytes[offset % 8]);
-                offset++;
-            } while (offset < end && offset % 8 != 0);
-        }
+    if (writes)
+        for (size_t line_at = offset; line_at < end; line_at = (line_at | (LINE - 1)) + 1)
+            log_line(r, r->start + line_at);
+    for (; attention == MODELLED && offset < end; offset += part) {
+        part = 8 - offset % 8 < end - offset ? 8 - offset % 8 : end - offset;
+        access_word(r, offset, part, what);
     }
     if (writes && !atomic && plain_points && attention == MODELLED) {
         m4_access a = {.kind = "plain write", .address = address, .size = (int)size};
@@ -334,14 +345,17 @@ void memory_touch(void *block) { plain(block, 8, true); }
 static location *locate(void *address, int size)
 {
     range *r = range_of(address);
-    byte_shadow *s;
+    shadow *s;
     word_shadow *w;
     location *l;
     if (r == NULL)
         return NULL;
     w = &r->words[(size_t)((char *)address - r->start) / 8];
-    s = size == 8 && w->bytes == NULL ? &w->whole : &split(w)[(uintptr_t)address % 8];
+    if (size != 8 && (w->grain == 0 || (w->grain == 4 && size < 4)))
+        refine(w, size == 4 ? 4 : 1);
+    s = size == 8 ? &w->whole : &w->parts[(uintptr_t)address % 8];
     if (s->location == 0) {
+        w->atomic = true;
         if (location_count == LOCATIONS) {
             fprintf(stderr, "interleave: more than %d atomic locations\n", LOCATIONS);
             exit(2);

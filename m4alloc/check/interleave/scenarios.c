@@ -175,6 +175,15 @@ static void b_and_c_are_about(void) /* each has a heap and a line for others' sl
     take(17);
 }
 
+static void a_has_two_and_one(void) /* of the first slab only block 0 is live; the second is full */
+{
+    core_become(0);
+    take_all(0, 15);
+    drop_all(1, 7);
+    core_become(1);
+    take(16);
+}
+
 /* Bodies. */
 
 static void take_one(void) { take(20); }
@@ -189,6 +198,8 @@ static void drop_2_3(void) { drop_all(2, 3); }
 static void drop_3_5(void) { drop_all(3, 5); }
 static void drop_14_15_2(void) { drop_all(14, 15), drop(2); }
 static void drop_0_1_leave(void) { drop_all(0, 1), leave(); }
+static void drop_0_leave(void) { drop(0), leave(); }
+static void drop_0_8_9(void) { drop(0), drop_all(8, 9); }
 static void leave_only(void) { leave(); }
 static void leave_drop_0_1(void) { leave(), drop_all(0, 1); }
 static void leave_drop_2_3(void) { leave(), drop_all(2, 3); }
@@ -266,6 +277,9 @@ const scenario scenarios[] = {
     {.name = "two-races", .about = "the owner frees two blocks that two other threads free as well", .threads = 3,
      .refill_batch = 8, .misuse = true, .setup = b_and_c_are_about,
      .body = {drop_0_1, drop_0_then_3_4, drop_1_then_5_6}},
+    {.name = "freed-twice-dissolved", .about = "the owner frees what another thread has in its line; the slab dissolves",
+     .threads = 2, .delay_line = 1, .refill_batch = 8, .misuse = true, .setup = a_has_two_and_one,
+     .body = {drop_0_leave, drop_0_8_9}},
     {.name = "first-call", .about = "two threads make the process's first call", .threads = 2, .unopened = true,
      .body = {take_one, take_another}},
     {.name = "lock", .about = "three threads contend for the lock", .threads = 3, .delay_line = 1, .refill_batch = 1,
