@@ -28,6 +28,13 @@
 #define M4_FAULT 0
 #endif
 
+/* A seeded fault of concurrency, for the mutants that the interleaving checker must kill (_core/fault.pxd has the rest);
+ * M4_ORDER is a memory order, or relaxed in the mutant of that number. */
+#ifndef M4_ORDER_FAULT
+#define M4_ORDER_FAULT 0
+#endif
+#define M4_ORDER(fault, order) (M4_ORDER_FAULT == (fault) ? __ATOMIC_RELAXED : (order))
+
 /* 1 in libm4alloc.so, where malformed settings in the environment end the program; the extension reads none. */
 #ifndef M4_PRELOAD
 #define M4_PRELOAD 0
@@ -134,25 +141,39 @@ static inline void m4_fill8(uint8_t *p, uint8_t v, size_t count)
 
 static inline int m4_swap8(uint8_t *p, uint8_t expected, uint8_t v)
 {
+    if (M4_ORDER_FAULT == 1) {
+        if (__atomic_load_n(p, __ATOMIC_ACQUIRE) != expected)
+            return 0;
+        __atomic_store_n(p, v, __ATOMIC_RELEASE);
+        return 1;
+    }
     return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 static inline uint32_t m4_exchange32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
-static inline uint32_t m4_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t m4_add32(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_add(p, v, M4_ORDER_FAULT == 2   ? __ATOMIC_ACQUIRE
+                                    : M4_ORDER_FAULT == 3 ? __ATOMIC_RELEASE
+                                                          : __ATOMIC_ACQ_REL);
+}
 static inline uint64_t m4_add64(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
 static inline uint32_t m4_load32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline uint64_t m4_load64(uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void m4_store64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline void m4_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline void *m4_exchange_pointer(void **p, void *v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
+static inline void m4_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, M4_ORDER(4, __ATOMIC_RELEASE)); }
+static inline void *m4_exchange_pointer(void **p, void *v)
+{
+    return __atomic_exchange_n(p, v, M4_ORDER(5, __ATOMIC_ACQ_REL));
+}
 static inline void *m4_load_pointer(void **p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-static inline void m4_store_pointer(void **p, void *v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void m4_store_pointer(void **p, void *v) { __atomic_store_n(p, v, M4_ORDER(6, __ATOMIC_RELEASE)); }
 static inline int m4_swap32(uint32_t *p, uint32_t expected, uint32_t v)
 {
     return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 static inline int m4_swap_pointer(void **p, void **expected, void *v)
 {
-    return __atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n(p, expected, v, 0, M4_ORDER(7, __ATOMIC_ACQ_REL), M4_ORDER(7, __ATOMIC_ACQUIRE));
 }
 
 /* Top-byte-ignore architectures may hand us a pointer with a tag in its top byte; the address is what is left. */
@@ -193,7 +214,7 @@ static inline void m4_acquire(m4_lock *lock)
             continue;
         }
         before = errno;
-        while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
+        while (__atomic_exchange_n(&lock->state, M4_ORDER_FAULT == 9 ? 1 : 2, __ATOMIC_ACQUIRE) != 0)
             syscall(SYS_futex, &lock->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
         errno = before;
         break;
@@ -208,7 +229,7 @@ static inline void m4_relinquish(m4_lock *lock)
     if (--lock->depth != 0)
         return;
     __atomic_store_n(&lock->owner, NULL, __ATOMIC_RELAXED);
-    if (__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2) {
+    if (__atomic_exchange_n(&lock->state, 0, M4_ORDER(8, __ATOMIC_RELEASE)) == 2) {
         before = errno;
         syscall(SYS_futex, &lock->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
         errno = before;

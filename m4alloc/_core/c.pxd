@@ -9,6 +9,7 @@ cdef extern from *:
 cdef extern from "_atomics.h" nogil:
     enum:
         M4_FAULT
+        M4_ORDER_FAULT
         M4_PRELOAD
         PROT_NONE
         PROT_READ

@@ -7,7 +7,8 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 
 from libc.stdint cimport uint32_t, uint8_t
 
-from m4alloc._core.c cimport m4_relinquish
+from m4alloc._core.c cimport M4_ORDER_FAULT, m4_relinquish
+from m4alloc._core.fault cimport ORDER_CHILD_TRUSTS_LINE, ORDER_CHILD_TRUSTS_STACK
 from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
@@ -26,7 +27,7 @@ cdef inline void hold(Arena *arena, Slot *ring, uint32_t length, uint8_t state, 
             continue
         record = record_of(arena, ring[i].address)
         if (ring[i].state != NULL and record != NULL and slot_state(record, ring[i].address) == ring[i].state
-                and ring[i].state[0] == state):
+                and ring[i].state[0] == state) or M4_ORDER_FAULT == ORDER_CHILD_TRUSTS_LINE:
             ring[i].state[0] = held
         else:
             ring[i].address = NULL
@@ -63,7 +64,8 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
             hold(arena, bin.remote_delay, remote_length(arena, c), DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
                 hold(arena, heap.rings[c].delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
-                bin.top = bin.bottom
+                if M4_ORDER_FAULT != ORDER_CHILD_TRUSTS_STACK:
+                    bin.top = bin.bottom
                 bin.slabs = NULL
         heap = heap.next_heap
 
@@ -94,7 +96,8 @@ cdef inline void rebuild_slab(Record *slab, const Heap *survivor) noexcept nogil
     cdef uint32_t free_slots = 0
     cdef uint32_t i
     for i in range(slab.slots):
-        if slab.states[i] == REMOTE or slab.states[i] == DELAYED or (orphan and slab.states[i] == CACHED):
+        if slab.states[i] == REMOTE or slab.states[i] == DELAYED or (
+                orphan and slab.states[i] == CACHED and M4_ORDER_FAULT != ORDER_CHILD_TRUSTS_STACK):
             slab.states[i] = FREE
         if slab.states[i] == FREE:
             free_slots += 1

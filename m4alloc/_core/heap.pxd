@@ -7,17 +7,20 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_exchange_pointer, m4_load32, m4_load_pointer,
-                              m4_read8, m4_read_states, m4_relinquish, m4_store_pointer, m4_swap8, m4_swap_pointer,
-                              m4_write8, memmove)
-from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE
+from m4alloc._core.c cimport (M4_FAULT, M4_ORDER_FAULT, m4_acquire, m4_add32, m4_exchange_pointer,
+                              m4_load_pointer, m4_read8, m4_read_states, m4_relinquish, m4_store_pointer, m4_swap8,
+                              m4_swap_pointer, m4_write8, memmove)
+from m4alloc._core.fault cimport (FAULT_REMOTE_FREE_LOST, FAULT_REUSE_BEFORE_QUARANTINE, ORDER_COUNT_AFTER_STATES,
+                                  ORDER_DISSOLVED_COUNTED, ORDER_HEAP_LEFT_EARLY, ORDER_LINK_AFTER_DRAIN,
+                                  ORDER_MARK_CLEARED_EARLY, ORDER_NOT_QUEUED_AGAIN, ORDER_QUEUE_STORES,
+                                  ORDER_SLAB_TRUSTED)
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
 from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_slots, unlist_slab
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_ZERO, NO_MISUSE, REMOTE,
-                                  Arena, Bin, Heap, Record, Slot)
+                                  SLAB, Arena, Bin, Heap, Record, Slot)
 
 cdef enum:
     LOST = 1 << 16             # in a slab's count of remote frees: one that was reported when it was published
@@ -82,20 +85,28 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     return True
 
 
-cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
-    """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another.
+cdef inline bint dissolve_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
+    """Give back a slab that is wholly FREE; False: remote frees of it are counted, so it is on our list of those.
 
-    One whose count of remote frees is not 0 is on our list of those, or about to be: it stays. (Wholly FREE it can be
-    then only after a slot was freed twice.)
+    (Then a slot was freed twice.) The count is read by an addition of 0, since a load might read an older value.
     """
-    if (slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL
-            and m4_load32(&slab.remote) == 0):
+    cdef bint counted
+    m4_acquire(&arena.lock)
+    counted = m4_add32(&slab.remote, 0) != 0 and M4_ORDER_FAULT != ORDER_DISSOLVED_COUNTED
+    if not counted:
         if slab.listed:
             unlist_slab(bin, slab)
-        m4_acquire(&arena.lock)
         release_slab(arena, slab)
-        m4_relinquish(&arena.lock)
-    elif slab.free_slots != 0 and not slab.listed:
+    m4_relinquish(&arena.lock)
+    return not counted
+
+
+cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
+    """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another."""
+    if (slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL
+            and dissolve_slab(arena, bin, slab)):
+        return
+    if slab.free_slots != 0 and not slab.listed:
         list_slab(bin, slab)
 
 
@@ -155,29 +166,52 @@ cdef inline void queue_slab(Record *slab) noexcept nogil:
     cdef void *first = m4_load_pointer(<void **>&owner.remote)
     while True:
         slab.remote_next = <Record *>first
+        if M4_ORDER_FAULT == ORDER_QUEUE_STORES:
+            m4_store_pointer(<void **>&owner.remote, slab)
+            return
         if m4_swap_pointer(<void **>&owner.remote, &first, slab):
             return
 
 
-cdef inline uint32_t publish_run(Heap *heap, Record *slab, Slot *slots, uint32_t length) noexcept nogil:
+cdef inline bint return_count(Arena *arena, Record *slab, uint32_t length) noexcept nogil:
+    """None of the slots we counted was still DELAYED: lower the count again if the slab was dissolved before we raised it.
+
+    True: it was not, or its unit is a slab again; then the count is for the drain to lower.
+    """
+    cdef bint lives
+    m4_acquire(&arena.lock)
+    lives = slab.kind == SLAB or M4_ORDER_FAULT == ORDER_SLAB_TRUSTED
+    if not lives:
+        m4_add32(&slab.remote, -length)
+    m4_relinquish(&arena.lock)
+    return lives
+
+
+cdef inline uint32_t publish_run(Arena *arena, Heap *heap, Record *slab, Slot *slots, uint32_t length) noexcept nogil:
     """Hand DELAYED slots of one slab to its owner; returns how many were DELAYED no more: the owner freed them as well.
 
     The count is raised before the states are set, and only a drain lowers it; who raises it from 0 queues the slab. So a
     drain never finds more than is counted, and what it does not find yet keeps the slab queued. Until then the slots are
-    not FREE, so the slab cannot be dissolved under us. heap.publishing tells a drain who is between the two.
+    not FREE, so the slab cannot be dissolved under us, unless their owner has freed them too. heap.publishing tells a
+    drain who is between the two.
     """
     cdef uint32_t i
     cdef uint32_t lost = 0
-    cdef bint first
-    if heap != NULL:
+    cdef bint first = False
+    if heap != NULL and M4_ORDER_FAULT != ORDER_MARK_CLEARED_EARLY:
         m4_store_pointer(<void **>&heap.publishing, slab)
-    first = m4_add32(&slab.remote, length) == 0
+    if M4_ORDER_FAULT != ORDER_COUNT_AFTER_STATES:
+        first = m4_add32(&slab.remote, length) == 0
     for i in range(length):
         if not m4_swap8(slots[i].state, DELAYED, REMOTE):
             lost += 1
         slots[i].address = NULL
-    if lost != 0:
+    if M4_ORDER_FAULT == ORDER_COUNT_AFTER_STATES:
+        first = m4_add32(&slab.remote, length) == 0
+    if lost != 0 and (lost != length or return_count(arena, slab, length)):
         m4_add32(&slab.remote, lost * LOST)
+    elif lost != 0:
+        first = False
     if heap != NULL:
         m4_store_pointer(<void **>&heap.publishing, NULL)
     if first:
@@ -202,16 +236,11 @@ cdef inline int publish_remote(Arena *arena, Heap *heap, Slot *slots, uint32_t l
             i += 1
             continue
         slab = record_of(arena, slots[i].address).head
-        if m4_read8(slots[i].state) != DELAYED:  # its owner freed it as well, and the slab may be no more
-            slots[i].address = NULL
-            result = report_racing_free(arena, slab)
-            i += 1
-            continue
         bytes = <uint64_t>slab.slots * slab.slot_size
         run = 1
         while i + run < length and <uint64_t>(slots[i + run].address - slab.start) < bytes:
             run += 1
-        if publish_run(heap, slab, slots + i, run) != 0:
+        if publish_run(arena, heap, slab, slots + i, run) != 0:
             result = report_racing_free(arena, slab)
         i += run
     return result
@@ -275,7 +304,7 @@ cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nog
     """Collect the remote frees of one of our slabs, and keep it queued while there are more to come."""
     cdef uint32_t found = collect_slab(slab)
     cdef uint32_t left = m4_add32(&slab.remote, -found) - found
-    if left != 0 and not settle_count(arena, slab, left):
+    if left != 0 and not settle_count(arena, slab, left) and M4_ORDER_FAULT != ORDER_NOT_QUEUED_AGAIN:
         queue_slab(slab)
     settle_slab(arena, &heap.bins[slab.size_class], slab)
 
@@ -290,6 +319,8 @@ cdef inline void drain_remote(Arena *arena, Heap *heap) noexcept nogil:
     while slab != NULL:
         next = slab.remote_next  # before the count is zeroed, for then the slab may be queued again
         drain_slab(arena, heap, slab)
+        if M4_ORDER_FAULT == ORDER_LINK_AFTER_DRAIN:
+            next = slab.remote_next
         slab = next
 
 
@@ -363,10 +394,14 @@ cdef inline void abandon(Heap *heap) noexcept nogil:
     """The thread of a heap exits: give the stacks back, leave the rest (delay lines above all) to the next thread."""
     cdef Arena *arena = heap.arena
     review_remote(arena, heap)
-    drain_remote(arena, heap)
-    empty_stacks(arena, heap)
+    if M4_ORDER_FAULT != ORDER_HEAP_LEFT_EARLY:
+        drain_remote(arena, heap)
+        empty_stacks(arena, heap)
     m4_acquire(&arena.lock)
     heap.abandoned = 1
     heap.next_abandoned = arena.abandoned
     arena.abandoned = heap
     m4_relinquish(&arena.lock)
+    if M4_ORDER_FAULT == ORDER_HEAP_LEFT_EARLY:
+        drain_remote(arena, heap)
+        empty_stacks(arena, heap)

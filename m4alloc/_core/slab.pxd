@@ -59,8 +59,7 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
         return NULL
     m4_fill8(states, FREE, slots)
     m4_fill8(states + slots, ABSENT, length - slots)
-    slab.free_slots = slots
-    slab.remote = 0
+    slab.free_slots = slots  # the count of remote frees is 0, but for those who notice only now that the last slab is gone
     slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
     for i in range(units):

@@ -108,6 +108,16 @@ bool core_is_live(void *block)
     return live;
 }
 
+bool core_forgives(void *address)
+{
+    m4_attention before = attention;
+    bool forgives;
+    attention = UNSEEN;
+    forgives = misuse && (size_t)((char *)address - (char *)arena.records) < arena.regions[0].records_committed;
+    attention = before;
+    return forgives;
+}
+
 void core_fork(void (*child)(void))
 {
     const char *wrong;

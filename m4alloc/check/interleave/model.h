@@ -81,6 +81,7 @@ void core_count(void);
 void core_trim(void);
 uint64_t core_misuses(void);
 bool core_is_live(void *block);                   /* by its state byte */
+bool core_forgives(void *address);                /* see memory.c */
 const char *core_account(moment when);            /* what does not add up, or NULL */
 void core_collect(void);                          /* every thread exits and every heap is drained */
 const char *core_name(void *address, char *text, size_t length);

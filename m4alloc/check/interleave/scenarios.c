@@ -175,13 +175,30 @@ static void b_and_c_are_about(void) /* each has a heap and a line for others' sl
     take(17);
 }
 
-static void a_has_two_and_one(void) /* of the first slab only block 0 is live; the second is full */
+static void three_are_about(void) /* A has two full slabs */
 {
     core_become(0);
     take_all(0, 15);
+    core_become(1);
+    take(16);
+    core_become(2);
+    take(17);
+}
+
+static void a_has_one_of_eight(void) /* of A's first slab only block 0 is live; the second has a free slot */
+{
+    core_become(0);
+    take_all(0, 14);
     drop_all(1, 7);
     core_become(1);
     take(16);
+}
+
+static void a_is_about_to_flush(void) /* the same; ten more frees, and A's stack gives its older half back */
+{
+    core_become(0);
+    take_all(0, 22);
+    drop_all(1, 7);
 }
 
 /* Bodies. */
@@ -199,7 +216,10 @@ static void drop_3_5(void) { drop_all(3, 5); }
 static void drop_14_15_2(void) { drop_all(14, 15), drop(2); }
 static void drop_0_1_leave(void) { drop_all(0, 1), leave(); }
 static void drop_0_leave(void) { drop(0), leave(); }
-static void drop_0_8_9(void) { drop(0), drop_all(8, 9); }
+static void drop_0_8(void) { drop(0), drop(8); }
+static void drop_8_9(void) { drop_all(8, 9); }
+static void drop_0_8_17(void) { drop(0), drop_all(8, 17); }
+static void drop_0_18_19(void) { drop(0), drop_all(18, 19); }
 static void leave_only(void) { leave(); }
 static void leave_drop_0_1(void) { leave(), drop_all(0, 1); }
 static void leave_drop_2_3(void) { leave(), drop_all(2, 3); }
@@ -249,6 +269,8 @@ const scenario scenarios[] = {
      .refill_batch = 8, .setup = a_has_eight, .body = {take_two, drop_0_3}},
     {.name = "two-publishers", .about = "two threads free blocks of one slab while its owner refills", .threads = 3,
      .refill_batch = 8, .setup = b_and_c_are_about, .body = {take_one, drop_0_1, drop_2_3}},
+    {.name = "two-slabs", .about = "two threads free blocks of two slabs while their owner refills", .threads = 3,
+     .refill_batch = 8, .setup = three_are_about, .body = {take_one, drop_0_1, drop_8_9}},
     {.name = "batches", .about = "two threads free batches of two from one slab", .threads = 3, .delay_line = 2,
      .refill_batch = 8, .setup = b_and_c_are_about, .body = {take_one, drop_0_2, drop_3_5}},
     {.name = "dissolve", .about = "a slab whose last slots come back is dissolved while others are freed", .threads = 2,
@@ -278,8 +300,10 @@ const scenario scenarios[] = {
      .refill_batch = 8, .misuse = true, .setup = b_and_c_are_about,
      .body = {drop_0_1, drop_0_then_3_4, drop_1_then_5_6}},
     {.name = "freed-twice-dissolved", .about = "the owner frees what another thread has in its line; the slab dissolves",
-     .threads = 2, .delay_line = 1, .refill_batch = 8, .misuse = true, .setup = a_has_two_and_one,
-     .body = {drop_0_leave, drop_0_8_9}},
+     .threads = 2, .refill_batch = 1, .misuse = true, .setup = a_has_one_of_eight, .body = {drop_0_leave, drop_0_8}},
+    {.name = "freed-twice-flushed", .about = "the owner overwrites a remote free, and flushes the rest of the slab",
+     .threads = 2, .delay_line = 1, .refill_batch = 1, .misuse = true, .setup = a_is_about_to_flush,
+     .body = {drop_0_8_17, drop_0_18_19}},
     {.name = "first-call", .about = "two threads make the process's first call", .threads = 2, .unopened = true,
      .body = {take_one, take_another}},
     {.name = "lock", .about = "three threads contend for the lock", .threads = 3, .delay_line = 1, .refill_batch = 1,
@@ -291,8 +315,8 @@ const scenario scenarios[] = {
     {.name = "trim", .about = "a thread trims while its blocks are freed", .threads = 2, .refill_batch = 8,
      .setup = a_has_eight, .body = {trim_only, drop_0_2}},
     {.name = "fork-mid-push", .about = "a fork while another thread frees its own blocks", .threads = 2,
-     .delay_line = 1, .refill_batch = 8, .plain_points = true, .setup = a_and_b_have_some,
-     .body = {drop_0_2, fork_only}},
+     .delay_line = 2, .refill_batch = 8, .plain_points = true, .setup = a_and_b_have_some,
+     .body = {drop_0_3, fork_only}},
     {.name = "fork-mid-refill", .about = "a fork while another thread refills from remote frees", .threads = 2,
      .refill_batch = 8, .plain_points = true, .setup = a_has_eight_b_has_some, .body = {take_one, fork_and_take}},
     {.name = "fork-mid-publish", .about = "a fork while another thread frees the forking thread's blocks", .threads = 2,

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -387,9 +388,20 @@ static void fiber_main(int index)
     _longjmp(outside, 1);
 }
 
+static void crash(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    fail("signal %d: access to %p", number, info->si_addr);
+}
+
 void search_open(void)
 {
-    for (int t = 0; t < THREADS; t++) {
+    stack_t aside = {.ss_sp = malloc(STACK), .ss_size = STACK};
+    struct sigaction action = {.sa_sigaction = crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    if (aside.ss_sp == NULL || sigaltstack(&aside, NULL) != 0 || sigaction(SIGSEGV, &action, NULL) != 0 ||
+        sigaction(SIGBUS, &action, NULL) != 0)
+        exit(2);
+    for (volatile int t = 0; t < THREADS; t++) {
         fiber *f = &fibers[t];
         f->stack = malloc(STACK);
         if (f->stack == NULL || getcontext(&f->born) != 0)
