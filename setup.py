@@ -68,6 +68,8 @@ class BuildNative(build_ext):
         for source, program in build.PROGRAMS.items():
             if self.force or build.is_stale_program(folder / program, source):
                 build.compile_program(folder / program, source)
+        if self.force or build.is_stale_checker(folder / build.CHECKER):
+            build.compile_checker(folder / build.CHECKER)
 
 
 def extensions() -> list[Extension]:

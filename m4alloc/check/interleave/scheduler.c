@@ -613,6 +613,10 @@ void search_replay(const scenario *s, const char *schedule, bool tell_it, m4_fin
     preemptions_left = stale_left = UNITS;
     run(s);
     telling = false;
+    if (failed && strncmp(failure, "the schedule does not fit", 25) == 0) {
+        fprintf(stderr, "interleave: %s\n", failure);
+        exit(2);
+    }
     tally(found);
     found->shared = memory_shared();
 }
