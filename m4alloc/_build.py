@@ -29,7 +29,7 @@ PROGRAMS = {"check/driver/main.c": "m4check"}
 
 CHECKER = "m4interleave"
 """The interleaving checker's program in the package: the core compiled for a scheduler of its own."""
-CHECKER_SOURCES = ("memory", "scheduler", "scenarios", "main")
+CHECKER_SOURCES = ("memory", "scheduler", "scenarios", "litmus", "main")
 
 EXTENSIONS = ("_fast", "_accept_heap", "_accept")
 """The Cython modules that Python imports: the allocator's core, and the compiled acceptor."""
@@ -243,7 +243,13 @@ def compile_checker(output: str | os.PathLike[str], fault: int = 0) -> Path:
         core, fresh = Path(scratch) / "core.o", Path(scratch) / target.name
         run_compiler(
             *("-std=gnu17", "-O1", "-fsanitize=thread", "-DM4_SCHEDULE", f"-DM4_ORDER_FAULT={fault}"),
-            *("-DCYTHON_INLINE=", "-ffunction-sections", "-fdata-sections", "-Wno-sign-compare", "-Wno-unused-function"),
+            *(
+                "-DCYTHON_INLINE=",
+                "-ffunction-sections",
+                "-fdata-sections",
+                "-Wno-sign-compare",
+                "-Wno-unused-function",
+            ),
             *(f"-I{include}", f"-I{PACKAGE}", "-c", str(sources / "core.c"), "-o", str(core)),
         )
         run_compiler(

@@ -292,8 +292,10 @@ cdef inline bint settle_count(Arena *arena, Record *slab, uint32_t left) noexcep
         return False
     found = collect_slab(slab)
     before = m4_add32(&slab.remote, -found)
+    if before == found:  # and whoever raises it from 0 queues the slab
+        return True
     if before != left:  # somebody has come meanwhile
-        return before == found
+        return False
     left -= found
     for i in range(left // LOST, left % LOST):
         report_racing_free(arena, slab)

@@ -1,12 +1,12 @@
 """The core's concurrency, checked: every interleaving of small scenarios within bounds, under a weak memory model.
 
-The core's generated C is compiled a third time, so that each atomic operation is a scheduling point and each plain access
-is watched by a race detector; docs/interleavings.md says what that means. The program that results, m4interleave, does
-the search; here it is driven, its findings become values, and the seeded faults are listed that it must find.
+The core's generated C is compiled a third time, so that each atomic operation is a scheduling point and each plain
+access is watched by a race detector; docs/interleavings.md says what that means. The program that results is
+m4interleave, which does the search; here it is driven, and its findings become values.
 
 >>> report = explore("owner-and-remote", bound=1, stale=0)
 >>> report.verdict, report.schedules
-('holds', 10)
+('holds', 7)
 """
 
 from __future__ import annotations
@@ -22,8 +22,20 @@ from pathlib import Path
 from m4alloc import _build
 from m4alloc.check.interleave.mutants import MUTANTS, Mutant
 
-__all__ = ["MUTANTS", "Failure", "Mutant", "Replay", "Report", "Scenario", "explore", "explore_randomly", "program", "replay",
-           "scenarios"]  # fmt: skip
+__all__ = [
+    "MUTANTS",
+    "Failure",
+    "Mutant",
+    "Replay",
+    "Report",
+    "Scenario",
+    "explore",
+    "explore_randomly",
+    "litmus",
+    "program",
+    "replay",
+    "scenarios",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,19 @@ def run(scenario: str, *arguments: object, fault: int = 0) -> str:
     return done.stdout
 
 
+def litmus(name: str, *, bound: int = 9, stale: int = 9) -> tuple[frozenset[tuple[int, ...]], Report]:
+    """The outcomes that the memory model allows a litmus test (m4alloc/check/interleave/litmus.c), and the search.
+
+    An outcome is what the test's loads returned, or what memory holds at the end, with zeros up to four numbers.
+    """
+    command = [str(program()), "litmus", name, str(bound), str(stale)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise ValueError(f"there is no litmus test {name!r}")
+    outcomes, line = done.stdout.splitlines()
+    return frozenset(tuple(outcome) for outcome in json.loads(outcomes)), read_report(name, bound, stale, line)
+
+
 def read_report(scenario: str, bound: int | None, stale: int, line: str) -> Report:
     """The checker's line of JSON as a value."""
     fields = json.loads(line)
@@ -143,7 +168,7 @@ def explore(scenario: str, *, bound: int = 2, stale: int = 1, limit: int = 0, fa
 
 
 def explore_randomly(scenario: str, schedules: int, *, seed: int = 1, stale: int = 4, fault: int = 0) -> Report:
-    """Run `schedules` schedules drawn with priorities that change at random points, each with at most `stale` old reads.
+    """Run schedules drawn by thread priorities that change at random points, with at most `stale` reads of older values.
 
     The same seed draws the same schedules.  Raises ValueError: no such scenario.
     """

@@ -33,19 +33,27 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(
         prog="python3 -m m4alloc.check.interleave",
-        description="Check the core's concurrency: run every interleaving of small scenarios within bounds, under a weak "
-        "memory model (docs/interleavings.md). Exit status 0: nothing is violated (with --mutants: every seeded fault is found), 1: otherwise, 2: wrong usage.",
+        description="Check the core's concurrency: run every interleaving of small scenarios within bounds, under a "
+        "weak memory model (docs/interleavings.md).",
+        epilog="Exit status 0: nothing is violated (with --mutants: every seeded fault is found); 1: otherwise; "
+        "2: wrong usage; 3: the checker cannot be built here.",
     )
-    result.add_argument("--scenario", action="append", help="only this one; may be given more than once", metavar="NAME")
+    result.add_argument(
+        "--scenario", action="append", help="only this one; may be given more than once", metavar="NAME"
+    )
     result.add_argument("--list", action="store_true", help="list the scenarios and the mutants")
     result.add_argument("--bound", type=natural, default=2, help="preemptions, at most (default 2)", metavar="N")
-    result.add_argument("--stale", type=natural, default=1, help="reads of older values, at most (default 1)", metavar="N")
+    result.add_argument(
+        "--stale", type=natural, default=1, help="reads of older values, at most (default 1)", metavar="N"
+    )
     result.add_argument("--limit", type=natural, default=0, help="schedules a pair of bounds, at most", metavar="N")
     result.add_argument("--random", type=natural, help="run N random schedules instead", metavar="N")
     result.add_argument("--seed", type=natural, default=1, help="of the random schedules (default 1)", metavar="N")
     result.add_argument("--replay", help="tell one schedule of the scenario named", metavar="SCHEDULE")
     result.add_argument("--mutant", type=mutant, help="check the core with this seeded fault", metavar="NUMBER")
-    result.add_argument("--mutants", action="store_true", help="check that every seeded fault is found where it should be")
+    result.add_argument(
+        "--mutants", action="store_true", help="check that every seeded fault is found where it should be"
+    )
     result.add_argument("--json", action="store_true", help="a line of JSON a report")
     return result
 
@@ -53,7 +61,12 @@ def parser() -> argparse.ArgumentParser:
 def row(report: Report, name: str) -> str:
     """One line of the table."""
     fields = (
-        *("random" if report.bound is None else report.bound, report.stale, f"{report.schedules:,}", f"{report.points:,}"),
+        *(
+            "random" if report.bound is None else report.bound,
+            report.stale,
+            f"{report.schedules:,}",
+            f"{report.points:,}",
+        ),
         *(report.longest, report.shared),
     )
     return f"{name:<24}" + "".join(f"{field:>13}" for field in fields) + f"   {report.verdict}"
@@ -81,7 +94,10 @@ def searches(arguments: argparse.Namespace) -> Iterator[tuple[str, Report]]:
     fault = arguments.mutant.number if arguments.mutant else 0
     for name in arguments.scenario or [scenario.name for scenario in scenarios()]:
         if arguments.random is not None:
-            yield name, explore_randomly(name, arguments.random, seed=arguments.seed, stale=arguments.stale, fault=fault)
+            yield (
+                name,
+                explore_randomly(name, arguments.random, seed=arguments.seed, stale=arguments.stale, fault=fault),
+            )
         else:
             yield name, explore(name, bound=arguments.bound, stale=arguments.stale, limit=arguments.limit, fault=fault)
 

@@ -379,7 +379,10 @@ static const char *name_of(void *address, char *text, size_t length)
             return text;
         }
     }
-    snprintf(text, length, "metadata %p", address);
+    if (arena.base != NULL && (char *)address > arena.regions[0].mapping)
+        snprintf(text, length, "metadata + %llu", (unsigned long long)((char *)address - arena.regions[0].mapping));
+    else
+        snprintf(text, length, "static data");
     return text;
 }
 

@@ -7,7 +7,7 @@
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: interleave list | SCENARIO bound PREEMPTIONS STALE LIMIT | SCENARIO random STALE SCHEDULES SEED"
+    fprintf(stderr, "usage: interleave list | litmus NAME PREEMPTIONS STALE | SCENARIO bound PREEMPTIONS STALE LIMIT | SCENARIO random STALE SCHEDULES SEED"
                     " | SCENARIO replay SCHEDULE\n");
     exit(2);
 }
@@ -31,6 +31,14 @@ static void report(const m4_findings *found)
     printf("}\n");
 }
 
+static void open_all(void)
+{
+    memory_open();
+    core_start();
+    litmus_start();
+    search_open();
+}
+
 int main(int count, char **arguments)
 {
     const scenario *s = NULL;
@@ -40,14 +48,24 @@ int main(int count, char **arguments)
             printf("%s\t%d\t%s\n", scenarios[i].name, scenarios[i].threads, scenarios[i].about);
         return 0;
     }
+    if (count == 5 && strcmp(arguments[1], "litmus") == 0) {
+        for (int i = 0; i < litmus_count; i++)
+            if (strcmp(arguments[2], litmus[i].name) == 0)
+                s = &litmus[i];
+        if (s == NULL)
+            usage();
+        open_all();
+        search_bounded(s, (m4_bounds){(int)number(arguments[3]), (int)number(arguments[4]), 0}, &found);
+        litmus_print();
+        report(&found);
+        return found.failed ? 1 : 0;
+    }
     for (int i = 0; count > 2 && i < scenario_count; i++)
         if (strcmp(arguments[1], scenarios[i].name) == 0)
             s = &scenarios[i];
     if (s == NULL)
         usage();
-    memory_open();
-    core_start();
-    search_open();
+    open_all();
     if (count == 6 && strcmp(arguments[2], "bound") == 0)
         search_bounded(s, (m4_bounds){(int)number(arguments[3]), (int)number(arguments[4]), number(arguments[5])}, &found);
     else if (count == 6 && strcmp(arguments[2], "random") == 0)

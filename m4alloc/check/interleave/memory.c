@@ -6,10 +6,11 @@
  * Atomics. A location keeps the values it had, in modification order, which is the order in which the stores run. A
  * thread's view says of each location the oldest value that it may still read; a load reads any value from there on, the
  * explorer chooses which. Release stores keep the storing thread's view with the value, acquire loads take it over; a
- * read-modify-write reads the latest value and goes on the release sequence of what it read. So store buffering, stale
- * reads, message passing that fails without release and acquire, and readers that disagree on the order of independent
- * writes (IRIW) all occur. What does not: a store that is ordered before one that ran earlier (2+2W), a load that reads
- * what is stored later (load buffering), seq_cst as more than acquire and release (the core has none), consume.
+ * read-modify-write reads the latest value and goes on the release sequence of what it read. So store buffering (SB),
+ * stale reads, message passing that fails without release and acquire (MP), and threads that disagree on the order of
+ * independent writes (RWC) all occur; litmus.c shows it. What does not: a store ordered before one that ran earlier
+ * (2+2W), a load that reads what is stored later (LB), fences, and seq_cst as more than acquire and release; the core has
+ * neither of the last two.
  *
  * Plain accesses read what is in memory. That is exact as long as they do not race, and whether they do is checked with
  * vector clocks, byte by byte: an access that is not ordered by happens-before after a conflicting one, of which at least
@@ -95,7 +96,7 @@ typedef struct {
 m4_attention attention = UNSEEN;
 bool plain_points, learnt;
 
-static range ranges[4];
+static range ranges[6];
 static int range_count;
 static char *pool, *pool_next;
 static uint32_t generation = 1, line_generation = 1;

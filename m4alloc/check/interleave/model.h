@@ -100,16 +100,22 @@ struct scenario {
     bool misuse;                /* blocks are freed twice, so threads do not write to them */
     void (*setup)(void);
     void (*body[THREADS])(void);
+    void (*after)(void);        /* after a schedule, in the place of looking at the heap */
 };
 
 extern const scenario scenarios[];
 extern const int scenario_count;
+extern const scenario litmus[]; /* litmus.c: what the memory model allows */
+extern const int litmus_count;
 
 void blocks_reset(const scenario *s);        /* before a setup: there are none */
 void blocks_keep(void);         /* after it */
 void blocks_begin(void);        /* before a schedule: the blocks are as the setup left them */
 bool block_live(void *block);   /* is it handed out? */
 int blocks_live(void);
+void litmus_start(void);        /* once */
+void litmus_print(void);        /* the outcomes that were seen, as JSON */
+
 void blocks_check(void);        /* after a schedule: misuse was reported as often as there was any */
 
 #endif

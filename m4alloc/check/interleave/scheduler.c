@@ -415,11 +415,23 @@ void search_open(void)
     }
 }
 
+/* Nobody is inside the core: does the heap add up, and again when all have left it? */
+static void check_heap(void)
+{
+    const char *wrong = core_account(WHEN_QUIET);
+    if (wrong != NULL)
+        fail("at the end: %s", wrong);
+    core_collect();
+    wrong = core_account(WHEN_LEFT);
+    if (wrong != NULL)
+        fail("when all threads have left: %s", wrong);
+    blocks_check();
+}
+
 /* Run one schedule with the choices prescribed, the rest by default, and check what it leaves behind. */
 static void run(const scenario *s)
 {
     static void *heaps[THREADS];
-    const char *wrong;
     int next;
     for (int t = 0; t < THREADS; t++) {
         heaps[t] = fibers[t].heap;
@@ -439,12 +451,10 @@ static void run(const scenario *s)
     running = -1;
     if (!failed && _setjmp(outside) == 0) {
         attention = LOGGED;
-        if ((wrong = core_account(WHEN_QUIET)) != NULL)
-            fail("at the end: %s", wrong);
-        core_collect();
-        if ((wrong = core_account(WHEN_LEFT)) != NULL)
-            fail("when all threads have left: %s", wrong);
-        blocks_check();
+        if (s->after != NULL)
+            s->after();
+        else
+            check_heap();
     }
     attention = UNSEEN;
     memory_undo();
@@ -551,11 +561,13 @@ void search_bounded(const scenario *s, m4_bounds bounds, m4_findings *found)
 
 void search_random(const scenario *s, int stale, uint64_t schedules, uint64_t seed, m4_findings *found)
 {
+    uint64_t drawn;
     int length = 1;
     begin(s, found);
     mode = RANDOM;
     random_state = seed * 0x9E3779B97F4A7C15u | 1;
     while (found->schedules < schedules && !found->failed) {
+        drawn = random_state;
         for (int t = 0; t < s->threads; t++)
             fibers[t].priority = (int)draw(1 << 20);
         for (int i = 0; i < LOWERINGS; i++)
@@ -563,7 +575,11 @@ void search_random(const scenario *s, int stale, uint64_t schedules, uint64_t se
         lowest = 0;
         stale_left = stale;
         run(s);
-        learnt = false;
+        if (learnt) { /* the same again, with more points */
+            learnt = false;
+            random_state = drawn;
+            continue;
+        }
         if (step_count > length)
             length = step_count;
         tally(found);
@@ -583,8 +599,8 @@ static void read_script(const char *text)
         long count = *at >= 'A' && *at < 'A' + THREADS ? strtol(at + 1, &end, 10) : 0, older = 0;
         if (count < 1 || count > UNITS - script_length)
             break;
-        if (*end == '~')
-            older = strtol(end + 1, &end, 10);
+        if (*end == '~' && (older = strtol(end + 1, &end, 10)) < 1)
+            break;
         if ((*end != ',' && *end != 0) || older < 0 || older > 255)
             break;
         for (long i = 0; i < count; i++)
