@@ -29,7 +29,7 @@ PROGRAMS = {"check/driver/main.c": "m4check"}
 
 CHECKER = "m4interleave"
 """The interleaving checker's program in the package: the core compiled for a scheduler of its own."""
-CHECKER_SOURCES = ("memory", "scheduler", "scenarios", "litmus", "main")
+CHECKER_SOURCES = ("memory", "compiler", "scheduler", "system", "scenarios", "litmus", "main")
 
 EXTENSIONS = ("_fast", "_accept_heap", "_accept")
 """The Cython modules that Python imports: the allocator's core, and the compiled acceptor."""

@@ -168,7 +168,7 @@ def explore(scenario: str, *, bound: int = 2, stale: int = 1, limit: int = 0, fa
 
 
 def explore_randomly(scenario: str, schedules: int, *, seed: int = 1, stale: int = 4, fault: int = 0) -> Report:
-    """Run schedules drawn by thread priorities that change at random points, with at most `stale` reads of older values.
+    """Run schedules drawn by priorities that change at random points, with at most `stale` reads of older values each.
 
     The same seed draws the same schedules.  Raises ValueError: no such scenario.
     """

@@ -23,14 +23,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "schedule.h"
-#undef mmap
-#undef mprotect
-#undef memset
-#undef memcpy
-#undef memmove
-#undef abort
-
 enum {
     LINE = 256,                     /* bytes that undo copies at once */
     LOCATIONS = 4096,               /* atomic locations of a scenario */
@@ -131,6 +123,15 @@ void memory_open(void)
     pool = reserve(POOL);
     pool_next = pool;
     memory_follow(pool, POOL);
+}
+
+void *memory_map(size_t length)
+{
+    void *mapping = pool_next;
+    if (length > (size_t)(pool + POOL - pool_next))
+        return NULL;
+    pool_next += (length + 65535) & ~(size_t)65535;
+    return mapping;
 }
 
 void memory_forget(void)
@@ -334,7 +335,7 @@ static void access_range(void *address, size_t size, bool writes, bool atomic)
     }
 }
 
-static inline void plain(void *address, size_t size, bool writes)
+void memory_access(void *address, size_t size, bool writes)
 {
     if (attention == UNSEEN)
         return;
@@ -343,7 +344,7 @@ static inline void plain(void *address, size_t size, bool writes)
     access_range(address, size, writes, false);
 }
 
-void memory_touch(void *block) { plain(block, 8, true); }
+void memory_touch(void *block) { memory_access(block, 8, true); }
 
 /* Atomics. */
 
@@ -485,7 +486,7 @@ static int read_choice(location *l, const message **m)
     return older;
 }
 
-static uint64_t atomic_load(void *address, int size, int order)
+uint64_t memory_load(void *address, int size, int order)
 {
     location *l = attention == MODELLED ? locate(address, size) : NULL;
     const message *m;
@@ -506,7 +507,7 @@ static uint64_t atomic_load(void *address, int size, int order)
 }
 
 /* Store, exchange or add; the value before. */
-static uint64_t atomic_update(const char *kind, void *address, int size, uint64_t value, bool reads, bool adds, int order)
+uint64_t memory_update(const char *kind, void *address, int size, uint64_t value, bool reads, bool adds, int order)
 {
     location *l = attention == MODELLED ? locate(address, size) : NULL;
     message *m;
@@ -536,7 +537,7 @@ static uint64_t atomic_update(const char *kind, void *address, int size, uint64_
     return a.before;
 }
 
-static bool atomic_swap(void *address, int size, void *expected, uint64_t value, int order, int failed_order)
+bool memory_swap(void *address, int size, void *expected, uint64_t value, int order, int failed_order)
 {
     location *l = attention == MODELLED ? locate(address, size) : NULL;
     const message *m;
@@ -581,81 +582,4 @@ static bool atomic_swap(void *address, int size, void *expected, uint64_t value,
     }
     tell_access(&a);
     return !a.refused;
-}
-
-/* What the compiler calls. */
-
-#define PLAIN(bytes)                                                              \
-    void __tsan_read##bytes(void *p) { plain(p, bytes, false); }                  \
-    void __tsan_write##bytes(void *p) { plain(p, bytes, true); }                  \
-    void __tsan_unaligned_read##bytes(void *p) { plain(p, bytes, false); }        \
-    void __tsan_unaligned_write##bytes(void *p) { plain(p, bytes, true); }
-
-#define ATOMIC(bits)                                                                                              \
-    uint##bits##_t __tsan_atomic##bits##_load(void *p, int order)                                                 \
-    {                                                                                                             \
-        return (uint##bits##_t)atomic_load(p, bits / 8, order);                                                   \
-    }                                                                                                             \
-    void __tsan_atomic##bits##_store(void *p, uint##bits##_t v, int order)                                        \
-    {                                                                                                             \
-        atomic_update("store", p, bits / 8, v, false, false, order);                                              \
-    }                                                                                                             \
-    uint##bits##_t __tsan_atomic##bits##_exchange(void *p, uint##bits##_t v, int order)                           \
-    {                                                                                                             \
-        return (uint##bits##_t)atomic_update("exchange", p, bits / 8, v, true, false, order);                     \
-    }                                                                                                             \
-    uint##bits##_t __tsan_atomic##bits##_fetch_add(void *p, uint##bits##_t v, int order)                          \
-    {                                                                                                             \
-        return (uint##bits##_t)atomic_update("add", p, bits / 8, v, true, true, order);                           \
-    }                                                                                                             \
-    int __tsan_atomic##bits##_compare_exchange_strong(void *p, void *expected, uint##bits##_t v, int order, int failed) \
-    {                                                                                                             \
-        return atomic_swap(p, bits / 8, expected, v, order, failed);                                              \
-    }
-
-PLAIN(1)
-PLAIN(2)
-PLAIN(4)
-PLAIN(8)
-PLAIN(16)
-ATOMIC(8)
-ATOMIC(32)
-ATOMIC(64)
-
-void __tsan_init(void) {}
-void __tsan_func_entry(void *from) { (void)from; }
-void __tsan_func_exit(void) {}
-void __tsan_read_range(void *p, size_t size) { plain(p, size, false); }
-void __tsan_write_range(void *p, size_t size) { plain(p, size, true); }
-
-/* What schedule.h puts in the place of libc. */
-
-void *m4_schedule_memset(void *at, int byte, size_t length)
-{
-    plain(at, length, true);
-    return memset(at, byte, length);
-}
-
-void *m4_schedule_memcpy(void *to, const void *from, size_t length)
-{
-    plain((void *)from, length, false);
-    plain(to, length, true);
-    return memcpy(to, from, length);
-}
-
-void *m4_schedule_memmove(void *to, const void *from, size_t length)
-{
-    plain((void *)from, length, false);
-    plain(to, length, true);
-    return memmove(to, from, length);
-}
-
-void *m4_schedule_mmap(void *at, size_t length, int access, int flags, int file, long offset)
-{
-    void *mapping = pool_next;
-    (void)at, (void)access, (void)flags, (void)file, (void)offset;
-    if (length > (size_t)(pool + POOL - pool_next))
-        return MAP_FAILED;
-    pool_next += (length + 65535) & ~(size_t)65535;
-    return mapping;
 }

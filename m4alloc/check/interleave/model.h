@@ -43,6 +43,11 @@ void memory_undo_to(size_t mark);                 /* undoing a part: what a fork
 void memory_join(int into, int from);             /* all that `from` has done and seen happens before what `into` does */
 void memory_transfer(int from);                   /* a message of the scenario's own: what a receiver joins */
 void memory_receive(int into);
+void *memory_map(size_t length);                  /* from the pool; NULL: it is used up */
+void memory_access(void *address, size_t size, bool writes); /* a plain access of the running thread's */
+uint64_t memory_load(void *address, int size, int order);
+uint64_t memory_update(const char *kind, void *address, int size, uint64_t value, bool reads, bool adds, int order);
+bool memory_swap(void *address, int size, void *expected, uint64_t value, int order, int failed_order);
 void memory_touch(void *block);                   /* the running thread writes to its block: a plain access */
 int memory_shared(void);                          /* how many addresses are shared */
 

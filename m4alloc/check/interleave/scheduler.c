@@ -287,7 +287,7 @@ void wait_until(bool (*ready)(void *), void *of)
     pause_here();
 }
 
-/* What schedule.h puts in the place of the system. */
+/* Waiting: what schedule.h puts in the place of the system's. */
 
 void *m4_schedule_self(void) { return &fibers[running < 0 ? 0 : running]; }
 
@@ -327,43 +327,6 @@ int m4_schedule_yield(void)
     pause_here();
     fibers[running].state = READY;
     return 0;
-}
-
-void m4_schedule_abort(void) { fail("the core calls abort"); }
-
-ssize_t m4_schedule_write(int file, const void *bytes, size_t count)
-{
-    (void)file;
-    tell("  reports: %.*s", (int)count - 1, (const char *)bytes);
-    return (ssize_t)count;
-}
-
-int m4_schedule_clock(int clock, struct timespec *now)
-{
-    (void)clock;
-    now->tv_sec = 1;
-    now->tv_nsec = 0;
-    return 0;
-}
-
-int m4_schedule_unmap(void *at, size_t length) { return (void)at, (void)length, 0; }
-int m4_schedule_protect(void *at, size_t length, int access) { return (void)at, (void)length, (void)access, 0; }
-int m4_schedule_advise(void *at, size_t length, int advice) { return (void)at, (void)length, (void)advice, 0; }
-
-void *m4_schedule_remap(void *at, size_t length, size_t wanted, int flags, ...)
-{
-    (void)at, (void)length, (void)wanted, (void)flags;
-    errno = ENOMEM;
-    return (void *)-1;
-}
-
-int m4_schedule_key(unsigned int *key, void (*destructor)(void *)) { return (void)destructor, *key = 0, 0; }
-int m4_schedule_no_key(unsigned int key) { return (void)key, 0; }
-int m4_schedule_set_key(unsigned int key, const void *value) { return (void)key, (void)value, 0; }
-
-int m4_schedule_atfork(void (*before)(void), void (*parent)(void), void (*child)(void))
-{
-    return (void)before, (void)parent, (void)child, 0;
 }
 
 /* One schedule. */
@@ -432,7 +395,6 @@ static void check_heap(void)
 static void run(const scenario *s)
 {
     static void *heaps[THREADS];
-    int next;
     for (int t = 0; t < THREADS; t++) {
         heaps[t] = fibers[t].heap;
         fibers[t].state = FRESH;
@@ -445,8 +407,7 @@ static void run(const scenario *s)
     blocks_begin();
     if (_setjmp(outside) == 0) {
         attention = MODELLED;
-        next = decide();
-        resume(next);
+        resume(decide());
     }
     running = -1;
     if (!failed && _setjmp(outside) == 0) {
