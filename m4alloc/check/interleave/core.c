@@ -357,7 +357,9 @@ static const char *name_of(void *address, char *text, size_t length)
     }
     for (struct m4_heap *heap = arena.heaps; heap != NULL; heap = heap->next_heap) {
         if ((size_t)((char *)address - (char *)heap) < sizeof *heap) {
-            if (FIELD(heap, remote))
+            if (FIELD(heap, publishing))
+                snprintf(text, length, "mark of publishing, %s", heap_name(heap, owner, sizeof owner));
+            else if (FIELD(heap, remote))
                 snprintf(text, length, "list of remote frees, %s", heap_name(heap, owner, sizeof owner));
             else
                 snprintf(text, length, "%s + %zu", heap_name(heap, owner, sizeof owner),
@@ -365,7 +367,7 @@ static const char *name_of(void *address, char *text, size_t length)
             return text;
         }
         for (uint32_t c = 0; c < arena.knobs.classes; c++) {
-            struct m4_bin *bin = &heap->bins[c];
+            const struct m4_bin *bin = &heap->bins[c];
             if (bin->bottom != NULL && address >= (void *)heap->rings[c].delay && address < (void *)bin->limit)
                 snprintf(text, length, "%s of %s, + %zu",
                          address < (void *)bin->bottom ? "delay line" : "stack", heap_name(heap, owner, sizeof owner),
@@ -399,7 +401,6 @@ const char *core_value(void *address, int size, uint64_t value, char *text, size
 {
     m4_attention before = attention;
     uint64_t unit;
-    (void)address;
     attention = UNSEEN;
     unit = arena.records != NULL ? (value - (uint64_t)arena.records) / sizeof *arena.records : UNITS;
     attention = before;
@@ -407,6 +408,8 @@ const char *core_value(void *address, int size, uint64_t value, char *text, size
         snprintf(text, length, "%s", value < 8 ? state_names[value] : "?");
     else if (size == 8 && value == 0)
         snprintf(text, length, "NULL");
+    else if (FIELD(&arena, lock.owner))
+        snprintf(text, length, "%c", (char)value);
     else if (size == 8 && unit < UNITS)
         snprintf(text, length, "unit %llu", (unsigned long long)unit);
     else if (size == 4)

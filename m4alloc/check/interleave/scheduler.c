@@ -289,7 +289,7 @@ void wait_until(bool (*ready)(void *), void *of)
 
 /* Waiting: what schedule.h puts in the place of the system's. */
 
-void *m4_schedule_self(void) { return &fibers[running < 0 ? 0 : running]; }
+void *m4_schedule_self(void) { return (void *)(uintptr_t)(running < 0 ? 'A' : 'A' + running); }
 
 long m4_schedule_futex(long number, uint32_t *word, int operation, uint32_t value, ...)
 {
