@@ -139,6 +139,10 @@ static inline void m4_fill8(uint8_t *p, uint8_t v, size_t count)
 #endif
 }
 
+/* What the orders are for, and the seeded faults that show it. m4_add32, on the counts of remote frees: what freeing
+ * threads did before they counted comes before what a drain does after (2, 3). m4_swap_pointer and m4_exchange_pointer, on
+ * the lists of slabs: a slab's link and its list (5, 7). m4_store_pointer, on the mark of publishing: the states are set when
+ * it is cleared (6). m4_store32: an arena is whole when it is open (4). m4_swap8, on states, needs to be an exchange (1). */
 static inline int m4_swap8(uint8_t *p, uint8_t expected, uint8_t v)
 {
     if (M4_ORDER_FAULT == 1) {

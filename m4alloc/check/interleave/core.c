@@ -337,7 +337,8 @@ static const char *name_of(void *address, char *text, size_t length)
     }
     for (uint32_t i = 0; i < units && arena.records != NULL; i++) {
         struct m4_record *record = &arena.records[i];
-        if (record->kind == TYPES(SLAB) && record->head == record && (uint64_t)((uint8_t *)address - record->states) < SLOTS) {
+        if (record->kind == TYPES(SLAB) && record->head == record &&
+            (uint64_t)((uint8_t *)address - record->states) < SLOTS) {
             snprintf(text, length, "state of slot %u, unit %u", (unsigned)((uint8_t *)address - record->states), i);
             return text;
         }

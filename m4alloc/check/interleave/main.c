@@ -7,8 +7,8 @@
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: interleave list | litmus NAME PREEMPTIONS STALE | SCENARIO bound PREEMPTIONS STALE LIMIT | SCENARIO random STALE SCHEDULES SEED"
-                    " | SCENARIO replay SCHEDULE\n");
+    fprintf(stderr, "usage: m4interleave list | litmus NAME PREEMPTIONS STALE | SCENARIO bound PREEMPTIONS STALE LIMIT |"
+                    " SCENARIO random STALE SCHEDULES SEED | SCENARIO replay SCHEDULE\n");
     exit(2);
 }
 
@@ -67,7 +67,8 @@ int main(int count, char **arguments)
         usage();
     open_all();
     if (count == 6 && strcmp(arguments[2], "bound") == 0)
-        search_bounded(s, (m4_bounds){(int)number(arguments[3]), (int)number(arguments[4]), number(arguments[5])}, &found);
+        search_bounded(s, (m4_bounds){(int)number(arguments[3]), (int)number(arguments[4]), number(arguments[5])},
+                       &found);
     else if (count == 6 && strcmp(arguments[2], "random") == 0)
         search_random(s, (int)number(arguments[3]), number(arguments[4]), number(arguments[5]), &found);
     else if (count == 4 && strcmp(arguments[2], "replay") == 0)

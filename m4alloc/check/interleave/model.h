@@ -40,7 +40,6 @@ void memory_begin(void);                          /* before a schedule */
 void memory_undo(void);                           /* after it: everything is as it was at memory_begin */
 size_t memory_mark(void);                         /* where undo stands, for */
 void memory_undo_to(size_t mark);                 /* undoing a part: what a forked child did */
-void memory_join(int into, int from);             /* all that `from` has done and seen happens before what `into` does */
 void memory_transfer(int from);                   /* a message of the scenario's own: what a receiver joins */
 void memory_receive(int into);
 void *memory_map(size_t length);                  /* from the pool; NULL: it is used up */

@@ -218,6 +218,8 @@ static void drop_0_1_leave(void) { drop_all(0, 1), leave(); }
 static void drop_0_leave(void) { drop(0), leave(); }
 static void drop_0_8(void) { drop(0), drop(8); }
 static void drop_8_9(void) { drop_all(8, 9); }
+static void drop_8_18_leave(void) { drop_all(8, 18), leave(); }
+static void drop_0_19_20(void) { drop(0), drop_all(19, 20); }
 static void drop_0_8_17(void) { drop(0), drop_all(8, 17); }
 static void drop_0_18_19(void) { drop(0), drop_all(18, 19); }
 static void leave_only(void) { leave(); }
@@ -275,6 +277,8 @@ const scenario scenarios[] = {
      .refill_batch = 8, .setup = b_and_c_are_about, .body = {take_one, drop_0_2, drop_3_5}},
     {.name = "dissolve", .about = "a slab whose last slots come back is dissolved while others are freed", .threads = 2,
      .refill_batch = 1, .setup = a_has_two_slabs, .body = {take_two, drop_14_15_2}},
+    {.name = "flush", .about = "the owner flushes, exits and dissolves slabs while another thread frees",
+     .threads = 2, .delay_line = 1, .refill_batch = 1, .setup = a_is_about_to_flush, .body = {drop_8_18_leave, drop_0_19_20}},
     {.name = "exchange", .about = "two threads free each other's blocks and allocate", .threads = 2, .delay_line = 1,
      .refill_batch = 2, .setup = a_and_b_have_some, .body = {exchange_a, exchange_b}},
     {.name = "hand-over", .about = "blocks are allocated, handed over and freed by the receiver", .threads = 2,
@@ -299,7 +303,7 @@ const scenario scenarios[] = {
     {.name = "two-races", .about = "the owner frees two blocks that two other threads free as well", .threads = 3,
      .refill_batch = 8, .misuse = true, .setup = b_and_c_are_about,
      .body = {drop_0_1, drop_0_then_3_4, drop_1_then_5_6}},
-    {.name = "freed-twice-dissolved", .about = "the owner frees what another thread has in its line; the slab dissolves",
+    {.name = "freed-twice-dissolved", .about = "the owner frees what another thread has in its line; its slab dissolves",
      .threads = 2, .refill_batch = 1, .misuse = true, .setup = a_has_one_of_eight, .body = {drop_0_leave, drop_0_8}},
     {.name = "freed-twice-flushed", .about = "the owner overwrites a remote free, and flushes the rest of the slab",
      .threads = 2, .delay_line = 1, .refill_batch = 1, .misuse = true, .setup = a_is_about_to_flush,
