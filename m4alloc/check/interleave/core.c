@@ -27,6 +27,22 @@ static const char *const state_names[] = {"FREE",   "LIVE", "CACHED", "DELAYED",
 
 static bool misuse; /* the scenario frees blocks twice */
 
+/* The compiler must not move accesses from one kind of attention to another. */
+static void attend(m4_attention next)
+{
+    __asm__ volatile("" ::: "memory");
+    attention = next;
+    __asm__ volatile("" ::: "memory");
+}
+
+/* What looks at the heap until attend(before) is no access of the core's. */
+static m4_attention look_aside(void)
+{
+    m4_attention before = attention;
+    attend(UNSEEN);
+    return before;
+}
+
 void core_start(void)
 {
     memory_follow(&arena, sizeof arena);
@@ -95,26 +111,24 @@ void core_leave(void)
 
 bool core_is_live(void *block)
 {
-    m4_attention before = attention;
+    m4_attention before = look_aside();
     struct m4_record *record;
     uint8_t *state;
     bool live;
-    attention = UNSEEN; /* what looks at the heap here is no access of the core's */
     record = record_of(&arena, block);
     state = record != NULL ? slot_state(record, block) : NULL;
     live = state != NULL ? *state == TYPES(LIVE)
                          : record != NULL && record->kind == TYPES(LARGE) && record->start == block;
-    attention = before;
+    attend(before);
     return live;
 }
 
 bool core_forgives(void *address)
 {
-    m4_attention before = attention;
+    m4_attention before = look_aside();
     bool forgives;
-    attention = UNSEEN;
     forgives = misuse && (size_t)((char *)address - (char *)arena.records) < arena.regions[0].records_committed;
-    attention = before;
+    attend(before);
     return forgives;
 }
 
@@ -125,7 +139,7 @@ void core_fork(void (*child)(void))
     void *heap = m4_thread_heap;
     before_fork();
     mark = memory_mark();
-    attention = LOGGED;
+    attend(LOGGED);
     tell("forks; the child begins");
     after_fork_in_child();
     if ((wrong = core_account(WHEN_FORKED)) != NULL)
@@ -136,7 +150,7 @@ void core_fork(void (*child)(void))
     tell("the child ends");
     memory_undo_to(mark);
     m4_thread_heap = heap;
-    attention = MODELLED;
+    attend(MODELLED);
     after_fork_in_parent();
 }
 
@@ -320,6 +334,7 @@ static const char *name_of(void *address, char *text, size_t length)
                : FIELD(&arena, regions[0].used) ? "region.used"
                : FIELD(&arena, region_count)  ? "arena.region_count"
                : FIELD(&arena, ready)         ? "arena.ready"
+               : FIELD(&arena, process)       ? "arena.process"
                : FIELD(&arena, misuses)       ? "arena.misuses"
                : FIELD(&arena, oldest)        ? "arena.oldest"
                : FIELD(&arena, abandoned)     ? "arena.abandoned"
@@ -391,20 +406,18 @@ static const char *name_of(void *address, char *text, size_t length)
 
 const char *core_name(void *address, char *text, size_t length)
 {
-    m4_attention before = attention;
-    attention = UNSEEN;
+    m4_attention before = look_aside();
     name_of(address, text, length);
-    attention = before;
+    attend(before);
     return text;
 }
 
 const char *core_value(void *address, int size, uint64_t value, char *text, size_t length)
 {
-    m4_attention before = attention;
+    m4_attention before = look_aside();
     uint64_t unit;
-    attention = UNSEEN;
     unit = arena.records != NULL ? (value - (uint64_t)arena.records) / sizeof *arena.records : UNITS;
-    attention = before;
+    attend(before);
     if (size == 1)
         snprintf(text, length, "%s", value < 8 ? state_names[value] : "?");
     else if (size == 8 && value == 0)

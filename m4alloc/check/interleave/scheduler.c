@@ -138,7 +138,7 @@ static int choose(int options)
 {
     choice *c = &choices[choice_next];
     if (choice_next == CHOICES)
-        fail("no end: more than %d choices", CHOICES);
+        fail("no end: the threads make choices for ever");
     if (choice_next >= choice_count) {
         c->taken = 0;
         choice_count = choice_next + 1;
@@ -204,7 +204,7 @@ static int decide(void)
     if (count == 0)
         return -1;
     if (step_count == (mode == REPLAY ? UNITS : STEPS))
-        fail("no end: more than %d steps", step_count);
+        fail("no end: the threads make steps for ever");
     if (mode == REPLAY && step_count < script_length) {
         next = script[step_count].thread;
         for (int i = 0; i <= count; i++)
