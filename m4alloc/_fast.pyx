@@ -11,7 +11,7 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
 from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
-                              m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32,
+                              m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_load64,
                               m4_prepare_backtrace, m4_relinquish, m4_set_errno, m4_store32, m4_swap32, m4_thread_heap,
                               m4_untag, pthread_atfork, pthread_getspecific, sched_yield, snprintf, strlen, write)
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
@@ -236,7 +236,7 @@ cdef void m4_count "m4_count"(Totals *totals) noexcept nogil:
 
 
 cdef uint64_t m4_misuses "m4_misuses"() noexcept nogil:
-    return process_arena.misuses
+    return m4_load64(&process_arena.misuses)
 
 
 cdef uint64_t m4_quarantine "m4_quarantine"() noexcept nogil:

@@ -8,7 +8,8 @@ when it has none yet, so that the hot paths need no test for it.
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody,
-                              m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, unlikely)
+                              m4_multiply, m4_nobody, m4_read8, m4_read64, m4_read_pointer, m4_relinquish, m4_set_errno,
+                              m4_swap8, m4_untag, m4_write8, unlikely)
 from m4alloc._core.canary cimport with_canary
 from m4alloc._core.chance cimport draw_below
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
@@ -79,7 +80,7 @@ cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Aren
     cdef void *block = NULL
     cdef Bin *bin
     cdef bint empty
-    if likely(arena.hooked_malloc != 0 and not m4_is_nobody(heap)):  # likely: rather the hooked ones are quick
+    if likely(not m4_is_nobody(heap) and arena.hooked_malloc != 0):  # likely: rather the hooked ones are quick
         return allocate_watched(size, heap, arena)
     before = m4_errno()
     if m4_is_nobody(heap):
@@ -99,7 +100,7 @@ cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Aren
             empty = bin.top == bin.bottom
             if not empty or refill(arena, heap, c):
                 bin.top -= 1
-                bin.top.state[0] = LIVE
+                m4_write8(bin.top.state, LIVE)
                 block = bin.top.address
                 if empty and arena.knobs.sample_rate != 0:
                     count_down(arena, heap, bin, <uint32_t>(bin.top - bin.bottom))
@@ -119,7 +120,7 @@ cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil
         return allocate_slow(size, heap, arena)
     top -= 1
     bin.top = top
-    top.state[0] = LIVE
+    m4_write8(top.state, LIVE)
     return top.address
 
 
@@ -142,7 +143,7 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
         heap.scavenged_ms = now
         scavenge(arena, heap)
-    if arena.oldest != NULL and now - heap.purged_ms >= arena.knobs.retain_ms // 4:
+    if m4_read_pointer(<void **>&arena.oldest) != NULL and now - heap.purged_ms >= arena.knobs.retain_ms // 4:
         heap.purged_ms = now
         m4_acquire(&arena.lock)
         purge_until(arena, retained(arena), now)
@@ -158,7 +159,7 @@ cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena 
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     slot = exchange_delay(bin, slot)
     if slot.address != NULL:
         push_slot(arena, heap, bin, slot.address, slot.state)
@@ -192,7 +193,7 @@ cdef inline int release_hooked(Arena *arena, Heap *heap, Record *record, char *a
     cdef char *oldest
     cdef uint8_t *oldest_state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     if hooks & HOOK_CANARY:
         check_slack(arena, address, state, bin.slot_size)
         check_beside(arena, record, address, state)
@@ -251,7 +252,7 @@ cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil
     if arena.orphans != NULL:
         result = delay_remote(arena, arena.orphans, c, slot)
     else:
-        result = publish_remote(arena, &slot, 1)
+        result = publish_remote(arena, NULL, &slot, 1)
     m4_relinquish(&arena.lock)
     return result
 
@@ -319,7 +320,7 @@ cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena 
     slot.state = slot_state(record, address)
     if slot.state == NULL:
         return release_apart(address, heap, arena, record)
-    if slot.state[0] != LIVE:
+    if m4_read8(slot.state) != LIVE:
         return refuse(arena, address)
     if record.owner != heap:
         return release_remote(arena, heap, record, slot)
@@ -330,10 +331,10 @@ cdef inline int release_watched "m4_release_watched"(char *address, Heap *heap, 
     """release of what is not in the used part of the first region: of everything, where frees are hooked."""
     cdef Record *record
     cdef uint8_t *state
-    if likely(arena.hooked != 0 and <uint64_t>(address - arena.base) < arena.regions[0].used):
+    if likely(not m4_is_nobody(heap) and arena.hooked != 0 and <uint64_t>(address - arena.base) < m4_read64(&arena.regions[0].used)):
         record = arena.records + (<uint64_t>(address - arena.base) >> UNIT_SHIFT)
         state = slot_state(record, address)
-        if likely(state != NULL and state[0] == LIVE and record.owner == heap):
+        if likely(state != NULL and m4_read8(state) == LIVE and record.owner == heap):
             return release_hooked(arena, heap, record, address, state)
     return release_slow(address, heap, arena)
 
@@ -342,21 +343,22 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     """Free a block: NO_MISUSE, or what was wrong (MisuseKind) when the mode lets the program go on. errno is kept."""
     cdef char *address = m4_untag(block)
     cdef uint64_t offset = <uint64_t>(address - arena.base)
-    cdef uint64_t index, low, freed
+    cdef uint64_t index, low, freed, reciprocal
     cdef uint8_t *state
     cdef Record *record
     cdef Bin *bin
     cdef Slot *place
     cdef Slot *top
-    if unlikely(offset >= arena.used):
+    if unlikely(offset >= m4_read64(&arena.used)):
         return release_watched(address, heap, arena)
     record = arena.records + (offset >> UNIT_SHIFT)
     # slot_state by hand: one branch fewer.
-    index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
-    if unlikely(low >= record.reciprocal):
+    reciprocal = m4_read64(&record.reciprocal)
+    index = m4_multiply(<uint64_t>(address - record.start), reciprocal, &low)
+    if unlikely(low >= reciprocal):
         return release_slow(address, heap, arena)
     state = record.states + index
-    if unlikely(state[0] != LIVE or record.owner != heap):
+    if unlikely(m4_read8(state) != LIVE or record.owner != heap):
         return release_slow(address, heap, arena)
     bin = record.bin
     freed = bin.freed
@@ -366,7 +368,7 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     if unlikely(freed & TICK_MASK == 0 or top == bin.limit):
         return release_turn(address, heap, arena, bin, state)
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     # exchange_delay and push_slot by hand.
     if likely(place.address != NULL):
         top.address = place.address

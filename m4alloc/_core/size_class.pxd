@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport M4_FAULT, m4_floor_log2
+from m4alloc._core.c cimport M4_FAULT, m4_floor_log2, m4_read8, m4_write8
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
 from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY,
@@ -19,7 +19,7 @@ cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
     """The bin that the hot path looks into for a request of at most SMALL_MAX bytes; NO_BIN under hooks on malloc."""
     if M4_FAULT == FAULT_SIZE_CLASS_OFF_BY_ONE and size > GRANULE:
         size -= 1 if size % GRANULE == 1 else 0
-    return arena.class_of[(size + GRANULE - 1) // GRANULE]
+    return m4_read8(&arena.class_of[(size + GRANULE - 1) // GRANULE])  # may be read while the arena opens: by nobody
 
 
 cdef inline uint32_t slot_class(const Arena *arena, size_t size) noexcept nogil:
@@ -100,7 +100,7 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
     for i in range(CLASS_TABLE):
         while knobs.class_size[c] < i * GRANULE:
             c += 1
-        arena.class_of[i] = <unsigned char>c
+        m4_write8(&arena.class_of[i], <unsigned char>c)
     arena.hooked_malloc = (knobs.check_on_reuse != 0 or knobs.canaries != 0 or knobs.history != 0
                            or (knobs.sample_rate != 0 and knobs.sample_rate < SAMPLE_HOOKED))
     arena.hooked = (knobs.delay_line == 0 or knobs.quarantine != 0 or knobs.zero_on_free != 0
@@ -112,13 +112,13 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         arena.empty_class = knobs.classes
         arena.bins += 1
         knobs.class_size[arena.empty_class] = GRANULE
-        arena.class_of[0] = <unsigned char>arena.empty_class
+        m4_write8(&arena.class_of[0], <unsigned char>arena.empty_class)
     if knobs.canaries and knobs.class_size[arena.class_of[1]] == GRANULE and knobs.classes > 1:
-        arena.class_of[1] = arena.class_of[2]  # a slot shorter than 32 bytes has too little around it to look at
+        m4_write8(&arena.class_of[1], arena.class_of[2])  # a slot shorter than 32 bytes has too little around it to look at
     for i in range(CLASS_TABLE):
         arena.slow_class_of[i] = arena.class_of[i]
         if arena.hooked_malloc:
-            arena.class_of[i] = NO_BIN
+            m4_write8(&arena.class_of[i], NO_BIN)
     for c in range(arena.bins):
         slot = knobs.class_size[c]
         units = 1

@@ -6,7 +6,8 @@ A slab may be followed by a unit that nobody can access (guard_slabs); it belong
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_store64, memset
+from m4alloc._core.c cimport (m4_fill8, m4_read8, m4_read_link, m4_read_states, m4_store64, m4_write8, m4_write_link,
+                              memset)
 from m4alloc._core.chance cimport common_divisor, draw_below
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
@@ -68,7 +69,7 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     cdef Record *record
     cdef uint32_t i
     if states != NULL:
-        arena.spare_states[size_class] = (<uint8_t **>states)[0]
+        arena.spare_states[size_class] = m4_read_link(states)
     else:
         states = <uint8_t *>take_metadata(arena, length + side)
         if states == NULL:
@@ -80,15 +81,14 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     if slab == NULL and guard != 0:  # memory is short: rather a slab than a guard
         slab = take_span(arena, units, UNIT)
     if slab == NULL:
-        (<uint8_t **>states)[0] = arena.spare_states[size_class]
+        m4_write_link(states, arena.spare_states[size_class])
         arena.spare_states[size_class] = states
         return NULL
-    memset(states, FREE, slots)
-    memset(states + slots, ABSENT, length - slots)
+    m4_fill8(states, FREE, slots)
+    m4_fill8(states + slots, ABSENT, length - slots)
     memset(states + length, 0, side)
-    slab.free_slots = slots
+    slab.free_slots = slots  # the count of remote frees is 0, but for those who notice only now that the last slab is gone
     slab.first_free = 0
-    slab.remote = 0
     slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
     prepare_span(arena, slab, size_class, units)
@@ -118,7 +118,7 @@ cdef inline void release_slab(Arena *arena, Record *slab) noexcept nogil:
         m4_store64(&(slab + i).reciprocal, 0)
         (slab + i).kind = NO_SPAN
         (slab + i).owner = NULL
-    (<uint8_t **>states)[0] = arena.spare_states[slab.size_class]
+    m4_write_link(states, arena.spare_states[slab.size_class])
     arena.spare_states[slab.size_class] = states
     give_span(arena, slab, units, True)
 
@@ -153,11 +153,11 @@ cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcep
     place = into + most
     while True:
         states = slab.states + 8 * group
-        if has_free_slot((<uint64_t *>states)[0]):
+        if has_free_slot(m4_read_states(states)):
             address = slab.start + <uint64_t>(8 * group) * slab.slot_size
             for j in range(8):
-                if states[j] == FREE:
-                    states[j] = CACHED
+                if m4_read8(states + j) == FREE:
+                    m4_write8(states + j, CACHED)
                     place -= 1
                     place.address = address
                     place.state = states + j
@@ -186,8 +186,8 @@ cdef inline uint32_t take_any_slots(Record *slab, Slot *into, uint32_t most, uin
         step += 1
     step %= slots
     while taken < most:
-        if slab.states[at] == FREE:
-            slab.states[at] = CACHED
+        if m4_read8(slab.states + at) == FREE:
+            m4_write8(slab.states + at, CACHED)
             into[taken].address = slab.start + <uint64_t>at * slab.slot_size
             into[taken].state = slab.states + at
             taken += 1

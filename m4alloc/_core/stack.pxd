@@ -3,7 +3,8 @@
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_acquire, m4_relinquish, memmove
+from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_add32, m4_relinquish, m4_write8, memmove
+from m4alloc._core.fault cimport ORDER_DISSOLVED_COUNTED
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.slab cimport list_slab, lower_first_free, release_slab, unlist_slab
 from m4alloc._core.slot cimport record_of
@@ -56,15 +57,28 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     return True
 
 
-cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
-    """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another."""
-    if slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL:
+cdef inline bint dissolve_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
+    """Give back a slab that is wholly FREE; False: remote frees of it are counted, so it is on our list of those.
+
+    (Then a slot was freed twice.) The count is read by an addition of 0, since a load might read an older value.
+    """
+    cdef bint counted
+    m4_acquire(&arena.lock)
+    counted = m4_add32(&slab.remote, 0) != 0 and M4_ORDER_FAULT != ORDER_DISSOLVED_COUNTED
+    if not counted:
         if slab.listed:
             unlist_slab(bin, slab)
-        m4_acquire(&arena.lock)
         release_slab(arena, slab)
-        m4_relinquish(&arena.lock)
-    elif slab.free_slots != 0 and not slab.listed:
+    m4_relinquish(&arena.lock)
+    return not counted
+
+
+cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
+    """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another."""
+    if (slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL
+            and dissolve_slab(arena, bin, slab)):
+        return
+    if slab.free_slots != 0 and not slab.listed:
         list_slab(bin, slab)
 
 
@@ -79,7 +93,7 @@ cdef inline void give_slots(Arena *arena, Bin *bin, const Slot *slots, uint64_t 
         bytes = <uint64_t>slab.slots * slab.slot_size
         returned = 0
         while slots != end and <uint64_t>(slots.address - slab.start) < bytes:
-            slots.state[0] = FREE
+            m4_write8(slots.state, FREE)
             lower_first_free(slab, slots.state)
             returned += 1
             slots += 1

@@ -84,7 +84,7 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint64_t usable            # LARGE: bytes the client may use (kept after the free, to tell a double free)
     uint64_t freed_ms          # free span: when
     uint32_t free_slots        # SLAB: how many slots are FREE; LARGE: usable bytes after the request, under canaries
-    uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
+    uint32_t remote            # SLAB: remote frees published and not yet drained; LOST of them reported (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
     uint16_t first_free        # SLAB: no slot before this group of eight is FREE
     uint8_t fence              # how its guards were made: FENCE_*
@@ -128,6 +128,7 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     Heap *next_heap            # all heaps of the arena
     Heap *next_abandoned
     Record *remote             # slabs with remote frees (atomic stack)
+    Record *publishing         # the slab whose count this thread has raised, while its states are not yet set (atomic)
     uint64_t random
     Slot last_freed            # under check_on_reuse: looked at again by the next malloc
     uint32_t last_size
