@@ -246,6 +246,46 @@ static inline void m4_relinquish(m4_lock *lock)
     }
 }
 
+/* fork takes the lock of stdio's list of streams after it has run the handlers. If we held the arena's lock by then, a
+ * thread in getline, which holds its stream's lock, would wait for us in malloc, fflush(NULL), which holds the list's, for
+ * the stream's, and fork for the list's. So the list's lock, which is recursive, comes first. */
+extern char __libc_single_threaded __attribute__((weak)); /* glibc 2.32 */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
+static int m4_streams_locked; /* by the thread that forks, under the list's lock */
+
+static inline void m4_lock_streams(void)
+{
+    if (_IO_list_lock == NULL || (&__libc_single_threaded != NULL && __libc_single_threaded))
+        return;
+    _IO_list_lock();
+    m4_streams_locked = 1;
+}
+
+static inline void m4_unlock_streams(int child)
+{
+    if (!m4_streams_locked)
+        return;
+    m4_streams_locked = 0;
+    if (child)
+        _IO_list_resetlock(); /* as fork itself has done; with an older C library it may not have */
+    else
+        _IO_list_unlock();
+}
+
+/* write is a cancellation point, and a thread must not end inside malloc or free. */
+static inline void m4_say(const char *text, size_t length)
+{
+#ifdef M4_SCHEDULE
+    if (write(2, text, length) < 0)
+        return;
+#else
+    syscall(SYS_write, 2, text, length);
+#endif
+}
+
 static inline int m4_floor_log2(uint64_t n) { return 63 - __builtin_clzll(n); }
 static inline int m4_lowest_bit(uint64_t n) { return __builtin_ctzll(n); }
 

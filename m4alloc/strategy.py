@@ -217,6 +217,8 @@ class Strategy:
             guards=True,
             guard_slabs=4,
             large_quarantine=64 << 20,
+            retain_bytes=1 << 20,
+            retain_share=0,
         )
 
     @classmethod

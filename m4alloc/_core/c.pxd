@@ -89,6 +89,9 @@ cdef extern from "_atomics.h" nogil:
     bint m4_swap32(uint32_t *, uint32_t expected, uint32_t) noexcept
     bint m4_swap_pointer(void **, void **expected, void *) noexcept
     char *m4_untag(void *) noexcept
+    void m4_lock_streams() noexcept
+    void m4_unlock_streams(bint child) noexcept
+    void m4_say(const char *, size_t) noexcept
     int m4_floor_log2(uint64_t) noexcept
     int m4_lowest_bit(uint64_t) noexcept
     uint64_t m4_coarse_ms() noexcept

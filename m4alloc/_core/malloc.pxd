@@ -19,7 +19,7 @@ from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.misuse cimport report_pointer
 from m4alloc._core.remote cimport delay_remote, publish_remote
 from m4alloc._core.sample cimport allocate_sample, count_down, free_sample
-from m4alloc._core.side cimport note_free, thread_of
+from m4alloc._core.side cimport end_history, thread_of
 from m4alloc._core.size_class cimport size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
@@ -203,7 +203,7 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
         check_slack(arena, address, state, bin.slot_size)
         check_beside(arena, record, address, state)
     if hooks & HOOK_HISTORY:
-        note_free(arena, record, state, thread_of(heap))
+        end_history(arena, record, state, thread_of(heap))
     if hooks & HOOK_CHECK and hooks & (HOOK_NO_DELAY | HOOK_QUARANTINE) != HOOK_NO_DELAY:
         heap.last_freed.address = address
         heap.last_freed.state = state
@@ -286,7 +286,7 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
         if arena.class_hooks[c] & HOOK_CANARY:
             check_slack(arena, slot.address, slot.state, record.slot_size)
         if arena.knobs.history:
-            note_free(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
+            end_history(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
     if arena.hooked:
         wipe(arena, c, arena.class_hooks[c], slot.address, record.slot_size)
     if m4_is_nobody(heap):

@@ -75,13 +75,15 @@ typedef struct {
 
 typedef struct {
     char *start;
-    size_t length;
+    size_t length;                  /* from `start`, which is the start of a line, */
+    char *first;                    /* though the range itself begins here */
     word_shadow *words;
     uint32_t *lines;                /* generation in which the line was written down for undo */
 } range;
 
-typedef struct {
+typedef struct {                    /* clipped to its range: what shares a line with it may be the checker's own */
     char *at;
+    size_t length;
     char bytes[LINE];
 } line;
 
@@ -114,6 +116,7 @@ void memory_follow(void *start, size_t length)
     range *r = &ranges[range_count++];
     r->start = (char *)((uintptr_t)start & ~(uintptr_t)(LINE - 1));
     r->length = (size_t)((char *)start + length - r->start);
+    r->first = start;
     r->words = reserve((r->length / 8 + 1) * sizeof *r->words);
     r->lines = reserve((r->length / LINE + 1) * sizeof *r->lines);
 }
@@ -169,8 +172,12 @@ static inline void log_line(range *r, char *address)
         if (undo == NULL)
             exit(2);
     }
-    undo[undo_count].at = r->start + index * LINE;
-    memcpy(undo[undo_count++].bytes, r->start + index * LINE, LINE);
+    char *at = r->start + index * LINE, *end = at + LINE;
+    at = at < r->first ? r->first : at;
+    end = end > r->start + r->length ? r->start + r->length : end;
+    undo[undo_count].at = at;
+    undo[undo_count].length = (size_t)(end - at);
+    memcpy(undo[undo_count++].bytes, at, (size_t)(end - at));
 }
 
 size_t memory_mark(void)
@@ -183,7 +190,7 @@ void memory_undo_to(size_t mark)
 {
     while (undo_count > mark) {
         undo_count--;
-        memcpy(undo[undo_count].at, undo[undo_count].bytes, LINE);
+        memcpy(undo[undo_count].at, undo[undo_count].bytes, undo[undo_count].length);
     }
     line_generation++;
 }
