@@ -153,7 +153,7 @@ int memory_shared(void) { return shared_count; }
 static inline range *range_of(const void *address)
 {
     for (int i = 0; i < range_count; i++)
-        if ((size_t)((const char *)address - ranges[i].start) < ranges[i].length)
+        if ((const char *)address >= ranges[i].first && (const char *)address < ranges[i].start + ranges[i].length)
             return &ranges[i];
     return NULL;
 }
