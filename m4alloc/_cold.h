@@ -17,6 +17,15 @@ struct m4_sample;
 struct m4_slot;
 
 static void *m4_allocate_slow(struct m4_arena *, struct m4_heap *, size_t) M4_APART;
+/* One function each for a hooked malloc and a hooked free. */
+#define M4_PART static inline __attribute__((always_inline))
+M4_PART void *m4_hand_out(struct m4_arena *, struct m4_heap *, struct m4_bin *, uint64_t);
+M4_PART void *m4_allocate_hooked(struct m4_arena *, struct m4_heap *, uint32_t, size_t, size_t);
+M4_PART int m4_check_slack(struct m4_arena *, char *, const uint8_t *, uint64_t);
+M4_PART void m4_check_beside(struct m4_arena *, const struct m4_record *, char *, uint8_t *);
+M4_PART int m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_record *, char *, uint8_t *);
+
+static void *m4_allocate_apart(struct m4_arena *, size_t) M4_APART;
 static void *m4_allocate_refilled(struct m4_arena *, struct m4_heap *, uint32_t, size_t) M4_APART;
 static void *m4_allocate_watched(struct m4_arena *, struct m4_heap *, size_t) M4_BUSY;
 static int m4_release_slow(struct m4_arena *, struct m4_heap *, char *) M4_APART;
@@ -29,6 +38,7 @@ static int m4_report_overflow(struct m4_arena *, char *, const uint8_t *, uint64
 static int m4_report_canary(struct m4_arena *, char *, const uint8_t *, uint64_t) M4_APART;
 static int m4_report_beside(struct m4_arena *, char *, char *, uint64_t) M4_APART;
 static int m4_report_large_overflow(struct m4_arena *, char *, uint64_t) M4_APART;
+static int m4_report_range(struct m4_arena *, char *, uint64_t, char *, uint64_t) M4_APART;
 static int m4_report_sample(struct m4_arena *, int, struct m4_sample *, char *, int) M4_APART;
 static void *m4_allocate_sample(struct m4_arena *, struct m4_heap *, uint64_t, uint64_t) M4_APART;
 static int m4_free_sample(struct m4_arena *, struct m4_heap *, char *, int) M4_APART;

@@ -14,6 +14,7 @@ from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc
                               m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish, m4_set_errno, m4_store32,
                               m4_prepare_backtrace, m4_swap32, m4_thread_heap, m4_untag, pthread_atfork, pthread_getspecific, sched_yield, snprintf,
                               strlen, write)
+from m4alloc._core.copy cimport check_range
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.explain cimport explain_fault
 from m4alloc._core.fork cimport rebuild_in_child
@@ -118,6 +119,11 @@ cdef void m4_prepare_tracing "m4_prepare_tracing"() noexcept nogil:
     open_process()
     if process_arena.knobs.sample_rate != 0:
         m4_prepare_backtrace()
+
+
+cdef void m4_check_copy "m4_check_copy"(void *address, size_t bytes) noexcept nogil:
+    """Before a copy or a fill of so many bytes there: report one that leaves its block."""
+    check_range(&process_arena, <char *>address, bytes)
 
 
 cdef void *m4_side "m4_side"(void *block) noexcept nogil:

@@ -69,6 +69,18 @@ static inline uint64_t m4_any_of_32(const char *p)
     return any[0] | any[1];
 }
 
+/* Fetch the first lines of a slot and the one its canary is on; NULL or any other address does no harm. */
+static inline void m4_prefetch_slot(const char *p, uint64_t slot_size)
+{
+    __builtin_prefetch(p, 1);
+    __builtin_prefetch(p + slot_size - 8, 1);
+    if (slot_size > 64) {
+        __builtin_prefetch(p + 64, 1);
+        if (slot_size > 128)
+            __builtin_prefetch(p + 128, 1);
+    }
+}
+
 static inline int m4_is_zero(const char *p, uint64_t bytes)
 {
     m4_pair any = {0, 0};

@@ -5,6 +5,9 @@
  * their mangled names, and the hand-over of foreign pointers.
  */
 #define M4_PRELOAD 1
+#ifdef M4_CHECK_COPIES
+#include "_copies.h"
+#endif
 #include "_fast.c"
 
 #include <dlfcn.h>
@@ -245,6 +248,40 @@ EXPORT void malloc_stats(void)
     if (write(2, text, (size_t)length) < 0)
         return; /* a closed stderr is no reason to fail */
 }
+
+#ifdef M4_CHECK_COPIES
+/* A copy that would leave its block is reported before it is made. */
+EXPORT void *m4_checked_memcpy(void *to, const void *from, size_t bytes) __asm__("memcpy");
+EXPORT void *m4_checked_memmove(void *to, const void *from, size_t bytes) __asm__("memmove");
+EXPORT void *m4_checked_memset(void *to, int byte, size_t bytes) __asm__("memset");
+
+void *m4_checked_memcpy(void *to, const void *from, size_t bytes)
+{
+    m4_check_copy(to, bytes);
+    m4_check_copy((void *)(uintptr_t)from, bytes);
+    return m4_plain_memcpy(to, from, bytes);
+}
+
+void *m4_checked_memmove(void *to, const void *from, size_t bytes)
+{
+    m4_check_copy(to, bytes);
+    m4_check_copy((void *)(uintptr_t)from, bytes);
+    return m4_plain_memmove(to, from, bytes);
+}
+
+void *m4_checked_memset(void *to, int byte, size_t bytes)
+{
+    m4_check_copy(to, bytes);
+    return m4_plain_memset(to, byte, bytes);
+}
+
+static __attribute__((constructor)) void find_plain_copies(void)
+{
+    m4_next_memmove = (void *(*)(void *, const void *, size_t))dlsym(RTLD_NEXT, "memmove");
+    m4_next_memset = (void *(*)(void *, int, size_t))dlsym(RTLD_NEXT, "memset");
+    m4_next_memcpy = (void *(*)(void *, const void *, size_t))dlsym(RTLD_NEXT, "memcpy");
+}
+#endif
 
 /* Limits: a program that lowers RLIMIT_AS must not find our reservation above it. */
 

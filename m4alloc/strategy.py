@@ -45,6 +45,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "guard_empty": (0, 1),
     "check_on_reuse": (0, SMALL_MAX),
     "canaries": (0, 1),
+    "check_copies": (0, 1),
     "quarantine_random": (0, 1),
     "large_quarantine": (0, 2**44),
     "history": (0, 1),
@@ -85,6 +86,8 @@ class Strategy:
     must still be zero when it is handed out again; the slot freed last is looked at by the next malloc already.
     canaries: whether each block ends in a canary, at the very byte where the request ends; it is looked at when the
     block is freed or resized, and so are the slots beside it. malloc_usable_size is then the size asked for.
+    check_copies: whether memcpy, memmove and memset refuse to leave the block they begin in. Only a library that is
+    built with this knob has these functions: m4alloc lib --strategy.
     retain_bytes, retain_ms: free spans keep their pages up to this much and this long; looked at when spans are freed.
     randomise: whether slots are taken from anywhere in a slab, in random order.
     guards: whether an inaccessible page precedes and follows each large block.
@@ -122,6 +125,7 @@ class Strategy:
     guard_empty: bool = True
     check_on_reuse: int = 0
     canaries: bool = False
+    check_copies: bool = False
     quarantine_random: bool = False
     large_quarantine: int = 0
     history: bool = False
@@ -204,11 +208,11 @@ class Strategy:
             zero_on_free=SMALL_MAX,
             check_on_reuse=1024,
             canaries=True,
+            check_copies=True,
             randomise=True,
             guards=True,
             guard_slabs=4,
             large_quarantine=64 << 20,
-            history=True,
         )
 
     @classmethod

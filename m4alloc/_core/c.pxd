@@ -96,6 +96,7 @@ cdef extern from "_hardening.h" nogil:
     void m4_fill(char *, uint64_t length, uint64_t byte) noexcept
     uint64_t m4_first_unlike(const char *, uint64_t length, uint64_t byte) noexcept
     void m4_zero(char *, uint64_t) noexcept
+    void m4_prefetch_slot(const char *, uint64_t slot_size) noexcept
     uint64_t m4_any_of_32(const char *) noexcept
     bint m4_is_zero(const char *, uint64_t) noexcept
 

@@ -7,8 +7,8 @@ that is always empty; so the hot paths have no test for them.
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (likely, m4_any_of_32, m4_first_unlike, m4_is_zero, m4_load_word, m4_load8, m4_zero,
-                              memset, unlikely)
+from m4alloc._core.c cimport (likely, m4_any_of_32, m4_first_unlike, m4_is_zero, m4_load_word, m4_load8,
+                              m4_prefetch_slot, m4_zero, memset, unlikely)
 from m4alloc._core.canary cimport CANARY_BYTES, canary_key, first_overflow, four_times, read_canary, set_canary
 from m4alloc._core.misuse cimport report_beside, report_canary, report_overflow, report_write
 from m4alloc._core.side cimport note_allocation, thread_of
@@ -48,7 +48,7 @@ cdef inline void check_last_freed(Arena *arena, Heap *heap) noexcept nogil:
         not_zero(arena, address, heap.last_freed.state, heap.last_size)
 
 
-cdef inline void *hand_out(Arena *arena, Heap *heap, Bin *bin, uint64_t size) noexcept nogil:
+cdef inline void *hand_out "m4_hand_out"(Arena *arena, Heap *heap, Bin *bin, uint64_t size) noexcept nogil:
     """Pop a slot for a hooked malloc of `size` bytes from a stack that is not empty."""
     cdef Slot *top = bin.top - 1
     cdef char *address = top.address
@@ -56,6 +56,8 @@ cdef inline void *hand_out(Arena *arena, Heap *heap, Bin *bin, uint64_t size) no
     cdef uint32_t hooks = bin.hooks
     cdef uint64_t bytes
     bin.top = top
+    # The slot that is likely next; below the stack lie other slots of the class, so that there always is one to read.
+    m4_prefetch_slot((top - 1).address, bin.slot_size)
     if hooks & HOOK_CHECK:
         bytes = arena.class_checked[bin - heap.bins]
         if unlikely(not m4_is_zero(address, bytes)):
@@ -68,7 +70,8 @@ cdef inline void *hand_out(Arena *arena, Heap *heap, Bin *bin, uint64_t size) no
     return address
 
 
-cdef inline int check_slack(Arena *arena, char *address, const uint8_t *state, uint64_t slot_size) noexcept nogil:
+cdef inline int check_slack "m4_check_slack"(Arena *arena, char *address, const uint8_t *state,
+                                             uint64_t slot_size) noexcept nogil:
     """Report when a byte behind the block has changed; NO_MISUSE, or the kind when the program goes on."""
     cdef uint64_t size, at
     if unlikely(not read_canary(arena, address, slot_size, &size)):
@@ -90,41 +93,34 @@ cdef inline uint64_t block_size(const Arena *arena, const Record *record, const 
     return size
 
 
-cdef inline uint64_t changed(const Arena *arena, uint8_t seen, const char *other, const char *place, uint64_t slot_size,
-                             bint zeroed) noexcept nogil:
-    """0 when a slot beside one of ours is as it must be: a live one's canary, BESIDE bytes at `place` of a free one.
+cdef inline void check_beside "m4_check_beside"(Arena *arena, const Record *record, char *address,
+                                                uint8_t *state) noexcept nogil:
+    """When a block of ours is freed, look at what is next to it, in the slots before and after it of the same slab.
 
-    Both are computed and one is chosen, for which it is cannot be predicted.
-    """
-    cdef uint64_t slack = m4_load_word(other + slot_size - CANARY_BYTES) ^ canary_key(arena, other)
-    cdef uint64_t live = slack ^ four_times(slack & 0xFFFF)
-    cdef uint64_t free = m4_any_of_32(place)
-    if seen == LIVE:
-        return live
-    return free if zeroed and (seen == CACHED or seen == FREE) else 0
-
-
-cdef inline void check_beside(Arena *arena, const Record *record, char *address, uint8_t *state) noexcept nogil:
-    """When a block of ours is freed, look at the BESIDE bytes before and after it, where they are of the same slab.
-
-    Only the owner does: no other thread hands out slots of this slab, or zeroes one that is CACHED or FREE. Others may
-    free a live one meanwhile, so that one counts as changed only if it is live still.
+    That is BESIDE bytes of a free slot, which are zero, and the canary of a live one before it; a live slot after it
+    begins with its client's bytes. All is computed and then chosen, for what a neighbour is cannot be predicted.
+    Only the owner does this: no other thread hands out slots of this slab, or zeroes one that is CACHED or FREE. Others
+    may free a live one meanwhile, so that one counts as changed only if it is live still.
     """
     cdef uint64_t size = record.slot_size
     cdef bint zeroed = arena.class_zeroed[record.size_class] == size  # else free slots may hold anything
     cdef uint32_t index = <uint32_t>(state - record.states)
+    cdef uint64_t slack, canary, bytes
     cdef uint8_t seen
     if likely(index != 0):
         seen = m4_load8(state - 1)
-        if unlikely(changed(arena, seen, address - size, address - BESIDE, size, zeroed) != 0):
+        slack = m4_load_word(address - CANARY_BYTES) ^ canary_key(arena, address - size)
+        canary = slack ^ four_times(slack & 0xFFFF)
+        bytes = m4_any_of_32(address - BESIDE) if zeroed and (seen == CACHED or seen == FREE) else 0
+        if unlikely((canary if seen == LIVE else bytes) != 0):
             if seen != LIVE or m4_load8(state - 1) == LIVE:
                 report_beside(arena, address, address - size, size)
                 return
-    if likely(index != record.slots - 1):
+    if likely(zeroed and index != record.slots - 1):
         seen = m4_load8(state + 1)
-        if unlikely(changed(arena, seen, address + size, address + size, size, zeroed) != 0):
-            if seen != LIVE or m4_load8(state + 1) == LIVE:
-                report_beside(arena, address, address + size, size)
+        bytes = m4_any_of_32(address + size)
+        if unlikely((bytes if seen == CACHED or seen == FREE else 0) != 0):
+            report_beside(arena, address, address + size, size)
 
 
 cdef inline void wipe(Arena *arena, uint32_t c, uint32_t hooks, char *address, uint64_t slot_size) noexcept nogil:

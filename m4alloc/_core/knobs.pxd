@@ -46,6 +46,7 @@ cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
     knobs.guard_empty = 1
     knobs.check_on_reuse = 0
     knobs.canaries = 0
+    knobs.check_copies = 0
     knobs.quarantine_random = 0
     knobs.large_quarantine = 0
     knobs.history = 0
@@ -152,6 +153,9 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
     if is_word(key, key_length, "canaries"):
         knobs.canaries = <uint32_t>n
         return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "check_copies"):
+        knobs.check_copies = <uint32_t>n
+        return 0 if number and n <= 1 else 2
     if is_word(key, key_length, "quarantine_random"):
         knobs.quarantine_random = <uint32_t>n
         return 0 if number and n <= 1 else 2
@@ -195,8 +199,8 @@ cdef inline int set_option(Arena *arena, const char *key, size_t key_length, con
 cdef inline const char *known_keys(bint strategy) noexcept nogil:
     """What may stand before the equals sign."""
     if strategy:
-        return ("classes delay_line delay_bytes quarantine quarantine_bytes stack_depth stack_bytes refill_batch "
-                "zero_on_free check_on_reuse canaries quarantine_random large_quarantine retain_bytes retain_ms "
+        return ("classes delay_line delay_bytes quarantine quarantine_bytes quarantine_random stack_depth stack_bytes "
+                "refill_batch zero_on_free check_on_reuse canaries check_copies large_quarantine retain_bytes retain_ms "
                 "randomise guards guard_slabs guard_empty history side_bytes sample_rate sample_slots reserve")
     return "misuse"
 

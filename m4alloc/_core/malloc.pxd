@@ -39,7 +39,8 @@ cdef inline void *allocate_refilled "m4_allocate_refilled"(Arena *arena, Heap *h
     return block
 
 
-cdef inline void *allocate_hooked(Arena *arena, Heap *heap, uint32_t c, size_t size, size_t alignment) noexcept nogil:
+cdef inline void *allocate_hooked "m4_allocate_hooked"(Arena *arena, Heap *heap, uint32_t c, size_t size,
+                                                       size_t alignment) noexcept nogil:
     """A slot of a class whose malloc does more than the hot path knows, for `size` bytes, or NULL with errno ENOMEM.
 
     heap: not nobody's. alignment: a power of two, which the class keeps; a sample has to keep it too.
@@ -58,16 +59,19 @@ cdef inline void *allocate_hooked(Arena *arena, Heap *heap, uint32_t c, size_t s
     return hand_out(arena, heap, bin, size)
 
 
+cdef inline void *allocate_apart "m4_allocate_apart"(Arena *arena, size_t size) noexcept nogil:
+    """A large block, errno kept or ENOMEM."""
+    cdef int before = m4_errno()
+    cdef void *block = allocate_large(arena, size, 1, False)
+    m4_set_errno(ENOMEM if block == NULL else before)
+    return block
+
+
 cdef inline void *allocate_watched "m4_allocate_watched"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
     """allocate under hooks on malloc: a canary behind the block, a look at the slot. heap: not nobody's."""
     cdef size_t room = with_canary(arena, size)
-    cdef int before
-    cdef void *block
     if unlikely(room > SMALL_MAX):
-        before = m4_errno()
-        block = allocate_large(arena, size, 1, False)
-        m4_set_errno(ENOMEM if block == NULL else before)
-        return block
+        return allocate_apart(arena, size)
     return allocate_hooked(arena, heap, slot_class(arena, room), size, 1)
 
 
@@ -183,7 +187,8 @@ cdef inline int push_kept "m4_push_kept"(Arena *arena, Heap *heap, Bin *bin, cha
     return NO_MISUSE
 
 
-cdef inline int release_hooked(Arena *arena, Heap *heap, Record *record, char *address, uint8_t *state) noexcept nogil:
+cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Record *record, char *address,
+                                                   uint8_t *state) noexcept nogil:
     """A free by the owner that does more than the hot path knows: checks, zeroing, no delay line, quarantine.
 
     Addresses and states go one by one, not as a Slot: put together in memory they would have to wait for it.

@@ -220,3 +220,16 @@ cdef inline int report_sample "m4_report_sample"(Arena *arena, int kind, Sample 
     if arena.misuse_mode != MISUSE_COUNT:
         abort()
     return kind
+
+
+cdef inline int report_range "m4_report_range"(Arena *arena, char *address, uint64_t bytes, char *block,
+                                               uint64_t size) noexcept nogil:
+    """Say that a copy or a fill goes beyond the live block it begins in; block NULL: it begins in none."""
+    cdef char line[MESSAGE_MAX]
+    if block == NULL:
+        snprintf(line, MESSAGE_MAX - 1, "m4alloc: copy of %llu bytes at %p: no live block lies there",
+                 <unsigned long long>bytes, address)
+        return finish_report(arena, OVERFLOW, line)
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: overflow of %p: copy of %llu bytes at byte %llu of a block of %llu bytes",
+             block, <unsigned long long>bytes, <unsigned long long>(address - block), <unsigned long long>size)
+    return finish_report(arena, OVERFLOW, line)

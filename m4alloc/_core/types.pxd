@@ -183,6 +183,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint32_t guard_empty
     uint32_t check_on_reuse
     uint32_t canaries
+    uint32_t check_copies
     uint32_t quarantine_random
     uint64_t large_quarantine
     uint32_t history

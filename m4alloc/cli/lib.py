@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def build(name: str | None, output: Path | None, arguments: argparse.Namespace) -> Path:
     """Compile the library with a strategy; its absolute path. Raises UsageError, and what the compiler said."""
-    from m4alloc._build import BuildError, compile_library
+    from m4alloc._build import BuildError, compile_with_strategy
 
     if not name or output is None:
         raise UsageError("--strategy and -o go together: m4alloc lib --strategy hardened -o LIB.so")
@@ -49,6 +49,6 @@ def build(name: str | None, output: Path | None, arguments: argparse.Namespace) 
         raise UsageError("--recorder and --json print paths; they do not go with --strategy")
     strategy = strategy_of(name)
     try:
-        return compile_library(output, defines={"M4_STRATEGY": f'"{strategy.to_environment()}"'})
+        return compile_with_strategy(output, strategy.to_environment(), checked_copies=strategy.check_copies)
     except (BuildError, OSError) as error:
         raise UsageError(str(error)) from error
