@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -130,12 +130,16 @@ def is_stale(library: Path, source: str) -> bool:
 
 
 def compile_library(
-    output: str | os.PathLike[str], *, source: str = "preload", defines: Mapping[str, object] | None = None
+    output: str | os.PathLike[str],
+    *,
+    source: str = "preload",
+    defines: Mapping[str, object] | None = None,
+    exports: Sequence[str] = (),
 ) -> Path:
     """Build one preload library, needing only libc, and return the absolute path of `output`.
 
     source: "preload" (the allocator), "record_preload" (the recorder) or "replay_preload" (the replayer).
-    defines: extra macros, name to value: `{"M4_FAULT": 3}` is `-DM4_FAULT=3`.
+    defines: extra macros, name to value: `{"M4_FAULT": 3}` is `-DM4_FAULT=3`. exports: extra public symbols.
     CC, CFLAGS and LDFLAGS of the environment are respected; the last two come after our own flags.
     The file appears complete or not at all, so programs that run on an older one are not disturbed.
     Raises BuildError: unsupported machine, no compiler, no Python headers, or what the compiler said.
@@ -154,7 +158,9 @@ def compile_library(
     target.parent.mkdir(parents=True, exist_ok=True)
     macros = [f"-D{name}={value}" for name, value in (defines or {}).items()]
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        fresh = Path(scratch) / target.name
+        fresh, script = Path(scratch) / target.name, Path(scratch) / "symbols.map"
+        symbols = "".join(f"    {name};\n" for name in exports)
+        script.write_text((PACKAGE / f"{source}.map").read_text().replace("  global:\n", f"  global:\n{symbols}", 1))
         run_compiler(
             *COMPILE_FLAGS,
             *shlex.split(os.environ.get("CFLAGS", "")),
@@ -163,7 +169,7 @@ def compile_library(
             f"-I{PACKAGE}",
             str(PACKAGE / f"{source}.c"),
             *LINK_FLAGS,
-            f"-Wl,--version-script={PACKAGE / f'{source}.map'}",
+            f"-Wl,--version-script={script}",
             f"-Wl,-soname,{LIBRARIES[source]}",
             *shlex.split(os.environ.get("LDFLAGS", "")),
             "-o",
@@ -180,9 +186,9 @@ def compile_with_strategy(output: str | os.PathLike[str], settings: str, *, chec
     Raises BuildError.  Cost: one compiler run, 5 to 30 seconds.
     """
     defines = {"M4_STRATEGY": f'"{settings}"'}
-    if checked_copies:
-        defines["M4_CHECK_COPIES"] = "1"
-    return compile_library(output, defines=defines)
+    if not checked_copies:
+        return compile_library(output, defines=defines)
+    return compile_library(output, defines={**defines, "M4_CHECK_COPIES": 1}, exports=("memcpy", "memmove", "memset"))
 
 
 def is_stale_program(program: Path, source: str) -> bool:

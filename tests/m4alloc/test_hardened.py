@@ -188,13 +188,45 @@ def test_threads_and_forks_are_unharmed_under_every_knob(strategy: str) -> None:
     assert_holds(CORRECT, check, environment={"M4ALLOC_STRATEGY": strategy})
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library with the preset compiled in."""
+    target = tmp_path_factory.mktemp("hardened") / "hardened.so"
+    return _build.compile_with_strategy(target, HARDENED, checked_copies=True)
+
+
+def commit_with(library: Path, error: str, size: int, strategy: str | None = None) -> Ran:
+    environment = {"LD_PRELOAD": str(library)} | ({} if strategy is None else {"M4ALLOC_STRATEGY": strategy})
+    return run([build(ERRORS), error, str(size)], preload=False, environment=environment)
+
+
 @pytest.mark.campaign
-def test_a_library_built_with_a_strategy_needs_no_environment_and_still_heeds_it(tmp_path: Path) -> None:
-    library = _build.compile_library(tmp_path / "hardened.so", defines={"M4_STRATEGY": f'"{HARDENED}"'})
-    environment = {"LD_PRELOAD": str(library)}
-    words: list[str | Path] = [build(ERRORS), "overflow_by_one", "100"]
-    ran = run(words, preload=False, environment=environment)
+def test_a_library_built_with_a_strategy_needs_no_environment_and_still_heeds_it(built: Path) -> None:
+    ran = commit_with(built, "overflow_by_one", 100)
     assert ran.status == ABORTED and "byte 100 changed" in ran.err, ran
-    environment["M4ALLOC_STRATEGY"] = "canaries=0,check_on_reuse=0"
-    ran = run(words, preload=False, environment=environment)
+    ran = commit_with(built, "overflow_by_one", 100, "canaries=0,check_on_reuse=0")
     assert (ran.status, ran.err) == (0, ""), ran
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("size", [8, 100, 4096, 50000])
+@pytest.mark.parametrize("error", ["copy_over_by_one", "copy_from_before", "fill_over_by_one", "move_from_behind"])
+def test_checked_copies_are_refused_before_they_leave_their_block(built: Path, error: str, size: int) -> None:
+    ran = commit_with(built, error, size)
+    assert ran.status in (ABORTED, FAULTED) and "went on" not in ran.out, ran
+    if error != "copy_from_before":
+        block = facts(ran)["block"]
+        at = 1 if error == "move_from_behind" else 0
+        count = size if error == "move_from_behind" else size + 1
+        wanted = f"m4alloc: overflow of {block}: copy of {count} bytes at byte {at} of a block of {size} bytes\n"
+        assert ran.err == wanted, ran
+    ran = commit_with(built, error, size, "check_copies=0,guards=0,guard_slabs=0")
+    assert "copy of" not in ran.err, ran
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("check", [name for name, strategy in EFFECTS.items() if strategy == HARDENED])
+def test_correct_programs_are_unharmed_by_checked_copies(built: Path, check: str) -> None:
+    environment = {"LD_PRELOAD": str(built)}
+    ran = run([build(CORRECT), check], preload=False, environment=environment)
+    assert ran.status == 0 and "expectations held" in ran.out and ran.err == "", ran

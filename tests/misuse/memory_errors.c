@@ -57,6 +57,20 @@ static void write_behind_the_slabs(void) {
     for (size_t i = 0; i < 1 << 18; i += 4096) block[i] = block[i];
 }
 
+static void copy_over_by_one(void) {
+    static char from[100000];
+    memcpy((void *)block, from, size + 1);
+}
+
+static void copy_from_before(void) {
+    static char from[100000];
+    memcpy((void *)(block - 1), from, size);
+}
+
+static void fill_over_by_one(void) { memset((void *)block, 0, size + 1); }
+
+static void move_from_behind(void) { memmove((void *)block, (void *)(block + 1), size); }
+
 #define ERROR(name) {#name, name}
 static const struct {
     const char *name;
@@ -66,7 +80,8 @@ static const struct {
     ERROR(underflow_by_32), ERROR(overflow_by_a_mebibyte), ERROR(read_after_free), ERROR(read_of_nothing),
     ERROR(write_to_nothing), ERROR(overflow_seen_by_realloc), ERROR(overflow_seen_by_another_thread),
     ERROR(write_after_free_at_once), ERROR(write_after_free_long_before_its_reuse), ERROR(double_free),
-    ERROR(write_behind_the_slabs),
+    ERROR(write_behind_the_slabs), ERROR(copy_over_by_one), ERROR(copy_from_before), ERROR(fill_over_by_one),
+    ERROR(move_from_behind),
 };
 
 int main(int argc, char **argv) {
