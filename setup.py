@@ -14,8 +14,11 @@ from types import ModuleType
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 PACKAGE = Path(__file__).parent / "m4alloc"
+BENCH_PROGRAMS = Path(__file__).parent / "benchmarks" / "alloc_bench"
+"""Sources that `m4alloc bench` compiles where it runs; in a checkout it finds them here."""
 
 
 def load_build_module() -> ModuleType:
@@ -29,6 +32,20 @@ def load_build_module() -> ModuleType:
 
 
 build = load_build_module()
+
+
+class BuildPython(build_py):
+    """Copies the packages, and the programs of `m4alloc bench` into one of them."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        folder = Path(self.build_lib) / "m4alloc" / "bench" / "programs"
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(BENCH_PROGRAMS.glob("*.*")):
+            if path.suffix in {".c", ".h", ".toml"}:
+                shutil.copy2(path, folder / path.name)
 
 
 class BuildNative(build_ext):
@@ -85,4 +102,4 @@ def extensions() -> list[Extension]:
     ]
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildNative})
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildNative, "build_py": BuildPython})

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.peer import machine
+from m4alloc.bench.peer import machine
 from m4alloc.check import accept
 from m4alloc.check.alphabet import usual
 from m4alloc.check.board import EXPLORATION

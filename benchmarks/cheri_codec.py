@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.peer import machine
 from capability.cheri.capability import Capability
 from capability.cheri.isa import ISAV9_64, ISAV9_128, MORELLO, RISCV_64, RISCV_128, Isa
 from capability.cheri.narrow import set_bounds
+from m4alloc.bench.peer import machine
 from m4alloc.view.text import table
 
 ISAS = {isa.format.name: isa for isa in (ISAV9_128, MORELLO, RISCV_128, ISAV9_64, RISCV_64)}

@@ -1,4 +1,4 @@
-"""Nanoseconds of a malloc/free pair, against glibc, mimalloc and jemalloc in the same run.
+"""Nanoseconds of a malloc/free pair, against glibc and the peers of Debian in the same run.
 
     python benchmarks/pairs.py [--rounds 5] [--seconds 0.05] [--json FILE] [--library NAME=PATH]
 
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.peer import Peer, geometric_mean, interleaved, machine, peers
+from m4alloc.bench.peer import Peer, geometric_mean, interleaved, machine, peers
 from m4alloc.view.text import table
 
 SOURCE = Path(__file__).with_name("pairs.c")

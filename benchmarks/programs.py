@@ -1,4 +1,4 @@
-"""CPU time of whole programs, as ratios to the same program on glibc, for m4alloc, mimalloc and jemalloc.
+"""CPU time of whole programs, as ratios to the same program on glibc, for m4alloc and the peers of Debian.
 
     python benchmarks/programs.py [--rounds 5] [--only NAME] [--json FILE] [--library NAME=PATH]
 
@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
+import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.peer import Peer, geometric_mean, interleaved, machine, peers
 from benchmarks.workload import ENVIRONMENT, WORKLOADS, Workload
+from m4alloc.bench.launch import Launcher
+from m4alloc.bench.peer import Peer, geometric_mean, interleaved, machine, peers
 from m4alloc.view.text import table
-
-SOURCE = Path(__file__).with_name("cost.c")
 
 
 class Cost(NamedTuple):
@@ -37,24 +35,21 @@ class RunError(Exception):
     """The program did not end as it should on this allocator; the message says which, where and how."""
 
 
-def measure(workload: Workload, peer: Peer, scale: int, cost: Path) -> Cost:
-    """Run one program under one allocator in a fresh directory. `cost`: cost.c, compiled. Raises RunError."""
+def measure(workload: Workload, peer: Peer, scale: int, launcher: Launcher) -> Cost:
+    """Run one program under one allocator in a fresh directory. Raises RunError."""
     with tempfile.TemporaryDirectory() as parent:
-        directory, result, log = Path(parent) / "run", Path(parent) / "cost", Path(parent) / "log"
-        argv = [str(cost), str(result), *workload.command(directory, scale)]
-        environment = {**peer.environment(), **ENVIRONMENT, **workload.environment, "HOME": str(directory)}
-        with log.open("w") as output:
-            subprocess.run(argv, cwd=directory, env=environment, stdout=output, stderr=output, timeout=600, check=True)
-        code, seconds, kilobytes = result.read_text().split()
-        if int(code) not in {0, 2}:
-            ended = signal.Signals(-int(code)).name if int(code) < 0 else f"status {code}"
-            words = log.read_text(errors="replace")[-200:].strip()
-            raise RunError(f"{workload.name} on {peer.name} ended with {ended}{': ' if words else ''}{words}")
-    return Cost(float(seconds), int(kilobytes))
+        directory = Path(parent) / "run"
+        argv = workload.command(directory, scale)
+        variables = {**ENVIRONMENT, **workload.environment, "HOME": str(directory)}
+        path = "" if "/" in argv[0] else shutil.which(argv[0]) or argv[0]
+        run = launcher.run(argv, peer, path=path, directory=directory, variables=variables)
+    if run.status not in {0, 2}:
+        raise RunError(f"{workload.name} on {peer.name} {run.ended()}")
+    return Cost(run.cpu, run.peak // 1024)
 
 
 def measure_all(
-    workload: Workload, among: list[Peer], rounds: int, seed: int, scale: int, cost: Path
+    workload: Workload, among: list[Peer], rounds: int, seed: int, scale: int, launcher: Launcher
 ) -> tuple[dict[str, list[Cost]], list[str]]:
     """Every allocator's costs, a round each, without those on which the program fails; and how it fails there."""
     costs: dict[str, list[Cost]] = {peer.name: [] for peer in among}
@@ -63,7 +58,7 @@ def measure_all(
         print(f"\r{workload.name}, round {number + 1}: {peer.name:12}", end="", file=sys.stderr, flush=True)
         if peer.name not in failures:
             try:
-                costs[peer.name].append(measure(workload, peer, scale, cost))
+                costs[peer.name].append(measure(workload, peer, scale, launcher))
             except RunError as error:
                 failures[peer.name] = str(error)
     return {name: taken for name, taken in costs.items() if name not in failures}, list(failures.values())
@@ -114,8 +109,7 @@ def main(words: list[str] | None = None) -> int:
         parser.error(str(error))
     costs: dict[str, dict[str, list[Cost]]] = {}
     with tempfile.TemporaryDirectory() as directory:
-        cost = Path(directory) / "cost"
-        subprocess.run(["gcc", "-O2", str(SOURCE), "-o", cost], check=True)
+        launcher = Launcher(Path(directory))
         for workload in WORKLOADS:
             reason = workload.missing()
             if chosen.only and workload.name not in chosen.only:
@@ -124,7 +118,7 @@ def main(words: list[str] | None = None) -> int:
                 missing.append(f"{workload.name} was left out: {reason}")
                 continue
             scale = workload.short if chosen.short else workload.long
-            taken, failures = measure_all(workload, among, chosen.rounds, chosen.seed, scale, cost)
+            taken, failures = measure_all(workload, among, chosen.rounds, chosen.seed, scale, launcher)
             missing += failures
             if "glibc" in taken:
                 costs[workload.name] = taken

@@ -39,6 +39,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "Violation": "spec.error:Violation",
         # the verbs
         "attack": "m4alloc.check.attack:attack",
+        "bench": "m4alloc.bench.run:bench",
         "check": "m4alloc.check.check_library:check",
         "doctor": "m4alloc.doctor:doctor",
         "lib": "m4alloc.lib:lib",

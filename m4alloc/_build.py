@@ -33,6 +33,7 @@ EXTENSIONS = ("_fast", "_accept_heap", "_accept")
 EXTENSION_FLAGS = (
     "-O3",
     "-DCYTHON_INLINE=",
+    "-fno-tree-slp-vectorize",
     "-fvisibility=hidden",
     "-ftls-model=initial-exec",
     "-pthread",
@@ -44,6 +45,7 @@ COMPILE_FLAGS = (
     "-fPIC",
     "-DCYTHON_INLINE=",  # GCC then judges by heat: hot paths stay short, slow paths out of line (see _cold.h)
     "-fno-builtin",  # else GCC turns malloc + memset inside calloc into a call of calloc
+    "-fno-tree-slp-vectorize",  # a slot stored as two words and loaded as one vector stalls until the stores have retired
     "-fexceptions",  # operator new throws through these frames
     "-fvisibility=hidden",
     "-ffunction-sections",

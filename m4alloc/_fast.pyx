@@ -18,15 +18,17 @@ from m4alloc._core.copy cimport check_range
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.explain cimport explain_fault
 from m4alloc._core.fork cimport rebuild_in_child
-from m4alloc._core.heap cimport drain_abandoned, drain_remote, empty_stacks
+from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
 from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
+from m4alloc._core.remote cimport drain_remote
 from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
 from m4alloc._core.size_class cimport quarantine_length, quarantine_limit
 from m4alloc._core.side cimport monitor_bytes
 from m4alloc._core.slot cimport record_of, region_of, slot_state
 from m4alloc._core.span cimport purge_until
+from m4alloc._core.stack cimport empty_stacks
 from m4alloc._core.stats cimport broken_invariant, count, Totals
 from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, LIVE, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE, OVERFLOW,
                                   REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena, Heap, Record)

@@ -38,6 +38,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "refill_batch": (1, 4096),
     "zero_on_free": (0, SMALL_MAX),
     "retain_bytes": (0, 2**63 - 1),
+    "retain_share": (0, 1000),
     "retain_ms": (0, 2**63 - 1),
     "randomise": (0, 1),
     "guards": (0, 1),
@@ -88,7 +89,9 @@ class Strategy:
     block is freed or resized, and so are the slots beside it. malloc_usable_size is then the size asked for.
     check_copies: whether memcpy, memmove and memset refuse to leave the block they begin in. Only a library that is
     built with this knob has these functions: m4alloc lib --strategy.
-    retain_bytes, retain_ms: free spans keep their pages up to this much and this long; looked at when spans are freed.
+    retain_bytes, retain_share: free spans keep their pages up to this much, or up to this many hundredths of what is in
+    use, whichever is more.
+    retain_ms: and for this long; looked at when spans are freed, and now and then when slots are.
     randomise: whether slots are taken from anywhere in a slab, in random order.
     guards: whether an inaccessible page precedes and follows each large block.
     guard_slabs: one of so many slabs is followed by 64 KiB that are inaccessible; 0: none is.
@@ -118,7 +121,8 @@ class Strategy:
     refill_batch: int = 64
     zero_on_free: int = 0
     retain_bytes: int = 32 << 20
-    retain_ms: int = 250
+    retain_share: int = 100
+    retain_ms: int = 1000
     randomise: bool = False
     guards: bool = False
     guard_slabs: int = 0
@@ -213,6 +217,8 @@ class Strategy:
             guards=True,
             guard_slabs=4,
             large_quarantine=64 << 20,
+            retain_bytes=1 << 20,
+            retain_share=0,
         )
 
     @classmethod

@@ -161,6 +161,8 @@ def test_the_wheel_contains_the_libraries_and_what_rebuilds_them(distribution: D
     assert {"m4alloc/libm4alloc.so", "m4alloc/libm4record.so", "m4alloc/_fast.pyi", "m4alloc/_fast.pxd"} <= inside
     assert {"m4alloc/_fast.c", "m4alloc/_record.c", "m4alloc/_replay.c", "m4alloc/libm4replay.so"} <= inside
     assert {f"m4alloc/{name}preload.c" for name in ("", "record_", "replay_")} <= inside
+    programs = {"m4alloc/bench/programs/catalogue.toml", "m4alloc/bench/programs/binary_tree.c"}
+    assert {"m4alloc/bench/launch.c", *programs} <= inside
     assert {f"{top}/py.typed" for top in ("capability", "spec", "m4alloc")} <= inside
     assert not {name for name in inside if name.startswith(("tests", "benchmarks", "docs"))}
 
@@ -170,6 +172,7 @@ def test_the_wheel_works_outside_the_source_tree(installed: Environment) -> None
     assert installed.ok("m4alloc", "lib").startswith(str(installed.folder))
     assert installed.ok("m4alloc", "run", "--", "echo", "hello") == "hello\n"
     installed.ok("m4alloc", "doctor")
+    installed.ok("m4alloc", "bench", "--quick", "--rounds", "1", "--only", "binary_tree")
     installed.ok("m4alloc", "record", "-o", "trace.m4t", "--", "ls", "/")
     assert (installed.folder / "trace.m4t").exists()
     installed.ok("m4alloc", "verify", "--", "ls", "/")

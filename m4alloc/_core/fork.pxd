@@ -8,11 +8,10 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 from libc.stdint cimport uint32_t, uint8_t
 
 from m4alloc._core.c cimport m4_relinquish
-from m4alloc._core.heap cimport show_stack
 from m4alloc._core.hooks cimport mend_slot
-from m4alloc._core.size_class cimport remote_length
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
+from m4alloc._core.stack cimport show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FREE, HELD, HELD_DELAYED, REMOTE, SLAB, UNIT_SHIFT, Arena, Bin, Heap,
                                   Record, Region, Slot)
 
@@ -51,19 +50,18 @@ cdef inline bint vanished(const Heap *heap, const Heap *survivor) noexcept nogil
 
 
 cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
-    """Hold every remote delay line, and the delay lines and quarantines of vanished threads; drop their stacks."""
+    """Hold every line of remote frees, and the delay lines and quarantines of vanished threads; drop their stacks."""
     cdef uint32_t c
     cdef Heap *heap = arena.heaps
     cdef Bin *bin
-    cdef uint32_t both
     while heap != NULL:
         heap.remote = NULL
         for c in range(arena.bins):
             bin = &heap.bins[c]
-            both = arena.class_delay[c] + arena.class_quarantine[c]
-            hold(arena, bin.remote_delay, remote_length(arena, c), DELAYED, HELD_DELAYED)
+            hold(arena, heap.rings[c].line, arena.class_line[c], DELAYED, HELD_DELAYED)
             if vanished(heap, survivor):
-                hold(arena, heap.rings[c].delay, both, CACHED, HELD)  # the quarantine follows the delay line in memory
+                # The quarantine follows the delay line in memory.
+                hold(arena, bin.delay, arena.class_delay[c] + arena.class_quarantine[c], CACHED, HELD)
                 show_stack(arena, heap, bin)
                 bin.top = bin.bottom
                 bin.slabs = NULL
@@ -74,15 +72,11 @@ cdef inline void restore_all(Arena *arena, const Heap *survivor) noexcept nogil:
     """Undo the marks, and abandon the heaps of vanished threads."""
     cdef uint32_t c
     cdef Heap *heap = arena.heaps
-    cdef Bin *bin
-    cdef uint32_t both
     while heap != NULL:
         for c in range(arena.bins):
-            bin = &heap.bins[c]
-            both = arena.class_delay[c] + arena.class_quarantine[c]
-            restore(bin.remote_delay, remote_length(arena, c), DELAYED)
+            restore(heap.rings[c].line, arena.class_line[c], DELAYED)
             if vanished(heap, survivor):
-                restore(heap.rings[c].delay, both, CACHED)
+                restore(heap.bins[c].delay, arena.class_delay[c] + arena.class_quarantine[c], CACHED)
         if vanished(heap, survivor):
             heap.abandoned = 1
             heap.next_abandoned = arena.abandoned
@@ -103,6 +97,7 @@ cdef inline void rebuild_slab(Arena *arena, Record *slab, const Heap *survivor) 
         if arena.hooked:
             mend_slot(arena, slab, i)
     slab.free_slots = free_slots
+    slab.first_free = 0
     slab.remote = 0
     if orphan:
         slab.listed = 0

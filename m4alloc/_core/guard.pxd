@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Guards of large blocks: an inaccessible page before and after, and, under canaries, fill behind the request's end."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_fill, m4_first_unlike
 from m4alloc._core.canary cimport CANARY_BYTES, FILL_MAX, canary_key, fill_byte
@@ -11,7 +11,7 @@ from m4alloc._core.region cimport round_up
 from m4alloc._core.types cimport NO_MISUSE, PAGE, Arena, Record
 
 cdef enum:
-    BEFORE_SHIFT = 8           # Record.fence of a large block: how the page after it was made, and the one before
+    BEFORE_SHIFT = 4           # Record.fence of a large block: how the page after it was made, and the one before
 
 
 cdef inline uint64_t lead_bytes(const Arena *arena, uint64_t alignment) noexcept nogil:
@@ -41,14 +41,14 @@ cdef inline void place_guards(Arena *arena, Record *record, char *span) noexcept
     record.fence = 0
     if not arena.knobs.guards:
         return
-    record.fence = raise_fence(arena, record.start + record.usable, PAGE)
+    record.fence = <uint8_t>raise_fence(arena, record.start + record.usable, PAGE)
     if record.start != span:
-        record.fence |= raise_fence(arena, span, PAGE) << BEFORE_SHIFT
+        record.fence |= <uint8_t>(raise_fence(arena, span, PAGE) << BEFORE_SHIFT)
 
 
 cdef inline void lift_guards(Arena *arena, Record *record, char *span) noexcept nogil:
     """Undo place_guards."""
-    lift_fence(arena, record.start + record.usable, PAGE, record.fence & 0xFF)
+    lift_fence(arena, record.start + record.usable, PAGE, record.fence & 0xF)
     lift_fence(arena, span, PAGE, record.fence >> BEFORE_SHIFT)
     record.fence = 0
 

@@ -1,22 +1,19 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Heaps: a thread's stacks of free slots, refilled from its slabs and flushed back to them; remote frees on their way.
+"""Heaps: what one thread owns, and how its stacks are refilled: from remote frees, from its slabs, from a new slab.
 
 A heap belongs to one thread at a time and outlives it: a thread that exits abandons its heap, stacks, delay lines and
 all, and a new thread adopts it whole, so that nothing is reused earlier than its delay line says.
 """
 
-from libc.stdint cimport uint32_t, uint64_t, uint8_t
+from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport (M4_FAULT, m4_acquire, m4_add32, m4_exchange_pointer, m4_load_pointer, m4_relinquish,
-                              m4_swap8, m4_swap_pointer, memmove)
+from m4alloc._core.c cimport m4_acquire, m4_relinquish
 from m4alloc._core.chance cimport draw, draw_below
-from m4alloc._core.fault cimport FAULT_REMOTE_FREE_LOST
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.misuse cimport report_racing_free
-from m4alloc._core.size_class cimport remote_length
-from m4alloc._core.slab cimport list_slab, new_slab, release_slab, take_any_slots, take_slots, unlist_slab
-from m4alloc._core.slot cimport record_of
-from m4alloc._core.types cimport CACHED, DELAYED, FREE, NO_MISUSE, REMOTE, Arena, Bin, Heap, Record, Slot
+from m4alloc._core.remote cimport drain_remote, review_line
+from m4alloc._core.slab cimport list_slab, new_slab, take_any_slots, take_slots, unlist_slab
+from m4alloc._core.stack cimport empty_stack, empty_stacks, open_bin
+from m4alloc._core.types cimport Arena, Bin, Heap, Record, Slot
 
 
 cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
@@ -34,100 +31,13 @@ cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
         return NULL
     heap.arena = arena
     heap.random = draw(&arena.random)
+    heap.until_sample = arena.knobs.sample_rate
     for c in range(arena.bins):
         heap.bins[c].slot_size = arena.knobs.class_size[c]
         heap.bins[c].hooks = arena.class_hooks[c]
-    heap.until_sample = arena.knobs.sample_rate
     heap.next_heap = arena.heaps
     arena.heaps = heap
     return heap
-
-
-cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
-    """Give a bin its stack, delay line and quarantine at first use; False: out of memory. Takes the arena's lock."""
-    cdef Bin *bin = &heap.bins[c]
-    cdef uint32_t depth = arena.class_depth[c]
-    cdef Slot *memory
-    cdef uint64_t slots = depth + arena.class_delay[c] + arena.class_quarantine[c]
-    if bin.bottom != NULL:
-        return True
-    m4_acquire(&arena.lock)
-    memory = <Slot *>take_metadata(arena, slots * sizeof(Slot))
-    m4_relinquish(&arena.lock)
-    if memory == NULL:
-        return False
-    heap.rings[c].delay = memory
-    bin.delay_at = memory
-    bin.delay_last = memory + arena.class_delay[c] - 1  # before memory when there is none: then nobody uses it
-    heap.rings[c].slots = memory + arena.class_delay[c]
-    bin.bottom = memory + arena.class_delay[c] + arena.class_quarantine[c]
-    bin.top = bin.bottom
-    bin.limit = bin.bottom + depth
-    return True
-
-
-cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
-    """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another."""
-    if slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL:
-        if slab.listed:
-            unlist_slab(bin, slab)
-        m4_acquire(&arena.lock)
-        release_slab(arena, slab)
-        m4_relinquish(&arena.lock)
-    elif slab.free_slots != 0 and not slab.listed:
-        list_slab(bin, slab)
-
-
-cdef inline void give_slot(Arena *arena, Heap *heap, Slot slot) noexcept nogil:
-    """Return a CACHED slot of ours to its slab as FREE."""
-    cdef Record *slab = record_of(arena, slot.address).head
-    slot.state[0] = FREE
-    slab.free_slots += 1
-    settle_slab(arena, &heap.bins[slab.size_class], slab)
-
-
-cdef inline void hide_stack(Bin *bin) noexcept nogil:
-    """Show the hot path an empty stack: the bin's next malloc takes the slow path. Frees push on top as ever."""
-    bin.bottom = bin.top
-
-
-cdef inline void show_stack(const Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
-    """Undo hide_stack, if it is hidden: the stack lies behind the bin's delay line and quarantine."""
-    cdef uint64_t c = <uint64_t>(bin - heap.bins)
-    if bin.bottom != NULL:
-        bin.bottom = heap.rings[c].slots + arena.class_quarantine[c]
-
-
-cdef inline void empty_stack(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
-    """Return every slot on the stack to its slab."""
-    show_stack(arena, heap, bin)
-    while bin.top != bin.bottom:
-        bin.top -= 1
-        give_slot(arena, heap, bin.top[0])
-
-
-cdef inline void empty_stacks(Arena *arena, Heap *heap) noexcept nogil:
-    """Return every slot on every stack to its slab."""
-    cdef uint32_t c
-    for c in range(arena.bins):
-        empty_stack(arena, heap, &heap.bins[c])
-
-
-cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, char *address,
-                                             uint8_t *state) noexcept nogil:
-    """Push a CACHED slot of ours on its stack; a full stack first gives its older half back to the slabs."""
-    cdef uint64_t half, i
-    if bin.top == bin.limit:
-        show_stack(arena, heap, bin)
-        half = <uint64_t>(bin.limit - bin.bottom) // 2
-        for i in range(half):
-            give_slot(arena, heap, bin.bottom[i])
-        memmove(bin.bottom, bin.bottom + half, (<uint64_t>(bin.limit - bin.bottom) - half) * sizeof(Slot))
-        bin.top -= half
-    bin.top.address = address
-    bin.top.state = state
-    bin.top += 1
-    return NO_MISUSE
 
 
 cdef inline void scavenge(Arena *arena, Heap *heap) noexcept nogil:
@@ -136,102 +46,10 @@ cdef inline void scavenge(Arena *arena, Heap *heap) noexcept nogil:
     cdef Bin *bin
     for c in range(arena.bins):
         bin = &heap.bins[c]
-        if bin.top == heap.rings[c].seen_top and bin.delay_at == heap.rings[c].seen_at:
+        if bin.top == heap.rings[c].seen_top and bin.freed == heap.rings[c].seen_freed:
             empty_stack(arena, heap, bin)
         heap.rings[c].seen_top = bin.top
-        heap.rings[c].seen_at = bin.delay_at
-
-
-cdef inline void queue_slab(Record *slab) noexcept nogil:
-    """Push a slab on its owner's list of slabs with remote frees."""
-    cdef Heap *owner = slab.owner
-    cdef void *first = m4_load_pointer(<void **>&owner.remote)
-    while True:
-        slab.remote_next = <Record *>first
-        if m4_swap_pointer(<void **>&owner.remote, &first, slab):
-            return
-
-
-cdef inline uint32_t publish_run(Record *slab, Slot *slots, uint32_t length) noexcept nogil:
-    """Hand DELAYED slots of one slab to its owner; returns how many were DELAYED no more: the owner freed them as well.
-
-    The count is raised before the states are set, and the slab is queued while its count is above 0: so a drain never
-    finds more than is counted, and what it does not find yet keeps the slab queued. Until then the slots are not FREE,
-    so the slab cannot be dissolved under us.
-    """
-    cdef uint32_t i
-    cdef uint32_t lost = 0
-    cdef bint first = m4_add32(&slab.remote, length) == 0
-    for i in range(length):
-        if not m4_swap8(slots[i].state, DELAYED, REMOTE):
-            lost += 1
-        slots[i].address = NULL
-    if lost != 0 and m4_add32(&slab.remote, -lost) == lost:
-        first = False  # nothing is left to collect
-    if first:
-        queue_slab(slab)
-    return lost
-
-
-cdef inline int publish_remote(Arena *arena, Slot *slots, uint32_t length) noexcept nogil:
-    """Hand a batch of DELAYED slots (NULL addresses are skipped) to their owners, one step for each run of one slab."""
-    cdef uint32_t i = 0
-    cdef uint32_t run
-    cdef uint64_t bytes
-    cdef int result = NO_MISUSE
-    cdef Record *slab
-    if M4_FAULT == FAULT_REMOTE_FREE_LOST:
-        return NO_MISUSE
-    while i < length:
-        if slots[i].address == NULL:
-            i += 1
-            continue
-        slab = record_of(arena, slots[i].address).head
-        bytes = <uint64_t>slab.slots * slab.slot_size
-        run = 1
-        while i + run < length and <uint64_t>(slots[i + run].address - slab.start) < bytes:
-            run += 1
-        if publish_run(slab, slots + i, run) != 0:
-            result = report_racing_free(arena, slab)
-        i += run
-    return result
-
-
-cdef inline bint has_byte(uint64_t word, uint64_t byte) noexcept nogil:
-    """May any of the eight bytes of `word` be `byte`? False is certain (the zero-byte test of Mycroft)."""
-    word ^= byte * <uint64_t>0x0101010101010101
-    return ((word - <uint64_t>0x0101010101010101) & ~word & <uint64_t>0x8080808080808080) != 0
-
-
-cdef inline void drain_slab(Arena *arena, Heap *heap, Record *slab) noexcept nogil:
-    """Make the REMOTE slots of one of our slabs FREE. They have been through the freeing thread's delay line."""
-    cdef uint32_t found = 0
-    cdef uint32_t left, i, j
-    cdef uint8_t *states = slab.states
-    for i in range(0, slab.slots, 8):  # the array is padded to whole words with ABSENT
-        if has_byte((<uint64_t *>(states + i))[0], REMOTE):
-            for j in range(i, i + 8):
-                if states[j] == REMOTE:
-                    states[j] = FREE
-                    found += 1
-    left = m4_add32(&slab.remote, -found) - found
-    slab.free_slots += found
-    if left != 0:  # somebody is between raising the count and setting the states
-        queue_slab(slab)
-    settle_slab(arena, &heap.bins[slab.size_class], slab)
-
-
-cdef inline void drain_remote(Arena *arena, Heap *heap) noexcept nogil:
-    """Collect what other threads have freed of ours since the last time."""
-    cdef Record *slab
-    cdef Record *next
-    if m4_load_pointer(<void **>&heap.remote) == NULL:
-        return
-    slab = <Record *>m4_exchange_pointer(<void **>&heap.remote, NULL)
-    while slab != NULL:
-        next = slab.remote_next  # before the count is zeroed, for then the slab may be queued again
-        drain_slab(arena, heap, slab)
-        slab = next
+        heap.rings[c].seen_freed = bin.freed
 
 
 cdef inline void drain_abandoned(Arena *arena) noexcept nogil:
@@ -273,40 +91,22 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
         taken = take_slots(slab, bin.bottom, most)
     if slab.free_slots == 0:
         unlist_slab(bin, slab)
-    # Lowest address on top, or any order.
-    if arena.knobs.randomise:
+    if arena.knobs.randomise:  # else the lowest address is on top
         for i in range(taken - 1, 0, -1):
             j = draw_below(&heap.random, i + 1)
             swap = bin.bottom[i]
             bin.bottom[i] = bin.bottom[j]
             bin.bottom[j] = swap
-    else:
-        for i in range(taken // 2):
-            swap = bin.bottom[i]
-            bin.bottom[i] = bin.bottom[taken - 1 - i]
-            bin.bottom[taken - 1 - i] = swap
     bin.top = bin.bottom + taken
     return True
-
-
-cdef inline void review_remote(Arena *arena, Heap *heap) noexcept nogil:
-    """Report the slots in the lines for other threads' slots that their owners have freed as well, and forget them."""
-    cdef uint32_t c, i
-    cdef Slot *line
-    for c in range(arena.bins):
-        line = heap.bins[c].remote_delay
-        if line == NULL:
-            continue
-        for i in range(remote_length(arena, c)):
-            if line[i].address != NULL and line[i].state[0] != DELAYED:
-                report_racing_free(arena, record_of(arena, line[i].address))
-                line[i].address = NULL
 
 
 cdef inline void abandon(Heap *heap) noexcept nogil:
     """The thread of a heap exits: give the stacks back, leave the rest (delay lines above all) to the next thread."""
     cdef Arena *arena = heap.arena
-    review_remote(arena, heap)
+    cdef uint32_t c
+    for c in range(arena.bins):
+        review_line(arena, &heap.rings[c], c)
     drain_remote(arena, heap)
     empty_stacks(arena, heap)
     m4_acquire(&arena.lock)

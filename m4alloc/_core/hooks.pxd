@@ -11,7 +11,7 @@ from m4alloc._core.c cimport (likely, m4_any_of_32, m4_first_unlike, m4_is_zero,
                               m4_prefetch_slot, m4_zero, memset, unlikely)
 from m4alloc._core.canary cimport CANARY_BYTES, canary_key, first_overflow, four_times, read_canary, set_canary
 from m4alloc._core.misuse cimport report_beside, report_canary, report_overflow, report_write
-from m4alloc._core.side cimport note_allocation, thread_of
+from m4alloc._core.side cimport begin_history, thread_of
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.types cimport (CACHED, FREE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY, HOOK_QUARANTINE,
                                   HOOK_ZERO, LIVE, NO_MISUSE, Arena, Bin, Heap, Record, Slot)
@@ -66,7 +66,7 @@ cdef inline void *hand_out "m4_hand_out"(Arena *arena, Heap *heap, Bin *bin, uin
     if hooks & HOOK_CANARY:
         set_canary(arena, address, bin.slot_size, size)
     if hooks & HOOK_HISTORY:
-        note_allocation(arena, record_of(arena, address), state, thread_of(heap))
+        begin_history(arena, record_of(arena, address), state, thread_of(heap))
     return address
 
 

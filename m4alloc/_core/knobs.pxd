@@ -39,7 +39,8 @@ cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
     knobs.refill_batch = 64
     knobs.zero_on_free = 0
     knobs.retain_bytes = 32 << 20
-    knobs.retain_ms = 250
+    knobs.retain_share = 100
+    knobs.retain_ms = 1000
     knobs.randomise = 0
     knobs.guards = 0
     knobs.guard_slabs = 0
@@ -132,6 +133,9 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
     if is_word(key, key_length, "retain_bytes"):
         knobs.retain_bytes = n
         return 0 if number else 2
+    if is_word(key, key_length, "retain_share"):
+        knobs.retain_share = <uint32_t>n
+        return 0 if number and n <= 1000 else 2
     if is_word(key, key_length, "retain_ms"):
         knobs.retain_ms = n
         return 0 if number else 2
@@ -200,8 +204,9 @@ cdef inline const char *known_keys(bint strategy) noexcept nogil:
     """What may stand before the equals sign."""
     if strategy:
         return ("classes delay_line delay_bytes quarantine quarantine_bytes quarantine_random stack_depth stack_bytes "
-                "refill_batch zero_on_free check_on_reuse canaries check_copies large_quarantine retain_bytes retain_ms "
-                "randomise guards guard_slabs guard_empty history side_bytes sample_rate sample_slots reserve")
+                "refill_batch zero_on_free check_on_reuse canaries check_copies large_quarantine retain_bytes "
+                "retain_share retain_ms randomise guards guard_slabs guard_empty history side_bytes sample_rate "
+                "sample_slots reserve")
     return "misuse"
 
 

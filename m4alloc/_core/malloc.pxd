@@ -9,22 +9,27 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody,
                               m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, unlikely)
-from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.canary cimport with_canary
 from m4alloc._core.chance cimport draw_below
-from m4alloc._core.heap cimport new_heap, publish_remote, push_slot, refill, scavenge, show_stack
-from m4alloc._core.hooks cimport (check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe)
+from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
+from m4alloc._core.heap cimport new_heap, refill, scavenge
+from m4alloc._core.hooks cimport check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe
 from m4alloc._core.large cimport allocate_large, free_large
-from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_pointer
+from m4alloc._core.remote cimport delay_remote, publish_remote
 from m4alloc._core.sample cimport allocate_sample, count_down, free_sample
-from m4alloc._core.side cimport note_free, thread_of
-from m4alloc._core.size_class cimport remote_batch, remote_length, size_class, slot_class
+from m4alloc._core.side cimport end_history, thread_of
+from m4alloc._core.size_class cimport size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.span cimport purge_until
+from m4alloc._core.span cimport purge_until, retained
+from m4alloc._core.stack cimport push_slot, show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
-                                  HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT, Arena, Bin, Heap, Record, Ring,
-                                  Slot)
+                                  HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT,
+                                  Arena, Bin, Heap, Record, Ring, Slot)
+
+cdef enum:
+    TICK = 1024                # frees of a class between two looks at the clock: a look costs as much as 10 frees
+    TICK_MASK = TICK * sizeof(Slot) - 1
 
 
 cdef inline void *allocate_refilled "m4_allocate_refilled"(Arena *arena, Heap *heap, uint32_t c,
@@ -75,7 +80,7 @@ cdef inline void *allocate_watched "m4_allocate_watched"(Arena *arena, Heap *hea
     return allocate_hooked(arena, heap, slot_class(arena, room), size, 1)
 
 
-cdef inline void *allocate_slow "m4_allocate_slow"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
+cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Arena *arena) noexcept nogil:
     """allocate when the stack is empty, the thread has no heap yet, the request is large, or mallocs are hooked."""
     cdef int before
     cdef uint32_t c
@@ -115,66 +120,59 @@ cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil
     cdef Bin *bin
     cdef Slot *top
     if unlikely(size > SMALL_MAX):
-        return allocate_slow(arena, heap, size)
+        return allocate_slow(size, heap, arena)
     bin = &heap.bins[size_class(arena, size)]
     top = bin.top
     if unlikely(top == bin.bottom):
-        return allocate_slow(arena, heap, size)
+        return allocate_slow(size, heap, arena)
     top -= 1
     bin.top = top
     top.state[0] = LIVE
     return top.address
 
 
-cdef inline Slot exchange_delay(Bin *bin, uint32_t length, Slot slot) noexcept nogil:
-    """Put a slot into the bin's delay line of that length; the one that has been there longest (NULL: none yet)."""
-    cdef Slot oldest = bin.delay_at[0]
-    bin.delay_at[0] = slot
-    if bin.delay_at == bin.delay_last:
-        bin.delay_at -= length - 1
-    else:
-        bin.delay_at += 1
+cdef inline Slot exchange_delay(Bin *bin, Slot slot) noexcept nogil:
+    """Put a slot into the bin's delay line; the one that has been there longest (NULL: none yet)."""
+    cdef Slot *place = <Slot *>(<char *>bin.delay + (bin.freed & bin.delay_mask))
+    cdef Slot oldest
+    oldest.address = place.address
+    oldest.state = place.state
+    place.address = slot.address
+    place.state = slot.state
     return oldest
 
 
 cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
-    """Once a turn of a delay line: look at the clock now and then.
-
-    By this, pages that have been free for too long go back to the system without a thread for it.
-    """
-    cdef int before
-    cdef uint64_t now
-    heap.ticks += 1
-    if heap.ticks % 4 != 0:
-        return
-    before = m4_errno()
-    now = m4_coarse_ms()
+    """Once every TICK frees of a class: return pages that have been free for too long, without a thread for it."""
+    cdef int before = m4_errno()
+    cdef uint64_t now = m4_coarse_ms()
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
         heap.scavenged_ms = now
         scavenge(arena, heap)
-    if arena.oldest != NULL:
+    if arena.oldest != NULL and now - heap.purged_ms >= arena.knobs.retain_ms // 4:
+        heap.purged_ms = now
         m4_acquire(&arena.lock)
-        purge_until(arena, arena.knobs.retain_bytes, now)
+        purge_until(arena, retained(arena), now)
         m4_relinquish(&arena.lock)
     m4_set_errno(before)
 
 
-cdef inline int release_turn "m4_release_turn"(Arena *arena, Heap *heap, Bin *bin, char *address,
+cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena *arena, Bin *bin,
                                                uint8_t *state) noexcept nogil:
-    """release by the owner when its delay line comes round or its stack is full."""
+    """release by the owner when it is time to look at the clock or the stack is full."""
     cdef Slot slot
-    cdef bint turned = bin.delay_at == bin.delay_last
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
-    if turned:
-        tick(arena, heap)
-    slot = exchange_delay(bin, arena.class_delay[bin - heap.bins], slot)
+    slot = exchange_delay(bin, slot)
+    bin.freed += sizeof(Slot)
     if slot.address != NULL:
         push_slot(arena, heap, bin, slot.address, slot.state)
-    if turned and arena.knobs.sample_rate != 0:  # now that this slot is pushed, so that the next malloc sees none
-        count_down(arena, heap, bin, arena.class_delay[bin - heap.bins])
+    if bin.freed & TICK_MASK == 0:
+        tick(arena, heap)
+        if arena.knobs.sample_rate != 0:  # now that this slot is pushed, so that the next malloc sees none
+            count_down(arena, heap, bin, TICK)
     return NO_MISUSE
 
 
@@ -198,6 +196,7 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
     cdef Ring *ring = &heap.rings[c]
     cdef uint32_t hooks = bin.hooks
     cdef Slot *place
+    cdef uint64_t freed
     cdef char *oldest
     cdef uint8_t *oldest_state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
@@ -206,15 +205,16 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
         check_slack(arena, address, state, bin.slot_size)
         check_beside(arena, record, address, state)
     if hooks & HOOK_HISTORY:
-        note_free(arena, record, state, thread_of(heap))
+        end_history(arena, record, state, thread_of(heap))
     if hooks & HOOK_CHECK and hooks & (HOOK_NO_DELAY | HOOK_QUARANTINE) != HOOK_NO_DELAY:
         heap.last_freed.address = address
         heap.last_freed.state = state
         heap.last_size = arena.class_checked[c]
     wipe(arena, c, hooks, address, bin.slot_size)
+    freed = bin.freed
+    bin.freed = freed + sizeof(Slot)
     if not hooks & HOOK_NO_DELAY:
-        place = bin.delay_at
-        bin.delay_at = ring.delay if place == bin.delay_last else place + 1
+        place = <Slot *>(<char *>bin.delay + (freed & bin.delay_mask))
         oldest = place.address
         oldest_state = place.state
         place.address = address
@@ -247,31 +247,6 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
     return NO_MISUSE
 
 
-cdef inline int delay_remote(Arena *arena, Heap *heap, uint32_t c, Slot slot) noexcept nogil:
-    """Put a DELAYED slot into the line for other threads' slots; the oldest batch leaves when its place is needed.
-
-    The line is a batch longer than the delay, so the youngest of the batch that leaves has waited long enough too.
-    """
-    cdef Bin *bin = &heap.bins[c]
-    cdef Ring *ring = &heap.rings[c]
-    cdef uint32_t batch = remote_batch(arena, c)
-    cdef uint32_t length = remote_length(arena, c)
-    cdef int result = NO_MISUSE
-    if bin.remote_delay == NULL:
-        m4_acquire(&arena.lock)
-        bin.remote_delay = <Slot *>take_metadata(arena, length * sizeof(Slot))
-        m4_relinquish(&arena.lock)
-        if bin.remote_delay == NULL:  # out of memory: rather no delay than a lost slot
-            return publish_remote(arena, &slot, 1)
-    if ring.remote_next % batch == 0:
-        result = publish_remote(arena, bin.remote_delay + ring.remote_next, batch)
-    bin.remote_delay[ring.remote_next] = slot
-    ring.remote_next += 1
-    if ring.remote_next == length:
-        ring.remote_next = 0
-    return result
-
-
 cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil:
     """delay_remote for threads without a heap: they share one, under the lock."""
     cdef int result
@@ -288,6 +263,16 @@ cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil
     return result
 
 
+cdef inline void look_at_remote(Arena *arena, Heap *heap, const Record *record, Slot slot) noexcept nogil:
+    """What a hooked free does with another thread's slot, now that it is DELAYED and so nobody else's to touch."""
+    cdef uint32_t hooks = arena.class_hooks[record.size_class]
+    if hooks & HOOK_CANARY:
+        check_slack(arena, slot.address, slot.state, record.slot_size)
+    if hooks & HOOK_HISTORY:
+        end_history(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
+    wipe(arena, record.size_class, hooks, slot.address, record.slot_size)
+
+
 cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record,
                                                    Slot slot) noexcept nogil:
     """Free a slot of another thread's: mark it, delay it here, then tell its owner.
@@ -295,54 +280,57 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
     The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
     heap: nobody's for a thread that is exiting.
     """
-    cdef uint32_t c = record.size_class
     if not m4_swap8(slot.state, LIVE, DELAYED):
-        return report_pointer(arena, False, slot.address)
-    if arena.hooked_malloc:
-        if arena.class_hooks[c] & HOOK_CANARY:
-            check_slack(arena, slot.address, slot.state, record.slot_size)
-        if arena.knobs.history:
-            note_free(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
-    wipe(arena, c, arena.class_hooks[c], slot.address, record.slot_size)
+        return refuse(arena, slot.address)
+    if arena.hooked:
+        look_at_remote(arena, heap, record, slot)
     if m4_is_nobody(heap):
-        return delay_orphan(arena, c, slot)
-    return delay_remote(arena, heap, c, slot)
+        return delay_orphan(arena, record.size_class, slot)
+    return delay_remote(arena, heap, record.size_class, slot)
 
 
-cdef inline int release_slow "m4_release_slow"(Arena *arena, Heap *heap, char *address) noexcept nogil:
-    """release of NULL, of large blocks, of slots outside the first region or of other threads', all of a hooked arena's,
-    and all misuse."""
-    cdef int before, result
-    cdef Record *record
-    cdef Slot slot
-    if address == NULL:
-        return NO_MISUSE
-    before = m4_errno()
-    if heap == m4_nobody():  # a thread's first call; one that is exiting gets no new heap, for nobody would abandon it
-        heap = <Heap *>m4_enter(arena)
-    record = record_of(arena, address)
-    slot.address = address
-    slot.state = NULL
-    if record != NULL:
-        slot.state = slot_state(record, address)
-    if slot.state != NULL and slot.state[0] == LIVE:
-        if record.owner == heap:
-            result = release_hooked(arena, heap, record, slot.address, slot.state)
-        else:
-            result = release_remote(arena, heap, record, slot)
-    elif record != NULL and record.kind == SAMPLE_SPAN:
-        result = free_sample(arena, heap, address, False)
-    elif slot.state == NULL and free_large(arena, address):
-        result = NO_MISUSE
-    else:
-        result = report_pointer(arena, False, address)
-        if result == FOREIGN and arena.forward_free != NULL:
-            arena.forward_free(address)
+cdef inline int refuse(Arena *arena, char *address) noexcept nogil:
+    """Report a free of what cannot be freed, or forward it; errno is kept."""
+    cdef int before = m4_errno()
+    cdef int result = report_pointer(arena, False, address)
+    if result == FOREIGN and arena.forward_free != NULL:
+        arena.forward_free(address)
     m4_set_errno(before)
     return result
 
 
-cdef inline int release_watched "m4_release_watched"(Arena *arena, Heap *heap, char *address) noexcept nogil:
+cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena *arena) noexcept nogil:
+    """release of NULL, of large blocks, of slots outside the first region or of other threads', and all misuse."""
+    cdef int before
+    cdef bint freed
+    cdef Record *record
+    cdef Slot slot
+    if address == NULL:
+        return NO_MISUSE
+    if heap == m4_nobody():  # a thread's first call; one that is exiting gets no new heap, for nobody would abandon it
+        before = m4_errno()
+        heap = <Heap *>m4_enter(arena)
+        m4_set_errno(before)
+    record = record_of(arena, address)
+    if record == NULL:
+        return refuse(arena, address)
+    if record.kind == SAMPLE_SPAN:
+        return free_sample(arena, heap, address, False)
+    slot.address = address
+    slot.state = slot_state(record, address)
+    if slot.state != NULL:
+        if slot.state[0] != LIVE:
+            return refuse(arena, address)
+        if record.owner != heap:
+            return release_remote(arena, heap, record, slot)
+        return release_hooked(arena, heap, record, address, slot.state)
+    before = m4_errno()
+    freed = free_large(arena, address)
+    m4_set_errno(before)
+    return NO_MISUSE if freed else refuse(arena, address)
+
+
+cdef inline int release_watched "m4_release_watched"(char *address, Heap *heap, Arena *arena) noexcept nogil:
     """release of what is not in the used part of the first region: of everything, where frees are hooked."""
     cdef Record *record
     cdef uint8_t *state
@@ -351,41 +339,44 @@ cdef inline int release_watched "m4_release_watched"(Arena *arena, Heap *heap, c
         state = slot_state(record, address)
         if likely(state != NULL and state[0] == LIVE and record.owner == heap):
             return release_hooked(arena, heap, record, address, state)
-    return release_slow(arena, heap, address)
+    return release_slow(address, heap, arena)
 
 
 cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     """Free a block: NO_MISUSE, or what was wrong (MisuseKind) when the mode lets the program go on. errno is kept."""
     cdef char *address = m4_untag(block)
     cdef uint64_t offset = <uint64_t>(address - arena.base)
-    cdef uint64_t index, low
+    cdef uint64_t index, low, freed
     cdef uint8_t *state
     cdef Record *record
     cdef Bin *bin
     cdef Slot *place
     cdef Slot *top
     if unlikely(offset >= arena.used):
-        return release_watched(arena, heap, address)
+        return release_watched(address, heap, arena)
     record = arena.records + (offset >> UNIT_SHIFT)
     # slot_state by hand: one branch fewer.
     index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
     if unlikely(low >= record.reciprocal):
-        return release_slow(arena, heap, address)
+        return release_slow(address, heap, arena)
     state = record.states + index
     if unlikely(state[0] != LIVE or record.owner != heap):
-        return release_slow(arena, heap, address)
+        return release_slow(address, heap, arena)
     bin = record.bin
-    place = bin.delay_at
+    freed = bin.freed
+    place = <Slot *>(<char *>bin.delay + (freed & bin.delay_mask))
+    freed += sizeof(Slot)
     top = bin.top
-    if unlikely(place == bin.delay_last or top == bin.limit):
-        return release_turn(arena, heap, bin, address, state)
+    if unlikely(freed & TICK_MASK == 0 or top == bin.limit):
+        return release_turn(address, heap, arena, bin, state)
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
         state[0] = CACHED
     # exchange_delay and push_slot by hand.
     if likely(place.address != NULL):
-        top[0] = place[0]
+        top.address = place.address
+        top.state = place.state
         bin.top = top + 1
     place.address = address
     place.state = state
-    bin.delay_at = place + 1
+    bin.freed = freed
     return NO_MISUSE

@@ -16,11 +16,11 @@ from m4alloc._core.c cimport (MADV_DONTNEED, MADV_GUARD_INSTALL, MADV_GUARD_REMO
                               m4_relinquish, m4_set_errno, m4_swap32, m4_thread_id, madvise, mprotect)
 from m4alloc._core.canary cimport FILL_MAX, canary_key, fill_byte
 from m4alloc._core.chance cimport draw, draw_below
-from m4alloc._core.heap cimport hide_stack
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_sample
 from m4alloc._core.side cimport thread_of
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
+from m4alloc._core.stack cimport hide_stack
 from m4alloc._core.types cimport (DOUBLE_FREE, FRAMES_MAX, GRANULE, INTERIOR_FREE, INVALID_FREE, NO_MISUSE, NO_SPAN,
                                   OVERFLOW, PAGE, SAMPLE_FREED, SAMPLE_LIVE, SAMPLE_SPAN, SAMPLE_UNUSED, UNIT,
                                   UNIT_SHIFT, Arena, Bin, Heap, Record, Sample)

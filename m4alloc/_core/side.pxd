@@ -36,7 +36,7 @@ cdef inline uint32_t thread_of(Heap *heap) noexcept nogil:
     return heap.thread
 
 
-cdef inline void note_allocation(const Arena *arena, const Record *record, const uint8_t *state,
+cdef inline void begin_history(const Arena *arena, const Record *record, const uint8_t *state,
                                  uint32_t thread) noexcept nogil:
     """Begin the history of a block."""
     cdef History *history = <History *>side_of(arena, record, state)
@@ -44,7 +44,7 @@ cdef inline void note_allocation(const Arena *arena, const Record *record, const
     history.freed_by = 0
 
 
-cdef inline void note_free(const Arena *arena, const Record *record, const uint8_t *state,
+cdef inline void end_history(const Arena *arena, const Record *record, const uint8_t *state,
                            uint32_t thread) noexcept nogil:
     """End it."""
     (<History *>side_of(arena, record, state)).freed_by = thread

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport M4_FAULT
+from m4alloc._core.c cimport M4_FAULT, m4_floor_log2
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
 from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY,
@@ -12,7 +12,7 @@ from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK,
 
 cdef enum:
     HISTORY_BYTES = 8          # of a slot, in front of its side bytes
-    SAMPLE_HOOKED = 256        # sample rates below are kept exactly, by looking at every malloc
+    SAMPLE_HOOKED = 4096       # sample rates below are kept exactly, by looking at every malloc
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
@@ -47,17 +47,6 @@ cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment)
     return -1
 
 
-cdef inline uint32_t remote_batch(const Arena *arena, uint32_t c) noexcept nogil:
-    """How many slots of other threads leave the delay line together: as many as the line is long, one at least."""
-    return arena.class_delay[c] if arena.class_delay[c] != 0 else 1
-
-
-cdef inline uint32_t remote_length(const Arena *arena, uint32_t c) noexcept nogil:
-    """Length of the delay line for other threads' slots: whole batches, one more than the delay and the quarantine."""
-    cdef uint32_t batch = remote_batch(arena, c)
-    return (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
-
-
 cdef inline uint32_t bounded(uint32_t slots, uint64_t bytes, uint64_t slot) noexcept nogil:
     """As many of `slots` slots as fit in `bytes`, but one at least when any are wanted."""
     if slots * slot <= bytes:
@@ -88,11 +77,25 @@ cdef inline uint32_t hooks_of(const Arena *arena, uint32_t c) noexcept nogil:
     return hooks
 
 
+cdef inline uint32_t power_of_two(uint32_t n) noexcept nogil:
+    """The least power of two that is at least n; 0 for 0."""
+    return <uint32_t>2 << m4_floor_log2(n - 1) if n > 1 else n
+
+
+cdef inline uint32_t delay_length(const Knobs *knobs, uint32_t slot) noexcept nogil:
+    """Length of the delay lines of that slot size: a power of two, for then a ring needs no branch to turn."""
+    cdef uint32_t wanted = power_of_two(knobs.delay_line)
+    while wanted > 1 and <uint64_t>wanted * slot > knobs.delay_bytes and (
+            wanted > knobs.delay_line or <uint64_t>knobs.delay_line * slot > knobs.delay_bytes):
+        wanted //= 2
+    return wanted
+
+
 cdef inline void build_classes(Arena *arena) noexcept nogil:
     """Fill the tables from the strategy's slot sizes (increasing multiples of GRANULE, the last is SMALL_MAX)."""
     cdef Knobs *knobs = &arena.knobs
     cdef uint32_t c = 0
-    cdef uint32_t i
+    cdef uint32_t i, batch
     cdef uint64_t slot, units, depth
     for i in range(CLASS_TABLE):
         while knobs.class_size[c] < i * GRANULE:
@@ -130,13 +133,16 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         if depth > knobs.stack_depth:
             depth = knobs.stack_depth
         arena.class_depth[c] = <uint32_t>(depth if depth > 16 else 16)
-        arena.class_delay[c] = bounded(knobs.delay_line, knobs.delay_bytes, slot)
+        arena.class_delay[c] = delay_length(knobs, <uint32_t>slot)
         arena.class_quarantine[c] = bounded(knobs.quarantine, knobs.quarantine_bytes, slot)
         # One state for every index that slot_state can yield, ABSENT past the last slot.
         arena.class_side[c] = <uint32_t>(((units << UNIT_SHIFT) // slot + 1 + 63) & ~<uint64_t>63)
         arena.class_hooks[c] = hooks_of(arena, c)
         arena.class_checked[c] = <uint32_t>(slot if slot < knobs.check_on_reuse else knobs.check_on_reuse & ~15)
         arena.class_zeroed[c] = <uint32_t>slot if slot <= knobs.zero_on_free else arena.class_checked[c]
+        batch = arena.class_delay[c] if arena.class_delay[c] != 0 else 1
+        arena.class_batch[c] = batch
+        arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
 
 
 cdef inline uint64_t quarantine_length(const Arena *arena) noexcept nogil:
@@ -152,7 +158,7 @@ cdef inline uint32_t quarantine_limit(const Arena *arena) noexcept nogil:
     cdef uint32_t c = 0
     if arena.knobs.canaries or arena.knobs.sample_rate != 0:
         return 0
-    while (c < arena.knobs.classes and arena.class_delay[c] == arena.knobs.delay_line
+    while (c < arena.knobs.classes and arena.class_delay[c] >= arena.knobs.delay_line
            and (arena.class_quarantine[c] == arena.knobs.quarantine or arena.knobs.quarantine_random)):
         c += 1
     return arena.knobs.class_size[c - 1] if c != 0 else 0

@@ -122,6 +122,12 @@ cdef inline uint64_t purge_until(Arena *arena, uint64_t dirty_limit, uint64_t no
     return before - arena.dirty_bytes
 
 
+cdef inline uint64_t retained(const Arena *arena) noexcept nogil:
+    """Bytes of free spans that may keep their pages: so a program that replaces large blocks need not fault them anew."""
+    cdef uint64_t share = arena.span_bytes // 100 * arena.knobs.retain_share
+    return share if share > arena.knobs.retain_bytes else arena.knobs.retain_bytes
+
+
 cdef inline Record *find_free(Arena *arena, uint64_t units) noexcept nogil:
     """A listed free span of at least `units` units, or NULL: best fit below 64 units, the smallest of the rest."""
     cdef uint64_t bits
@@ -238,7 +244,7 @@ cdef inline void give_span(Arena *arena, Record *span, uint32_t units, bint dirt
         units += right.units
         unlist_span(arena, right)
     list_span(arena, span, units, dirty_units, now)
-    purge_until(arena, arena.knobs.retain_bytes, now)
+    purge_until(arena, retained(arena), now)
 
 
 cdef inline bint grow_span(Arena *arena, Record *span, uint32_t units) noexcept nogil:

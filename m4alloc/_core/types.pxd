@@ -1,6 +1,6 @@
 """The core's records, bottom-up: slot, slab or span record, bin, heap, region, arena. Data only."""
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_lock, pthread_key_t
 
@@ -24,11 +24,11 @@ cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that
     FREE = 0                   # in its slab, for a refill to take
     LIVE = 1                   # handed out
     CACHED = 2                 # freed by its owner: in a delay line, a quarantine or a stack
-    DELAYED = 3                # freed by another thread: in that thread's delay line
+    DELAYED = 3                # freed by another thread: in that thread's line
     REMOTE = 4                 # and out of it: for the owner to collect
     ABSENT = 5                 # past the last slot of the slab
     HELD = 6                   # while a forked child rebuilds: CACHED and in a delay line
-    HELD_DELAYED = 7           # likewise: DELAYED and in a delay line
+    HELD_DELAYED = 7           # likewise: DELAYED and in a line
 
 cdef enum SpanKind:
     NO_SPAN = 0                # inside a large block or a free span, or never used
@@ -70,7 +70,8 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     Heap *owner
     uint32_t slot_size
     uint32_t slots
-    uint16_t size_class
+    uint8_t size_class
+    uint8_t fence              # how its guards were made: FENCE_*
     uint8_t kind               # SpanKind
     uint8_t listed             # SLAB: it is in its bin's list of slabs with FREE slots
     uint32_t units             # head of a slab, large block or free span: its length
@@ -86,18 +87,18 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint32_t free_slots        # SLAB: how many slots are FREE; LARGE: usable bytes after the request, under canaries
     uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    uint32_t fence             # how its guards were made: FENCE_*; SAMPLE_SPAN: unused
+    uint32_t first_free        # SLAB: no slot before this group of eight is FREE; 128 bytes in all
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
     Slot *bottom
     Slot *limit
-    Slot *delay_at             # the delay line: a ring of the slots freed last; here the next goes in, the oldest out
-    Slot *delay_last           # its last place
+    Slot *delay                # the delay line: a ring of the slots freed last
+    uint64_t freed             # what this thread has freed of its own in this class, times sizeof(Slot)
+    uint64_t delay_mask        # & freed: where in the ring the next goes in and the oldest out, in bytes
     uint32_t hooks             # what a free does besides: HOOK_*
     uint32_t slot_size
     Record *slabs              # slabs of ours with FREE slots
-    Slot *remote_delay         # the delay line of what we free of other threads'
 
 cdef enum:
     HOOK_NO_DELAY = 1
@@ -112,10 +113,11 @@ cdef enum:
 cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: its quarantine above all
     Slot *slots
     uint32_t next
-    uint32_t remote_next       # position in the bin's remote delay line
-    Slot *delay                # the delay line's first place
-    Slot *seen_top             # the bin's top and delay_at when scavenge last looked
-    Slot *seen_at
+    uint32_t line_at           # where the next goes into the line
+    Slot *line                 # of what we free of other threads': a ring; NULL until there is any
+    uint64_t freed_remote      # what this thread has freed of others' in this class
+    Slot *seen_top             # the bin's top and freed when scavenge last looked
+    uint64_t seen_freed
 
 cdef struct Heap "m4_heap":              # what a thread owns; never freed: an exiting thread abandons it, a new one adopts it
     Bin bins[BINS_MAX]
@@ -126,11 +128,11 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     uint64_t random
     Slot last_freed            # under check_on_reuse: looked at again by the next malloc
     uint32_t last_size
-    int64_t until_sample       # calls
     uint32_t thread            # the kernel's id of the thread, when history is kept
-    uint32_t ticks             # full turns of delay lines
+    int64_t until_sample       # calls
     uint32_t slabs_made
     uint64_t scavenged_ms
+    uint64_t purged_ms
     uint8_t abandoned
     Ring rings[BINS_MAX]
 
@@ -176,6 +178,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint32_t refill_batch
     uint32_t zero_on_free
     uint64_t retain_bytes
+    uint32_t retain_share      # hundredths
     uint64_t retain_ms
     uint32_t randomise
     uint32_t guards
@@ -215,6 +218,8 @@ cdef struct Arena "m4_arena":
     uint32_t class_depth[BINS_MAX]
     uint32_t class_delay[BINS_MAX]
     uint32_t class_quarantine[BINS_MAX]
+    uint32_t class_batch[BINS_MAX]     # slots of other threads that leave a line together, a power of two
+    uint32_t class_line[BINS_MAX]      # length of a line
     uint8_t *spare_states[BINS_MAX]
     m4_lock lock
     pthread_key_t key

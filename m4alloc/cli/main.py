@@ -19,7 +19,7 @@ from m4alloc.cli import Exit, UsageError
 from m4alloc.lib import LibraryError
 from m4alloc.program import ProgramError
 
-WITHOUT_SPECIFICATION = frozenset({"doctor", "lib", "run"})
+WITHOUT_SPECIFICATION = frozenset({"bench", "doctor", "lib", "run"})
 AT_FAULT = (UsageError, ShadowedError, ProgramError, LibraryError)
 """Errors of the input or the installation: one line, exit status 2."""
 EPILOG = """exit status: 0 holds, 1 violation, 2 usage, 3 nothing could be decided, 4 internal error, 130 interrupted;

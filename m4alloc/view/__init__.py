@@ -13,4 +13,5 @@ All of it is strings, deterministic and escaped; nothing here reads a file of th
     scene      what a picture of the heap at one call shows
     heap_at    that picture as SVG (heap_at_style: its borders and fillings); heap_at_text: in characters
     html       the page
+    png        the same pictures as PNG, by matplotlib
 """

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import pairs
-from benchmarks.peer import Peer, geometric_mean, interleaved
 from benchmarks.workload import WORKLOADS
+from m4alloc.bench.peer import Peer, geometric_mean, interleaved
 from tests.m4alloc.native import ROOT
 
 

@@ -17,8 +17,8 @@ CORE = PACKAGE / "_core"
 # fmt: off
 LAYERS = [
     "c", "fault", "types", "size_class", "slot", "region", "metadata", "chance", "fence", "span", "slab", "side",
-    "misuse", "canary", "guard", "heap", "hold", "large", "arena", "hooks", "sample", "copy", "malloc", "resize",
-    "dispatch", "fork", "explain", "knobs", "stats",
+    "misuse", "canary", "guard", "stack", "remote", "heap", "hold", "large", "arena", "hooks", "sample", "copy",
+    "malloc", "resize", "dispatch", "fork", "explain", "knobs", "stats",
 ]
 # fmt: on
 HOT = ("m4_malloc", "m4_free", "m4_calloc", "m4_realloc", "m4_aligned", "m4_usable_size")

@@ -90,6 +90,7 @@ def test_without_an_error_nothing_is_said() -> None:
 SHARES = {
     "about_one_block_of_a_hundred_is_a_sample": "sample_rate=100,sample_slots=4096",
     "about_one_block_of_a_thousand_is_a_sample": "sample_rate=1000,sample_slots=4096",
+    "about_one_block_of_five_thousand_is_a_sample": "sample_rate=5000,sample_slots=4096",
     "a_sample_is_reused_last": "sample_rate=1,sample_slots=64",
     "aligned_blocks_are_sampled_as_they_should_lie": EVERY,
     "samples_and_threads_and_forks_go_together": "sample_rate=3,sample_slots=100",

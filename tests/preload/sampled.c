@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 
 /* The usable size of a sample is what was asked for; of any other block it is the size of its class, here 160. */
-enum { SIZE = 136, CALLS = 200000 };
+enum { SIZE = 136, CALLS = 400000 };
 
 static int is_sample(void *block) { return malloc_usable_size(block) == SIZE; }
 
@@ -32,6 +32,9 @@ static void expect_share(int rate) {
 CHECK(about_one_block_of_a_hundred_is_a_sample) { expect_share(100); }
 
 CHECK(about_one_block_of_a_thousand_is_a_sample) { expect_share(1000); }
+
+/* Rates from 4,096 on are kept where slow paths come by; those below look at every malloc. */
+CHECK(about_one_block_of_five_thousand_is_a_sample) { expect_share(5000); }
 
 CHECK(a_sample_is_reused_last) {
     void *seen[8];

@@ -17,6 +17,7 @@ SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "json-schema"
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "cheri"
 ARGUMENTS = {
     "attack": ["--architecture", "adi-precise"],
+    "bench": ["--quick", "--rounds", "1", "--only", "binary_tree", "--among", "glibc"],
     "check": ["system", "--engine", "exhaustive", "--sizes", "16", "--depth", "2", "--budget", "20s", "--output", "-"],
     "doctor": [],
     "lib": [],
