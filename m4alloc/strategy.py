@@ -40,7 +40,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "retain_bytes": (0, 2**63 - 1),
     "retain_share": (0, 1000),
     "retain_ms": (0, 2**63 - 1),
-    "randomise": (0, 1),
+    "randomise": (0, 2),
     "guards": (0, 1),
     "guard_slabs": (0, 1024),
     "guard_empty": (0, 1),
@@ -92,7 +92,8 @@ class Strategy:
     retain_bytes, retain_share: free spans keep their pages up to this much, or up to this many hundredths of what is in
     use, whichever is more.
     retain_ms: and for this long; looked at when spans are freed, and now and then when slots are.
-    randomise: whether slots are taken from anywhere in a slab, in random order.
+    randomise: 1: a batch of slots is taken from a random place of its slab, and given out in random order; 2: from all
+    over the slab, which costs locality.
     guards: whether an inaccessible page precedes and follows each large block.
     guard_slabs: one of so many slabs is followed by 64 KiB that are inaccessible; 0: none is.
     guard_empty: whether blocks of zero bytes are inaccessible, each at an address of its own.
@@ -123,7 +124,7 @@ class Strategy:
     retain_bytes: int = 32 << 20
     retain_share: int = 100
     retain_ms: int = 1000
-    randomise: bool = False
+    randomise: int = 0
     guards: bool = False
     guard_slabs: int = 0
     guard_empty: bool = True
@@ -206,19 +207,17 @@ class Strategy:
         """
         return cls(
             delay_line=16,
-            quarantine=32,
+            quarantine=8,
             quarantine_bytes=32 << 10,
             quarantine_random=True,
             zero_on_free=SMALL_MAX,
-            check_on_reuse=1024,
+            check_on_reuse=256,
             canaries=True,
             check_copies=True,
-            randomise=True,
+            randomise=1,
             guards=True,
             guard_slabs=4,
             large_quarantine=64 << 20,
-            retain_bytes=1 << 20,
-            retain_share=0,
         )
 
     @classmethod

@@ -13,7 +13,7 @@ from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.remote cimport drain_remote, review_line
 from m4alloc._core.slab cimport list_slab, new_slab, take_any_slots, take_slots, unlist_slab
 from m4alloc._core.stack cimport empty_stack, empty_stacks, open_bin
-from m4alloc._core.types cimport Arena, Bin, Heap, Record, Slot
+from m4alloc._core.types cimport RANDOM_ALL_OVER, Arena, Bin, Heap, Record, Slot
 
 
 cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
@@ -86,7 +86,7 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
     if most > arena.class_depth[c] // 2:
         most = arena.class_depth[c] // 2
     if arena.knobs.randomise:
-        taken = take_any_slots(slab, bin.bottom, most, &heap.random)
+        taken = take_any_slots(slab, bin.bottom, most, arena.knobs.randomise == RANDOM_ALL_OVER, &heap.random)
     else:
         taken = take_slots(slab, bin.bottom, most)
     if slab.free_slots == 0:

@@ -141,7 +141,7 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
         return 0 if number else 2
     if is_word(key, key_length, "randomise"):
         knobs.randomise = <uint32_t>n
-        return 0 if number and n <= 1 else 2
+        return 0 if number and n <= 2 else 2
     if is_word(key, key_length, "guards"):
         knobs.guards = <uint32_t>n
         return 0 if number and n <= 1 else 2

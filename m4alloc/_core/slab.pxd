@@ -170,8 +170,9 @@ cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcep
         group += 1
 
 
-cdef inline uint32_t take_any_slots(Record *slab, Slot *into, uint32_t most, uint64_t *random) noexcept nogil:
-    """take_slots, but any FREE slots of the slab: from a random place on, by steps of a random length.
+cdef inline uint32_t take_any_slots(Record *slab, Slot *into, uint32_t most, bint all_over,
+                                    uint64_t *random) noexcept nogil:
+    """take_slots, but from a random place of the slab on: the next FREE slots, or `all_over` by steps of random length.
 
     The step has no divisor in common with the number of slots, so that it leads to every slot. Cost: as many steps as
     find `most` FREE slots; all of the slab's at worst.
@@ -179,7 +180,7 @@ cdef inline uint32_t take_any_slots(Record *slab, Slot *into, uint32_t most, uin
     cdef uint32_t taken = 0
     cdef uint32_t slots = slab.slots
     cdef uint32_t at = draw_below(random, slots)
-    cdef uint32_t step = draw_below(random, slots)
+    cdef uint32_t step = draw_below(random, slots) if all_over else 1
     if most > slab.free_slots:
         most = slab.free_slots
     while common_divisor(step, slots) != 1:

@@ -18,6 +18,7 @@ cdef enum:
     REGIONS_MAX = 64
     MESSAGE_MAX = 256
     FRAMES_MAX = 24            # of a backtrace
+    RANDOM_ALL_OVER = 2        # of randomise: a batch comes from all over its slab
     REFUSAL_MAX = 640          # bytes of what is said of malformed settings; it lists the knobs
 
 cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that fresh memory is free
@@ -180,7 +181,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint64_t retain_bytes
     uint32_t retain_share      # hundredths
     uint64_t retain_ms
-    uint32_t randomise
+    uint32_t randomise         # 0, 1 or RANDOM_ALL_OVER
     uint32_t guards
     uint32_t guard_slabs
     uint32_t guard_empty

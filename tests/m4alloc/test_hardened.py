@@ -151,7 +151,7 @@ def test_with_misuse_count_an_overflow_is_said_and_the_program_goes_on() -> None
 EFFECTS = {
     "the_usable_size_is_the_size_asked_for": "canaries=1",
     "blocks_of_zero_bytes_are_distinct_and_can_grow": "",
-    "blocks_in_a_row_lie_all_over_their_slab": "randomise=1",
+    "blocks_in_a_row_lie_all_over_their_slab": "randomise=2",
     "addresses_of_large_blocks_are_not_used_again": "large_quarantine=67108864",
     "side_bytes_are_a_blocks_own_and_stay_with_its_slot": "side_bytes=24",
     "the_programs_own_faults_go_where_they_went": HARDENED,
