@@ -275,13 +275,13 @@ static void add_table(struct statistics_page *page)
                 (unsigned long long)counts->mallocs, (unsigned long long)counts->frees,
                 (unsigned long long)counts->remote_frees);
     }
-    add(page, "%8s %7s %10s %10llu %10s %10s %14llu %14llu %14s\n", "large", "", "",
+    add(page, "%8s %7s %10s %10llu %10s %10s %14llu %14llu\n", "large", "", "",
         (unsigned long long)totals->large_blocks, "", "", (unsigned long long)counters->large_mallocs,
-        (unsigned long long)counters->large_frees, "");
+        (unsigned long long)counters->large_frees);
     if (counters->sampled_mallocs != 0)
-        add(page, "%8s %7s %10s %10llu %10s %10s %14llu %14llu %14s\n", "sampled", "", "",
+        add(page, "%8s %7s %10s %10llu %10s %10s %14llu %14llu\n", "sampled", "", "",
             (unsigned long long)(counters->sampled_mallocs - counters->sampled_frees), "", "",
-            (unsigned long long)counters->sampled_mallocs, (unsigned long long)counters->sampled_frees, "");
+            (unsigned long long)counters->sampled_mallocs, (unsigned long long)counters->sampled_frees);
 }
 
 EXPORT void malloc_stats(void)
