@@ -8,6 +8,7 @@
 #define M4ALLOC_STATISTICS_H
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -195,11 +196,16 @@ static void write_at_end(void)
 {
     char path[2 * M4_STATISTICS_PATH_MAX];
     char text[sizeof path + 128];
+    sigset_t fatal;
     int fd, length, code, before = errno;
     if (statistics_process != getpid() || m4_exchange32(&statistics_written, 1) != 0)
         return;
     if (!expand_path(m4_statistics_path(), path, sizeof path))
         return;
+    sigemptyset(&fatal); /* what a write may raise, under RLIMIT_FSIZE or into a pipe, must not be how we end */
+    sigaddset(&fatal, SIGXFSZ);
+    sigaddset(&fatal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &fatal, NULL);
     fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
     code = fd < 0 || write_json(fd) != 0 ? errno : 0;
     if (fd >= 0)

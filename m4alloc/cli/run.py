@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from m4alloc.statistics import Statistics
     from m4alloc.strategy import Strategy
 
+SHOWN = 20
+"""Processes in the text; JSON has them all."""
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`m4alloc run [--strategy NAME|FILE.toml] [--stats] [--json] [-o FILE] -- PROGRAM [ARGUMENT ...]`."""
@@ -91,15 +94,16 @@ def summary(report: RunReport) -> list[str]:
     if report.incomplete:
         lines.append(f"m4alloc run: {plural(report.incomplete, 'entry', 'entries')} of statistics not whole")
     if len(report.processes) > 1:
+        busiest = sorted(report.processes, key=lambda p: -p.mallocs)[:SHOWN]
         rows = [
             [str(p.pid), p.image, number(p.mallocs), number(p.frees), number(p.live_blocks), size(p.spans_peak)]
             for p in report.processes
+            if p in busiest
         ]
         header = ["pid", "image", "mallocs", "frees", "live", "spans, peak"]
-        lines += [
-            f"m4alloc run: {plural(len(rows), 'process', 'processes')}",
-            *table(rows, header, right=[0, 2, 3, 4, 5]),
-        ]
+        some = f", the {SHOWN} that allocated most" if len(rows) < len(report.processes) else ""
+        lines.append(f"m4alloc run: {plural(len(report.processes), 'process', 'processes')}{some}")
+        lines += table(rows, header, right=[0, 2, 3, 4, 5])
     if report.main is None:
         lines.append(
             f"m4alloc run: {report.program[0]} left no statistics of its own: a signal ended it, it could not open the "

@@ -108,6 +108,14 @@ def test_the_report_has_every_process_and_what_it_exec_ed() -> None:
     assert all(process.mallocs - process.frees == process.live_blocks > 0 for process in report.processes)
 
 
+def test_of_many_processes_the_busiest_are_shown() -> None:
+    done = command("--stats", "--", "sh", "-c", "for i in $(seq 25); do /bin/true; done; ls >/dev/null; :")
+    lines = done.stderr.splitlines()
+    assert lines[0] == "m4alloc run: 28 processes, the 20 that allocated most"
+    assert sum(line.endswith("B") for line in lines[3:23]) == 20
+    assert "/ls " in done.stderr and lines[23].startswith("m4alloc run: /")
+
+
 def test_a_program_that_a_signal_kills_leaves_no_statistics_and_we_say_so() -> None:
     done = command("--stats", "--", "sh", "-c", "kill -KILL $$")
     assert done.returncode == 128 + signal.SIGKILL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
 import signal
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -161,8 +162,9 @@ def test_a_forked_child_counts_on_and_writes_its_own(tmp_path: Path) -> None:
 
 
 def test_a_vfork_child_writes_nothing(tmp_path: Path) -> None:
-    (found,), _ = at_end("vfork", tmp_path)
-    assert found.parent != found.pid
+    (found,), ran = at_end("vfork", tmp_path)
+    assert ran.status == 0
+    assert of_class(found, 20480).live_blocks == 1, "the parent's, from after its child had gone"
 
 
 def test_only_the_last_image_of_a_process_writes(tmp_path: Path) -> None:
@@ -195,6 +197,12 @@ def test_a_file_that_cannot_be_opened_is_said_at_the_end() -> None:
     ran = run([build(PROGRAM), "small"], environment={"M4ALLOC_OPTIONS": "stats=/no/such/file"})
     assert (ran.status, ran.out.count("\n")) == (0, 2)
     assert ran.err == "m4alloc: the statistics cannot be written to /no/such/file: error 2\n"
+
+
+def test_a_limit_on_files_does_not_become_the_programs_end(tmp_path: Path) -> None:
+    option = statistics.option(tmp_path / "statistics")
+    ran = run([build(PROGRAM), "late"], environment={"M4ALLOC_OPTIONS": option}, limits={resource.RLIMIT_FSIZE: 0})
+    assert ran.status == 0 and ran.err.endswith("statistics: error 27\n"), ran
 
 
 def test_a_line_that_is_not_whole_is_counted_and_left_aside(tmp_path: Path) -> None:
