@@ -23,7 +23,7 @@ from m4alloc._core.side cimport end_history, thread_of
 from m4alloc._core.size_class cimport size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
-from m4alloc._core.stack cimport TICK_MASK, push_slot, set_turn, show_stack
+from m4alloc._core.stack cimport TICK, TICK_MASK, push_slot, show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
                                   HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT,
                                   Arena, Bin, Heap, Record, Ring, Slot)
@@ -141,7 +141,7 @@ cdef inline Slot exchange_delay(Bin *bin, Slot slot) noexcept nogil:
 
 
 cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
-    """Once a turn of a bin: return pages that have been free for too long, without a thread for it."""
+    """Once every TICK frees of a class: return pages that have been free for too long, without a thread for it."""
     cdef int before = m4_errno()
     cdef uint64_t now = m4_coarse_ms()
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
@@ -157,8 +157,7 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
 
 cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena *arena, Bin *bin,
                                                uint8_t *state) noexcept nogil:
-    """release by the owner at a turn of its bin, or when its stack is full."""
-    cdef Ring *ring = &heap.rings[bin - heap.bins]
+    """release by the owner when it is time to look at the clock, or when its stack is full."""
     cdef Slot slot
     slot.address = address
     slot.state = state
@@ -170,8 +169,7 @@ cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena 
     if bin.freed & TICK_MASK == 0:
         tick(arena, heap)
         if arena.knobs.sample_rate != 0:  # now that this slot is pushed, so that the next malloc sees none
-            count_down(arena, heap, bin, ring.until_turn)
-            set_turn(arena, heap, bin)
+            count_down(arena, heap, bin, TICK)
     return NO_MISUSE
 
 

@@ -118,8 +118,6 @@ cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: it
     uint32_t line_at           # where the next goes into the line
     Slot *line                 # of what we free of other threads': a ring; NULL until there is any
     uint64_t freed_remote      # what this thread has freed of others' in this class
-    uint64_t skipped           # of the bin's `freed`: what was only counted to look at samples earlier
-    uint32_t until_turn        # frees between the bin's last turn and its next
     Slot *seen_top             # the bin's top and freed when scavenge last looked
     uint64_t seen_freed
 
