@@ -19,6 +19,7 @@ from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.explain cimport explain_fault
 from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned
+from m4alloc._core.hold cimport let_go
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
 from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
@@ -234,6 +235,7 @@ cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil:
     if not m4_is_nobody(m4_thread_heap):
         drain_remote(&process_arena, <Heap *>m4_thread_heap)
         empty_stacks(&process_arena, <Heap *>m4_thread_heap)
+    let_go(&process_arena, 0)
     purged = purge_until(&process_arena, keep, 0)
     m4_relinquish(&process_arena.lock)
     return purged
@@ -549,6 +551,7 @@ cdef class Arena:
         cdef size_t purged
         self.require_open()
         m4_acquire(&self.core.lock)
+        let_go(self.core, 0)
         purged = purge_until(self.core, keep, 0)
         m4_relinquish(&self.core.lock)
         return purged

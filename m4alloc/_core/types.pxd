@@ -36,7 +36,7 @@ cdef enum SpanKind:
     SLAB = 1                   # every unit of a slab says so
     LARGE = 2                  # first unit of a large block
     FREE_SPAN = 3              # first and last unit of a free span
-    HELD_SPAN = 4              # first unit of a freed large block whose addresses are in quarantine
+    HELD_SPAN = 4              # first unit of a freed large block that waits before its span is used again
     SAMPLE_SPAN = 5            # every unit of the pool of guarded pages
 
 cdef enum MisuseMode:
@@ -192,6 +192,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint32_t check_copies
     uint32_t quarantine_random
     uint64_t large_quarantine
+    uint64_t large_delay
     uint32_t history
     uint32_t side_bytes
     uint32_t sample_rate
