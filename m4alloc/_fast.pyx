@@ -10,10 +10,10 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire, m4_errno,
-                              m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish, m4_set_errno, m4_store32,
-                              m4_prepare_backtrace, m4_swap32, m4_thread_heap, m4_untag, pthread_atfork, pthread_getspecific, sched_yield, snprintf,
-                              strlen, write)
+from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
+                              m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish,
+                              m4_set_errno, m4_store32, m4_prepare_backtrace, m4_swap32, m4_thread_heap, m4_untag,
+                              pthread_atfork, pthread_getspecific, sched_yield, snprintf, strlen, write)
 from m4alloc._core.copy cimport check_range
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.explain cimport explain_fault
@@ -24,14 +24,15 @@ from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.remote cimport drain_remote
 from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
-from m4alloc._core.size_class cimport quarantine_length, quarantine_limit
 from m4alloc._core.side cimport monitor_bytes
+from m4alloc._core.size_class cimport quarantine_length, quarantine_limit
 from m4alloc._core.slot cimport record_of, region_of, slot_state
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stack cimport empty_stacks
 from m4alloc._core.stats cimport broken_invariant, count, Totals
 from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, LIVE, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE, OVERFLOW,
-                                  REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena, Heap, Record)
+                                  REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena,
+                                  Heap, Record)
 
 cdef extern from "_cold.h":
     pass

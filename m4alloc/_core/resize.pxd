@@ -5,9 +5,9 @@ from libc.stdint cimport uint64_t, uint8_t
 
 from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_set_errno,
                               m4_untag, memcpy, memset, unlikely)
+from m4alloc._core.canary cimport CANARY_BYTES, set_canary, with_canary
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_CALLOC_NOT_ZEROED, FAULT_REALLOC_LOSES_TAIL,
                                   FAULT_USABLE_SIZE_TOO_LARGE)
-from m4alloc._core.canary cimport CANARY_BYTES, set_canary, with_canary
 from m4alloc._core.guard cimport large_size
 from m4alloc._core.hooks cimport block_size, check_slack
 from m4alloc._core.large cimport allocate_large, move_pages, resize_large
