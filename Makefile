@@ -61,5 +61,5 @@ compare: $(VENV)/dev.stamp build ## sixteen programs on every allocator there is
 	$(BIN)/m4alloc bench --memory --heap-sizes --output bench-report
 
 clean: ## remove what the targets above made, except the virtual environment
-	rm -rf build dist run *.egg-info .pytest_cache .mypy_cache .ruff_cache m4alloc/*.so m4alloc/m4check m4alloc/_fast.c m4alloc/_accept.c m4alloc/_accept_heap.c m4alloc/_record.c m4alloc/_replay.c
+	rm -rf build dist run *.egg-info .pytest_cache .mypy_cache .ruff_cache m4alloc/*.so m4alloc/m4check m4alloc/m4interleave m4alloc/_fast.c m4alloc/_accept.c m4alloc/_accept_heap.c m4alloc/_record.c m4alloc/_replay.c
 	rm -rf m4alloc/*.html report.html findings bench-report

@@ -1,4 +1,4 @@
-"""Builds the extensions, the preload libraries and the check driver; everything else is in pyproject.toml.
+"""Builds the extensions, the preload libraries and the checkers; everything else is in pyproject.toml.
 
 Without a compiler the pure package is still installed, with a warning. M4ALLOC_REQUIRE_FAST=1 makes that an error.
 """
@@ -85,6 +85,13 @@ class BuildNative(build_ext):
         for source, program in build.PROGRAMS.items():
             if self.force or build.is_stale_program(folder / program, source):
                 build.compile_program(folder / program, source)
+        if self.force or build.is_stale_checker(folder / build.CHECKER):
+            try:
+                build.compile_checker(folder / build.CHECKER)
+            except build.BuildError as error:  # the allocator is whole without it
+                if os.environ.get("M4ALLOC_REQUIRE_FAST") == "1":
+                    raise
+                print(f"warning: m4alloc: the interleaving checker is not built: {error}", file=sys.stderr)
 
 
 def extensions() -> list[Extension]:

@@ -18,10 +18,22 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The interleaving checker puts its own scheduler, memory and clock in the place of the system's. */
+#ifdef M4_SCHEDULE
+#include "check/interleave/schedule.h"
+#endif
+
 /* A seeded fault (1 to 10, see _core/fault.pxd), for the mutants that the property tests must find; 0 is the real core. */
 #ifndef M4_FAULT
 #define M4_FAULT 0
 #endif
+
+/* A seeded fault of concurrency, for the mutants that the interleaving checker must kill (_core/fault.pxd has the rest);
+ * M4_ORDER is a memory order, or relaxed in the mutant of that number. */
+#ifndef M4_ORDER_FAULT
+#define M4_ORDER_FAULT 0
+#endif
+#define M4_ORDER(fault, order) (M4_ORDER_FAULT == (fault) ? __ATOMIC_RELAXED : (order))
 
 /* 1 in libm4alloc.so, where malformed settings in the environment end the program; the extension reads none. */
 #ifndef M4_PRELOAD
@@ -72,27 +84,106 @@ static inline uint64_t m4_multiply(uint64_t a, uint64_t b, uint64_t *low)
     return (uint64_t)(product >> 64);
 }
 
+/* Accesses that race by design: of the states, which their owner reads and writes without a lock while others exchange
+ * them, and of what a free reads to find them. Relaxed: whoever draws a conclusion from one beyond the byte itself orders
+ * it by other means, which m4alloc/check/interleave checks. Here they are plain, so that the compiler can fold them
+ * into a comparison, as it does not with atomics; a byte and an aligned word are read and written whole on every machine
+ * that we support. A build with -fsanitize=thread, for the race detector or for the checker, sees what they are. */
+#if defined(__SANITIZE_THREAD__)
+#define M4_READ(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define M4_WRITE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#else
+#define M4_READ(p) (*(p))
+#define M4_WRITE(p, v) (*(p) = (v))
+#endif
+static inline uint8_t m4_read8(const uint8_t *p) { return M4_READ(p); }
+static inline uint64_t m4_read64(const uint64_t *p) { return M4_READ(p); }
+static inline void *m4_read_pointer(void **p) { return M4_READ(p); }
+static inline void m4_write8(uint8_t *p, uint8_t v) { M4_WRITE(p, v); }
+
+/* Eight states at once, the first in the lowest byte on the machines that we support. */
+static inline uint64_t m4_read_states(const uint8_t *p)
+{
+#if defined(__SANITIZE_THREAD__)
+    uint64_t word = 0;
+    for (int i = 0; i < 8; i++)
+        word |= (uint64_t)M4_READ(p + i) << (8 * i);
+    return word;
+#else
+    return *(const uint64_t *)p;
+#endif
+}
+
+/* The link that takes the place of a state array's first eight states while nobody uses the array. */
+static inline uint8_t *m4_read_link(uint8_t *p)
+{
+#if defined(__SANITIZE_THREAD__)
+    return (uint8_t *)m4_read_states(p);
+#else
+    return *(uint8_t **)p;
+#endif
+}
+
+static inline void m4_write_link(uint8_t *p, uint8_t *next)
+{
+#if defined(__SANITIZE_THREAD__)
+    for (int i = 0; i < 8; i++)
+        M4_WRITE(p + i, (uint8_t)((uintptr_t)next >> (8 * i)));
+#else
+    *(uint8_t **)p = next;
+#endif
+}
+
+static inline void m4_fill8(uint8_t *p, uint8_t v, size_t count)
+{
+#if defined(__SANITIZE_THREAD__)
+    for (size_t i = 0; i < count; i++)
+        M4_WRITE(p + i, v);
+#else
+    memset(p, v, count);
+#endif
+}
+
+/* What the orders are for, and the seeded faults that show it. m4_add32, on the counts of remote frees: what freeing
+ * threads did before they counted comes before what a drain does after (2, 3). m4_swap_pointer and m4_exchange_pointer, on
+ * the lists of slabs: a slab's link and its list (5, 7). m4_store_pointer, on the mark of publishing: the states are set when
+ * it is cleared (6). m4_store32: an arena is whole when it is open (4). m4_swap8, on states, needs to be an exchange (1). */
 static inline int m4_swap8(uint8_t *p, uint8_t expected, uint8_t v)
 {
+    if (M4_ORDER_FAULT == 1) {
+        if (__atomic_load_n(p, __ATOMIC_ACQUIRE) != expected)
+            return 0;
+        __atomic_store_n(p, v, __ATOMIC_RELEASE);
+        return 1;
+    }
     return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 static inline uint8_t m4_load8(const uint8_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline uint32_t m4_exchange32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
-static inline uint32_t m4_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t m4_add32(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_add(p, v, M4_ORDER_FAULT == 2   ? __ATOMIC_ACQUIRE
+                                    : M4_ORDER_FAULT == 3 ? __ATOMIC_RELEASE
+                                                          : __ATOMIC_ACQ_REL);
+}
 static inline uint64_t m4_add64(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
 static inline uint32_t m4_load32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline uint64_t m4_load64(uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void m4_store64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline void m4_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline void *m4_exchange_pointer(void **p, void *v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
+static inline void m4_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, M4_ORDER(4, __ATOMIC_RELEASE)); }
+static inline void *m4_exchange_pointer(void **p, void *v)
+{
+    return __atomic_exchange_n(p, v, M4_ORDER(5, __ATOMIC_ACQ_REL));
+}
 static inline void *m4_load_pointer(void **p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void m4_store_pointer(void **p, void *v) { __atomic_store_n(p, v, M4_ORDER(6, __ATOMIC_RELEASE)); }
 static inline int m4_swap32(uint32_t *p, uint32_t expected, uint32_t v)
 {
     return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 static inline int m4_swap_pointer(void **p, void **expected, void *v)
 {
-    return __atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n(p, expected, v, 0, M4_ORDER(7, __ATOMIC_ACQ_REL), M4_ORDER(7, __ATOMIC_ACQUIRE));
 }
 
 /* Top-byte-ignore architectures may hand us a pointer with a tag in its top byte; the address is what is left. */
@@ -108,6 +199,10 @@ static inline char *m4_untag(void *p)
 /* A recursive futex lock. Recursive, since what runs under it may release a slab, and other libraries' fork handlers may
  * allocate. Not a pthread mutex, since one of those forgets its owner in a forked child, whose thread has another id;
  * here the owner is the address of its thread-local storage, which the child keeps. */
+#ifndef M4_SCHEDULE
+#define M4_SELF ((void *)&m4_thread_heap)
+#define M4_SPINS 100
+#endif
 typedef struct m4_lock {
     uint32_t state; /* 0 free, 1 held, 2 held and somebody waits */
     uint32_t depth;
@@ -116,9 +211,9 @@ typedef struct m4_lock {
 
 static inline void m4_acquire(m4_lock *lock)
 {
-    void *me = &m4_thread_heap;
+    void *me = M4_SELF;
     uint32_t state = 0;
-    int before, spins = 100;
+    int before, spins = M4_SPINS;
     if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == me) {
         lock->depth++;
         return;
@@ -129,7 +224,7 @@ static inline void m4_acquire(m4_lock *lock)
             continue;
         }
         before = errno;
-        while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
+        while (__atomic_exchange_n(&lock->state, M4_ORDER_FAULT == 9 ? 1 : 2, __ATOMIC_ACQUIRE) != 0)
             syscall(SYS_futex, &lock->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
         errno = before;
         break;
@@ -144,11 +239,51 @@ static inline void m4_relinquish(m4_lock *lock)
     if (--lock->depth != 0)
         return;
     __atomic_store_n(&lock->owner, NULL, __ATOMIC_RELAXED);
-    if (__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2) {
+    if (__atomic_exchange_n(&lock->state, 0, M4_ORDER(8, __ATOMIC_RELEASE)) == 2) {
         before = errno;
         syscall(SYS_futex, &lock->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
         errno = before;
     }
+}
+
+/* fork takes the lock of stdio's list of streams after it has run the handlers. If we held the arena's lock by then, a
+ * thread in getline, which holds its stream's lock, would wait for us in malloc, fflush(NULL), which holds the list's, for
+ * the stream's, and fork for the list's. So the list's lock, which is recursive, comes first. */
+extern char __libc_single_threaded __attribute__((weak)); /* glibc 2.32 */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
+static int m4_streams_locked; /* by the thread that forks, under the list's lock */
+
+static inline void m4_lock_streams(void)
+{
+    if (_IO_list_lock == NULL || (&__libc_single_threaded != NULL && __libc_single_threaded))
+        return;
+    _IO_list_lock();
+    m4_streams_locked = 1;
+}
+
+static inline void m4_unlock_streams(int child)
+{
+    if (!m4_streams_locked)
+        return;
+    m4_streams_locked = 0;
+    if (child)
+        _IO_list_resetlock(); /* as fork itself has done; with an older C library it may not have */
+    else
+        _IO_list_unlock();
+}
+
+/* write is a cancellation point, and a thread must not end inside malloc or free. */
+static inline void m4_say(const char *text, size_t length)
+{
+#ifdef M4_SCHEDULE
+    if (write(2, text, length) < 0)
+        return;
+#else
+    syscall(SYS_write, 2, text, length);
+#endif
 }
 
 static inline int m4_floor_log2(uint64_t n) { return 63 - __builtin_clzll(n); }

@@ -1,5 +1,5 @@
-"""Compile the preload libraries from the generated C, and the driver of allocators under test: used by setup.py, by the
-mutant harness, by `m4alloc lib`.
+"""Compile the preload libraries from the generated C, the driver of allocators under test and the interleaving checker:
+used by setup.py, by the mutant harnesses, by `m4alloc lib`.
 
 setup.py loads this file by path, so it imports the standard library only (and Cython, when C must be generated).
 """
@@ -26,6 +26,10 @@ GENERATED = {"preload": "_fast", "record_preload": "_record", "replay_preload": 
 
 PROGRAMS = {"check/driver/main.c": "m4check"}
 """The main file of each program, and the program's name in the package."""
+
+CHECKER = "m4interleave"
+"""The interleaving checker's program in the package: the core compiled for a scheduler of its own."""
+CHECKER_SOURCES = ("memory", "compiler", "scheduler", "system", "scenarios", "litmus", "main")
 
 EXTENSIONS = ("_fast", "_accept_heap", "_accept")
 """The Cython modules that Python imports: the allocator's core, and the compiled acceptor."""
@@ -223,6 +227,55 @@ def compile_program(output: str | os.PathLike[str], source: str) -> Path:
             "-ldl",
             "-o",
             str(fresh),
+        )
+        fresh.replace(target)
+    return target
+
+
+def is_stale_checker(program: Path) -> bool:
+    """Whether any input of the interleaving checker is newer than it, or it does not exist."""
+    if not program.exists():
+        return True
+    inputs = [*(PACKAGE / "check/interleave").glob("*.[ch]"), PACKAGE / "_fast.c", PACKAGE / "_build.py", *headers()]
+    return program.stat().st_mtime < max(path.stat().st_mtime for path in inputs if path.exists())
+
+
+def compile_checker(output: str | os.PathLike[str], fault: int = 0) -> Path:
+    """Build the interleaving checker, needing only libc, and return the absolute path of `output`.
+
+    The core in it is the C that the libraries are made of. -fsanitize=thread turns its accesses to memory into calls,
+    which the checker itself defines, so ThreadSanitizer's library is not linked.
+    fault: one of the seeded faults of concurrency (m4alloc/_core/fault.pxd); 0 is the core as it is.
+    Raises BuildError: unsupported machine, no compiler, no Python headers, or what the compiler said.
+    Cost: two compiler runs, 4 seconds.
+    """
+    reason = unsupported()
+    if reason:
+        raise BuildError(reason)
+    include = Path(sysconfig.get_path("include"))
+    if not (include / "Python.h").exists():
+        raise BuildError(f"{include}/Python.h does not exist: apt-get install python3-dev")
+    generate("_fast")
+    target = Path(output).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sources = PACKAGE / "check/interleave"
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        core, fresh = Path(scratch) / "core.o", Path(scratch) / target.name
+        run_compiler(
+            *("-std=gnu17", "-O1", "-fsanitize=thread", "-DM4_SCHEDULE", f"-DM4_ORDER_FAULT={fault}"),
+            *(
+                "-DCYTHON_INLINE=",
+                "-ffunction-sections",
+                "-fdata-sections",
+                "-Wno-sign-compare",
+                "-Wno-unused-function",
+            ),
+            *(f"-I{include}", f"-I{PACKAGE}", "-c", str(sources / "core.c"), "-o", str(core)),
+        )
+        run_compiler(
+            *("-std=gnu17", "-O2", "-Wall", "-Wextra"),
+            *(str(sources / f"{name}.c") for name in CHECKER_SOURCES),
+            *(str(core), "-Wl,--gc-sections", "-o", str(fresh)),
         )
         fresh.replace(target)
     return target

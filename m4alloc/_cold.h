@@ -16,12 +16,12 @@ struct m4_record;
 struct m4_sample;
 struct m4_slot;
 
-/* These four are what the hot paths end in: their first argument is the caller's, so that no register moves for it. */
+/* These end the hot paths: their first argument is the caller's, so that no register moves for it. */
 static void *m4_allocate_slow(size_t, struct m4_heap *, struct m4_arena *) M4_APART;
 static int m4_release_slow(char *, struct m4_heap *, struct m4_arena *) M4_APART;
-static int m4_release_turn(char *, struct m4_heap *, struct m4_arena *, struct m4_bin *, uint8_t *) M4_APART;
 static int m4_release_watched(char *, struct m4_heap *, struct m4_arena *) M4_BUSY;
-
+static int m4_release_turn(char *, struct m4_heap *, struct m4_arena *, struct m4_bin *, uint8_t *) M4_APART;
+static void *m4_allocate_watched(size_t, struct m4_heap *, struct m4_arena *) M4_BUSY;
 /* One function each for a hooked malloc and a hooked free. */
 #define M4_PART static inline __attribute__((always_inline))
 M4_PART void *m4_hand_out(struct m4_arena *, struct m4_heap *, struct m4_bin *, uint64_t);
@@ -32,7 +32,6 @@ M4_PART int m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_rec
 
 static void *m4_allocate_apart(struct m4_arena *, size_t) M4_APART;
 static void *m4_allocate_refilled(struct m4_arena *, struct m4_heap *, uint32_t, size_t) M4_APART;
-static void *m4_allocate_watched(struct m4_arena *, struct m4_heap *, size_t) M4_BUSY;
 static int m4_push_kept(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static void m4_not_zero(struct m4_arena *, char *, const uint8_t *, uint64_t) M4_APART;
 static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_record *, struct m4_slot) M4_APART;

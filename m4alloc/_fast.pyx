@@ -11,9 +11,9 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
 from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
-                              m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_relinquish,
-                              m4_set_errno, m4_store32, m4_prepare_backtrace, m4_swap32, m4_thread_heap, m4_untag,
-                              pthread_atfork, pthread_getspecific, sched_yield, snprintf, strlen, write)
+                              m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_load64,
+                              m4_lock_streams, m4_prepare_backtrace, m4_relinquish, m4_set_errno, m4_store32, m4_swap32, m4_thread_heap,
+                              m4_unlock_streams, m4_untag, pthread_atfork, pthread_getspecific, sched_yield, snprintf, strlen, write)
 from m4alloc._core.copy cimport check_range
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.explain cimport explain_fault
@@ -24,8 +24,8 @@ from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.remote cimport drain_remote
 from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
-from m4alloc._core.side cimport monitor_bytes
 from m4alloc._core.size_class cimport quarantine_length, quarantine_limit
+from m4alloc._core.side cimport monitor_bytes
 from m4alloc._core.slot cimport record_of, region_of, slot_state
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stack cimport empty_stacks
@@ -51,6 +51,7 @@ cdef CoreArena *arenas = NULL  # all arenas, for the fork handlers
 
 cdef void before_fork() noexcept nogil:
     cdef CoreArena *arena = arenas
+    m4_lock_streams()
     while arena != NULL:
         m4_acquire(&arena.lock)
         arena = arena.next_arena
@@ -61,10 +62,12 @@ cdef void after_fork_in_parent() noexcept nogil:
     while arena != NULL:
         m4_relinquish(&arena.lock)
         arena = arena.next_arena
+    m4_unlock_streams(False)
 
 
 cdef void after_fork_in_child() noexcept nogil:
     cdef CoreArena *arena = arenas
+    m4_unlock_streams(True)
     while arena != NULL:
         rebuild_in_child(arena, <Heap *>m4_thread_heap if arena.process else <Heap *>pthread_getspecific(arena.key))
         arena = arena.next_arena
@@ -242,7 +245,7 @@ cdef void m4_count "m4_count"(Totals *totals) noexcept nogil:
 
 
 cdef uint64_t m4_misuses "m4_misuses"() noexcept nogil:
-    return process_arena.misuses
+    return m4_load64(&process_arena.misuses)
 
 
 cdef uint64_t m4_quarantine "m4_quarantine"() noexcept nogil:

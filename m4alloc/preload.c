@@ -144,9 +144,9 @@ EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
         return EINVAL;
     block = m4_aligned(alignment, size);
-    errno = before;
     if (block == NULL)
-        return ENOMEM;
+        return ENOMEM; /* and errno says so as well, as glibc's does */
+    errno = before;
     *result = block;
     return 0;
 }
@@ -245,8 +245,7 @@ EXPORT void malloc_stats(void)
                       (unsigned long long)totals.spans_peak, (unsigned long long)totals.dirty,
                       (unsigned long long)totals.metadata, (unsigned long long)totals.heaps,
                       (unsigned long long)totals.misuses);
-    if (write(2, text, (size_t)length) < 0)
-        return; /* a closed stderr is no reason to fail */
+    m4_say(text, (size_t)length);
 }
 
 #ifdef M4_CHECK_COPIES

@@ -9,6 +9,7 @@ cdef extern from *:
 cdef extern from "_atomics.h" nogil:
     enum:
         M4_FAULT
+        M4_ORDER_FAULT
         M4_PRELOAD
         PROT_NONE
         PROT_READ
@@ -65,6 +66,14 @@ cdef extern from "_atomics.h" nogil:
     void *m4_exited() noexcept
     void sched_yield() noexcept
     uint64_t m4_multiply(uint64_t, uint64_t, uint64_t *low) noexcept
+    uint8_t m4_read8(const uint8_t *) noexcept
+    uint64_t m4_read64(const uint64_t *) noexcept
+    uint64_t m4_read_states(const uint8_t *) noexcept
+    void *m4_read_pointer(void **) noexcept
+    uint8_t *m4_read_link(uint8_t *) noexcept
+    void m4_write_link(uint8_t *, uint8_t *) noexcept
+    void m4_write8(uint8_t *, uint8_t) noexcept
+    void m4_fill8(uint8_t *, uint8_t, size_t) noexcept
     bint m4_swap8(uint8_t *, uint8_t expected, uint8_t) noexcept
     uint8_t m4_load8(const uint8_t *) noexcept
     uint32_t m4_exchange32(uint32_t *, uint32_t) noexcept
@@ -76,9 +85,13 @@ cdef extern from "_atomics.h" nogil:
     void m4_store64(uint64_t *, uint64_t) noexcept
     void *m4_exchange_pointer(void **, void *) noexcept
     void *m4_load_pointer(void **) noexcept
+    void m4_store_pointer(void **, void *) noexcept
     bint m4_swap32(uint32_t *, uint32_t expected, uint32_t) noexcept
     bint m4_swap_pointer(void **, void **expected, void *) noexcept
     char *m4_untag(void *) noexcept
+    void m4_lock_streams() noexcept
+    void m4_unlock_streams(bint child) noexcept
+    void m4_say(const char *, size_t) noexcept
     int m4_floor_log2(uint64_t) noexcept
     int m4_lowest_bit(uint64_t) noexcept
     uint64_t m4_coarse_ms() noexcept

@@ -7,7 +7,8 @@ can. A delay line is kept as far as its entries are whole, so that the child reu
 
 from libc.stdint cimport uint32_t, uint8_t
 
-from m4alloc._core.c cimport m4_relinquish
+from m4alloc._core.c cimport M4_ORDER_FAULT, m4_relinquish
+from m4alloc._core.fault cimport ORDER_CHILD_TRUSTS_LINE, ORDER_CHILD_TRUSTS_STACK
 from m4alloc._core.hooks cimport mend_slot
 from m4alloc._core.slab cimport list_slab
 from m4alloc._core.slot cimport record_of, slot_state
@@ -27,7 +28,7 @@ cdef inline void hold(Arena *arena, Slot *ring, uint32_t length, uint8_t state, 
             continue
         record = record_of(arena, ring[i].address)
         if (ring[i].state != NULL and record != NULL and slot_state(record, ring[i].address) == ring[i].state
-                and ring[i].state[0] == state):
+                and ring[i].state[0] == state) or M4_ORDER_FAULT == ORDER_CHILD_TRUSTS_LINE:
             ring[i].state[0] = held
         else:
             ring[i].address = NULL
@@ -56,6 +57,7 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
     cdef Bin *bin
     while heap != NULL:
         heap.remote = NULL
+        heap.publishing = NULL
         for c in range(arena.bins):
             bin = &heap.bins[c]
             hold(arena, heap.rings[c].line, arena.class_line[c], DELAYED, HELD_DELAYED)
@@ -63,7 +65,8 @@ cdef inline void hold_all(Arena *arena, const Heap *survivor) noexcept nogil:
                 # The quarantine follows the delay line in memory.
                 hold(arena, bin.delay, arena.class_delay[c] + arena.class_quarantine[c], CACHED, HELD)
                 show_stack(arena, heap, bin)
-                bin.top = bin.bottom
+                if M4_ORDER_FAULT != ORDER_CHILD_TRUSTS_STACK:
+                    bin.top = bin.bottom
                 bin.slabs = NULL
         heap = heap.next_heap
 
@@ -90,7 +93,8 @@ cdef inline void rebuild_slab(Arena *arena, Record *slab, const Heap *survivor) 
     cdef uint32_t free_slots = 0
     cdef uint32_t i
     for i in range(slab.slots):
-        if slab.states[i] == REMOTE or slab.states[i] == DELAYED or (orphan and slab.states[i] == CACHED):
+        if slab.states[i] == REMOTE or slab.states[i] == DELAYED or (
+                orphan and slab.states[i] == CACHED and M4_ORDER_FAULT != ORDER_CHILD_TRUSTS_STACK):
             slab.states[i] = FREE
         if slab.states[i] == FREE:
             free_slots += 1

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Guards of large blocks: an inaccessible page before and after, and, under canaries, fill behind the request's end."""
 
-from libc.stdint cimport uint32_t, uint64_t, uint8_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport m4_fill, m4_first_unlike
 from m4alloc._core.canary cimport CANARY_BYTES, FILL_MAX, canary_key, fill_byte
@@ -41,9 +41,9 @@ cdef inline void place_guards(Arena *arena, Record *record, char *span) noexcept
     record.fence = 0
     if not arena.knobs.guards:
         return
-    record.fence = <uint8_t>raise_fence(arena, record.start + record.usable, PAGE)
+    record.fence = raise_fence(arena, record.start + record.usable, PAGE)
     if record.start != span:
-        record.fence |= <uint8_t>(raise_fence(arena, span, PAGE) << BEFORE_SHIFT)
+        record.fence |= raise_fence(arena, span, PAGE) << BEFORE_SHIFT
 
 
 cdef inline void lift_guards(Arena *arena, Record *record, char *span) noexcept nogil:

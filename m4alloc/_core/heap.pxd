@@ -7,8 +7,9 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 
 from libc.stdint cimport uint32_t
 
-from m4alloc._core.c cimport m4_acquire, m4_relinquish
+from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_relinquish
 from m4alloc._core.chance cimport draw, draw_below
+from m4alloc._core.fault cimport ORDER_HEAP_LEFT_EARLY
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.remote cimport drain_remote, review_line
 from m4alloc._core.slab cimport list_slab, new_slab, take_any_slots, take_slots, unlist_slab
@@ -31,10 +32,10 @@ cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
         return NULL
     heap.arena = arena
     heap.random = draw(&arena.random)
-    heap.until_sample = arena.knobs.sample_rate
     for c in range(arena.bins):
         heap.bins[c].slot_size = arena.knobs.class_size[c]
         heap.bins[c].hooks = arena.class_hooks[c]
+    heap.until_sample = arena.knobs.sample_rate
     heap.next_heap = arena.heaps
     arena.heaps = heap
     return heap
@@ -107,10 +108,14 @@ cdef inline void abandon(Heap *heap) noexcept nogil:
     cdef uint32_t c
     for c in range(arena.bins):
         review_line(arena, &heap.rings[c], c)
-    drain_remote(arena, heap)
-    empty_stacks(arena, heap)
+    if M4_ORDER_FAULT != ORDER_HEAP_LEFT_EARLY:
+        drain_remote(arena, heap)
+        empty_stacks(arena, heap)
     m4_acquire(&arena.lock)
     heap.abandoned = 1
     heap.next_abandoned = arena.abandoned
     arena.abandoned = heap
     m4_relinquish(&arena.lock)
+    if M4_ORDER_FAULT == ORDER_HEAP_LEFT_EARLY:
+        drain_remote(arena, heap)
+        empty_stacks(arena, heap)

@@ -3,7 +3,7 @@
 bytes of address space have been freed after them, so that a use after free faults. Callers hold the arena's lock.
 """
 
-from libc.stdint cimport uint64_t, uint8_t
+from libc.stdint cimport uint64_t
 
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.span cimport give_span, region_of_record, unit_address
@@ -33,7 +33,7 @@ cdef inline bint hold_span(Arena *arena, Record *record) noexcept nogil:
     cdef uint64_t bytes = <uint64_t>record.units << UNIT_SHIFT
     if bytes > arena.knobs.large_quarantine:
         return False
-    record.fence = <uint8_t>raise_fence(arena, unit_address(region_of_record(arena, record), record), bytes)
+    record.fence = raise_fence(arena, unit_address(region_of_record(arena, record), record), bytes)
     if record.fence == NO_FENCE:
         return False
     record.kind = HELD_SPAN

@@ -205,8 +205,8 @@ cdef inline const char *known_keys(bint strategy) noexcept nogil:
     if strategy:
         return ("classes delay_line delay_bytes quarantine quarantine_bytes quarantine_random stack_depth stack_bytes "
                 "refill_batch zero_on_free check_on_reuse canaries check_copies large_quarantine retain_bytes "
-                "retain_share retain_ms randomise guards guard_slabs guard_empty history side_bytes sample_rate "
-                "sample_slots reserve")
+                "retain_share retain_ms "
+                "randomise guards guard_slabs guard_empty history side_bytes sample_rate sample_slots reserve")
     return "misuse"
 
 

@@ -8,12 +8,13 @@ when it has none yet, so that the hot paths need no test for it.
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms, m4_enter, m4_errno, m4_is_nobody,
-                              m4_multiply, m4_nobody, m4_relinquish, m4_set_errno, m4_swap8, m4_untag, unlikely)
+                              m4_multiply, m4_nobody, m4_read8, m4_read64, m4_read_pointer, m4_relinquish, m4_set_errno,
+                              m4_swap8, m4_untag, m4_write8, unlikely)
 from m4alloc._core.canary cimport with_canary
 from m4alloc._core.chance cimport draw_below
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
 from m4alloc._core.heap cimport new_heap, refill, scavenge
-from m4alloc._core.hooks cimport check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe
+from m4alloc._core.hooks cimport (check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe)
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.misuse cimport report_pointer
 from m4alloc._core.remote cimport delay_remote, publish_remote
@@ -22,14 +23,10 @@ from m4alloc._core.side cimport end_history, thread_of
 from m4alloc._core.size_class cimport size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
-from m4alloc._core.stack cimport push_slot, show_stack
+from m4alloc._core.stack cimport TICK_MASK, push_slot, set_turn, show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
                                   HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT,
                                   Arena, Bin, Heap, Record, Ring, Slot)
-
-cdef enum:
-    TICK = 1024                # frees of a class between two looks at the clock: a look costs as much as 10 frees
-    TICK_MASK = TICK * sizeof(Slot) - 1
 
 
 cdef inline void *allocate_refilled "m4_allocate_refilled"(Arena *arena, Heap *heap, uint32_t c,
@@ -74,7 +71,7 @@ cdef inline void *allocate_apart "m4_allocate_apart"(Arena *arena, size_t size) 
     return block
 
 
-cdef inline void *allocate_watched "m4_allocate_watched"(Arena *arena, Heap *heap, size_t size) noexcept nogil:
+cdef inline void *allocate_watched "m4_allocate_watched"(size_t size, Heap *heap, Arena *arena) noexcept nogil:
     """allocate under hooks on malloc: a canary behind the block, a look at the slot. heap: not nobody's."""
     cdef size_t room = with_canary(arena, size)
     if unlikely(room > SMALL_MAX):
@@ -89,13 +86,13 @@ cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Aren
     cdef void *block = NULL
     cdef Bin *bin
     cdef bint empty
-    if likely(arena.hooked_malloc != 0 and not m4_is_nobody(heap)):  # likely: rather the hooked ones are quick
-        return allocate_watched(arena, heap, size)
+    if likely(not m4_is_nobody(heap) and arena.hooked_malloc != 0):  # likely: rather the hooked ones are quick
+        return allocate_watched(size, heap, arena)
     before = m4_errno()
     if m4_is_nobody(heap):
         heap = <Heap *>m4_enter(arena)
         if arena.hooked_malloc and not m4_is_nobody(heap):
-            return allocate_watched(arena, heap, size)
+            return allocate_watched(size, heap, arena)
     if size > SMALL_MAX:
         block = allocate_large(arena, size, 1, False)
     elif not m4_is_nobody(heap):
@@ -109,7 +106,7 @@ cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Aren
             empty = bin.top == bin.bottom
             if not empty or refill(arena, heap, c):
                 bin.top -= 1
-                bin.top.state[0] = LIVE
+                m4_write8(bin.top.state, LIVE)
                 block = bin.top.address
                 if empty and arena.knobs.sample_rate != 0:
                     count_down(arena, heap, bin, <uint32_t>(bin.top - bin.bottom))
@@ -129,7 +126,7 @@ cdef inline void *allocate(Arena *arena, Heap *heap, size_t size) noexcept nogil
         return allocate_slow(size, heap, arena)
     top -= 1
     bin.top = top
-    top.state[0] = LIVE
+    m4_write8(top.state, LIVE)
     return top.address
 
 
@@ -141,17 +138,18 @@ cdef inline Slot exchange_delay(Bin *bin, Slot slot) noexcept nogil:
     oldest.state = place.state
     place.address = slot.address
     place.state = slot.state
+    bin.freed += sizeof(Slot)
     return oldest
 
 
 cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
-    """Once every TICK frees of a class: return pages that have been free for too long, without a thread for it."""
+    """Once a turn of a bin: return pages that have been free for too long, without a thread for it."""
     cdef int before = m4_errno()
     cdef uint64_t now = m4_coarse_ms()
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
         heap.scavenged_ms = now
         scavenge(arena, heap)
-    if arena.oldest != NULL and now - heap.purged_ms >= arena.knobs.retain_ms // 4:
+    if m4_read_pointer(<void **>&arena.oldest) != NULL and now - heap.purged_ms >= arena.knobs.retain_ms // 4:
         heap.purged_ms = now
         m4_acquire(&arena.lock)
         purge_until(arena, retained(arena), now)
@@ -161,20 +159,21 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
 
 cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena *arena, Bin *bin,
                                                uint8_t *state) noexcept nogil:
-    """release by the owner when it is time to look at the clock or the stack is full."""
+    """release by the owner at a turn of its bin, or when its stack is full."""
+    cdef Ring *ring = &heap.rings[bin - heap.bins]
     cdef Slot slot
     slot.address = address
     slot.state = state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     slot = exchange_delay(bin, slot)
-    bin.freed += sizeof(Slot)
     if slot.address != NULL:
         push_slot(arena, heap, bin, slot.address, slot.state)
     if bin.freed & TICK_MASK == 0:
         tick(arena, heap)
         if arena.knobs.sample_rate != 0:  # now that this slot is pushed, so that the next malloc sees none
-            count_down(arena, heap, bin, TICK)
+            count_down(arena, heap, bin, ring.until_turn)
+            set_turn(arena, heap, bin)
     return NO_MISUSE
 
 
@@ -198,11 +197,10 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
     cdef Ring *ring = &heap.rings[c]
     cdef uint32_t hooks = bin.hooks
     cdef Slot *place
-    cdef uint64_t freed
     cdef char *oldest
     cdef uint8_t *oldest_state
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     if hooks & HOOK_CANARY:
         check_slack(arena, address, state, bin.slot_size)
         check_beside(arena, record, address, state)
@@ -213,10 +211,11 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
         heap.last_freed.state = state
         heap.last_size = arena.class_checked[c]
     wipe(arena, c, hooks, address, bin.slot_size)
-    freed = bin.freed
-    bin.freed = freed + sizeof(Slot)
+    place = <Slot *>(<char *>bin.delay + (bin.freed & bin.delay_mask))
+    bin.freed += sizeof(Slot)
+    if unlikely(bin.freed & TICK_MASK == 0):
+        tick(arena, heap)
     if not hooks & HOOK_NO_DELAY:
-        place = <Slot *>(<char *>bin.delay + (freed & bin.delay_mask))
         oldest = place.address
         oldest_state = place.state
         place.address = address
@@ -260,35 +259,9 @@ cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil
     if arena.orphans != NULL:
         result = delay_remote(arena, arena.orphans, c, slot)
     else:
-        result = publish_remote(arena, &slot, 1)
+        result = publish_remote(arena, NULL, &slot, 1)
     m4_relinquish(&arena.lock)
     return result
-
-
-cdef inline void look_at_remote(Arena *arena, Heap *heap, const Record *record, Slot slot) noexcept nogil:
-    """What a hooked free does with another thread's slot, now that it is DELAYED and so nobody else's to touch."""
-    cdef uint32_t hooks = arena.class_hooks[record.size_class]
-    if hooks & HOOK_CANARY:
-        check_slack(arena, slot.address, slot.state, record.slot_size)
-    if hooks & HOOK_HISTORY:
-        end_history(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
-    wipe(arena, record.size_class, hooks, slot.address, record.slot_size)
-
-
-cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record,
-                                                   Slot slot) noexcept nogil:
-    """Free a slot of another thread's: mark it, delay it here, then tell its owner.
-
-    The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
-    heap: nobody's for a thread that is exiting.
-    """
-    if not m4_swap8(slot.state, LIVE, DELAYED):
-        return refuse(arena, slot.address)
-    if arena.hooked:
-        look_at_remote(arena, heap, record, slot)
-    if m4_is_nobody(heap):
-        return delay_orphan(arena, record.size_class, slot)
-    return delay_remote(arena, heap, record.size_class, slot)
 
 
 cdef inline int refuse(Arena *arena, char *address) noexcept nogil:
@@ -301,10 +274,44 @@ cdef inline int refuse(Arena *arena, char *address) noexcept nogil:
     return result
 
 
+cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Record *record,
+                                                   Slot slot) noexcept nogil:
+    """Free a slot of another thread's: mark it, delay it here, then tell its owner.
+
+    The delay line is the freeing thread's, so that when the owner learns of the slot it may reuse it at once.
+    heap: nobody's for a thread that is exiting.
+    """
+    cdef uint32_t c = record.size_class
+    if not m4_swap8(slot.state, LIVE, DELAYED):
+        return refuse(arena, slot.address)
+    if arena.hooked_malloc:
+        if arena.class_hooks[c] & HOOK_CANARY:
+            check_slack(arena, slot.address, slot.state, record.slot_size)
+        if arena.knobs.history:
+            end_history(arena, record, slot.state, 0 if m4_is_nobody(heap) else thread_of(heap))
+    if arena.hooked:
+        wipe(arena, c, arena.class_hooks[c], slot.address, record.slot_size)
+    if m4_is_nobody(heap):
+        return delay_orphan(arena, c, slot)
+    return delay_remote(arena, heap, c, slot)
+
+
+cdef inline int release_apart(char *address, Heap *heap, Arena *arena, Record *record) noexcept nogil:
+    """release of what is no slot: a sample, a large block, or misuse; errno is kept."""
+    cdef int before = m4_errno()
+    cdef int result = NO_MISUSE
+    if record.kind == SAMPLE_SPAN:
+        result = free_sample(arena, heap, address, False)
+    elif not free_large(arena, address):
+        return refuse(arena, address)
+    m4_set_errno(before)
+    return result
+
+
 cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena *arena) noexcept nogil:
-    """release of NULL, of large blocks, of slots outside the first region or of other threads', and all misuse."""
+    """release of NULL, of large blocks, of slots outside the first region or of other threads', all of a hooked arena's,
+    and all misuse."""
     cdef int before
-    cdef bint freed
     cdef Record *record
     cdef Slot slot
     if address == NULL:
@@ -316,30 +323,25 @@ cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena 
     record = record_of(arena, address)
     if record == NULL:
         return refuse(arena, address)
-    if record.kind == SAMPLE_SPAN:
-        return free_sample(arena, heap, address, False)
     slot.address = address
     slot.state = slot_state(record, address)
-    if slot.state != NULL:
-        if slot.state[0] != LIVE:
-            return refuse(arena, address)
-        if record.owner != heap:
-            return release_remote(arena, heap, record, slot)
-        return release_hooked(arena, heap, record, address, slot.state)
-    before = m4_errno()
-    freed = free_large(arena, address)
-    m4_set_errno(before)
-    return NO_MISUSE if freed else refuse(arena, address)
+    if slot.state == NULL:
+        return release_apart(address, heap, arena, record)
+    if m4_read8(slot.state) != LIVE:
+        return refuse(arena, address)
+    if record.owner != heap:
+        return release_remote(arena, heap, record, slot)
+    return release_hooked(arena, heap, record, slot.address, slot.state)
 
 
 cdef inline int release_watched "m4_release_watched"(char *address, Heap *heap, Arena *arena) noexcept nogil:
     """release of what is not in the used part of the first region: of everything, where frees are hooked."""
     cdef Record *record
     cdef uint8_t *state
-    if likely(arena.hooked != 0 and <uint64_t>(address - arena.base) < arena.regions[0].used):
+    if likely(not m4_is_nobody(heap) and arena.hooked != 0 and <uint64_t>(address - arena.base) < m4_read64(&arena.regions[0].used)):
         record = arena.records + (<uint64_t>(address - arena.base) >> UNIT_SHIFT)
         state = slot_state(record, address)
-        if likely(state != NULL and state[0] == LIVE and record.owner == heap):
+        if likely(state != NULL and m4_read8(state) == LIVE and record.owner == heap):
             return release_hooked(arena, heap, record, address, state)
     return release_slow(address, heap, arena)
 
@@ -348,21 +350,22 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     """Free a block: NO_MISUSE, or what was wrong (MisuseKind) when the mode lets the program go on. errno is kept."""
     cdef char *address = m4_untag(block)
     cdef uint64_t offset = <uint64_t>(address - arena.base)
-    cdef uint64_t index, low, freed
+    cdef uint64_t index, low, freed, reciprocal
     cdef uint8_t *state
     cdef Record *record
     cdef Bin *bin
     cdef Slot *place
     cdef Slot *top
-    if unlikely(offset >= arena.used):
+    if unlikely(offset >= m4_read64(&arena.used)):
         return release_watched(address, heap, arena)
     record = arena.records + (offset >> UNIT_SHIFT)
     # slot_state by hand: one branch fewer.
-    index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
-    if unlikely(low >= record.reciprocal):
+    reciprocal = m4_read64(&record.reciprocal)
+    index = m4_multiply(<uint64_t>(address - record.start), reciprocal, &low)
+    if unlikely(low >= reciprocal):
         return release_slow(address, heap, arena)
     state = record.states + index
-    if unlikely(state[0] != LIVE or record.owner != heap):
+    if unlikely(m4_read8(state) != LIVE or record.owner != heap):
         return release_slow(address, heap, arena)
     bin = record.bin
     freed = bin.freed
@@ -372,7 +375,7 @@ cdef inline int release(Arena *arena, Heap *heap, void *block) noexcept nogil:
     if unlikely(freed & TICK_MASK == 0 or top == bin.limit):
         return release_turn(address, heap, arena, bin, state)
     if M4_FAULT != FAULT_STATE_NOT_CLEARED:
-        state[0] = CACHED
+        m4_write8(state, CACHED)
     # exchange_delay and push_slot by hand.
     if likely(place.address != NULL):
         top.address = place.address

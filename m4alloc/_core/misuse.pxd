@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint64_t, uint8_t
 
-from m4alloc._core.c cimport (abort, m4_add64, m4_count_refusal, m4_write_frames, memcpy, snprintf, strlen, write)
+from m4alloc._core.c cimport (abort, m4_add64, m4_count_refusal, m4_say, m4_write_frames, memcpy, snprintf, strlen)
 from m4alloc._core.side cimport HISTORY_MAX, tell_history
 from m4alloc._core.slot cimport record_of, region_of
 from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, INTERIOR_FREE, INVALID_FREE, LARGE, MESSAGE_MAX, MISUSE_COUNT,
@@ -18,7 +18,7 @@ cdef inline void say(char *line) noexcept nogil:
     """Write a line to stderr. line: has room for one byte more."""
     cdef size_t length = strlen(line)
     line[length] = 10
-    write(2, line, length + 1)
+    m4_say(line, length + 1)
     line[length] = 0
 
 

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint64_t, uint8_t
 
-from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_set_errno,
+from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_read8, m4_set_errno,
                               m4_untag, memcpy, memset, unlikely)
 from m4alloc._core.canary cimport CANARY_BYTES, set_canary, with_canary
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_CALLOC_NOT_ZEROED, FAULT_REALLOC_LOSES_TAIL,
@@ -31,7 +31,7 @@ cdef inline uint64_t usable_bytes(Arena *arena, void *block) noexcept nogil:
         return 0
     state = slot_state(record, address)
     if state != NULL:
-        if state[0] != LIVE:
+        if m4_read8(state) != LIVE:
             return 0
         return block_size(arena, record, address) + (GRANULE if M4_FAULT == FAULT_USABLE_SIZE_TOO_LARGE else 0)
     if record.kind == SAMPLE_SPAN:
@@ -133,7 +133,7 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
     if record != NULL:
         state = slot_state(record, address)
         if state != NULL:
-            if state[0] == LIVE:
+            if m4_read8(state) == LIVE:
                 live = True
                 usable = block_size(arena, record, address)
         elif record.kind == SAMPLE_SPAN:

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport M4_FAULT, m4_floor_log2
+from m4alloc._core.c cimport M4_FAULT, m4_floor_log2, m4_read8, m4_write8
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
 from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY,
@@ -12,14 +12,14 @@ from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK,
 
 cdef enum:
     HISTORY_BYTES = 8          # of a slot, in front of its side bytes
-    SAMPLE_HOOKED = 4096       # sample rates below are kept exactly, by looking at every malloc
+    SAMPLE_HOOKED = 256        # sample rates below are kept exactly, by looking at every malloc
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
     """The bin that the hot path looks into for a request of at most SMALL_MAX bytes; NO_BIN under hooks on malloc."""
     if M4_FAULT == FAULT_SIZE_CLASS_OFF_BY_ONE and size > GRANULE:
         size -= 1 if size % GRANULE == 1 else 0
-    return arena.class_of[(size + GRANULE - 1) // GRANULE]
+    return m4_read8(&arena.class_of[(size + GRANULE - 1) // GRANULE])  # may be read while the arena opens: by nobody
 
 
 cdef inline uint32_t slot_class(const Arena *arena, size_t size) noexcept nogil:
@@ -54,6 +54,20 @@ cdef inline uint32_t bounded(uint32_t slots, uint64_t bytes, uint64_t slot) noex
     return <uint32_t>(bytes // slot if bytes > slot else 1)
 
 
+cdef inline uint32_t power_of_two(uint32_t n) noexcept nogil:
+    """The least power of two that is at least n; 0 for 0."""
+    return <uint32_t>2 << m4_floor_log2(n - 1) if n > 1 else n
+
+
+cdef inline uint32_t delay_length(const Knobs *knobs, uint32_t slot) noexcept nogil:
+    """Length of the delay lines of that slot size: a power of two, for then a ring needs no branch to turn."""
+    cdef uint32_t wanted = power_of_two(knobs.delay_line)
+    while wanted > 1 and <uint64_t>wanted * slot > knobs.delay_bytes and (
+            wanted > knobs.delay_line or <uint64_t>knobs.delay_line * slot > knobs.delay_bytes):
+        wanted //= 2
+    return wanted
+
+
 cdef inline uint32_t hooks_of(const Arena *arena, uint32_t c) noexcept nogil:
     """What malloc and free of a class do besides."""
     cdef const Knobs *knobs = &arena.knobs
@@ -77,20 +91,6 @@ cdef inline uint32_t hooks_of(const Arena *arena, uint32_t c) noexcept nogil:
     return hooks
 
 
-cdef inline uint32_t power_of_two(uint32_t n) noexcept nogil:
-    """The least power of two that is at least n; 0 for 0."""
-    return <uint32_t>2 << m4_floor_log2(n - 1) if n > 1 else n
-
-
-cdef inline uint32_t delay_length(const Knobs *knobs, uint32_t slot) noexcept nogil:
-    """Length of the delay lines of that slot size: a power of two, for then a ring needs no branch to turn."""
-    cdef uint32_t wanted = power_of_two(knobs.delay_line)
-    while wanted > 1 and <uint64_t>wanted * slot > knobs.delay_bytes and (
-            wanted > knobs.delay_line or <uint64_t>knobs.delay_line * slot > knobs.delay_bytes):
-        wanted //= 2
-    return wanted
-
-
 cdef inline void build_classes(Arena *arena) noexcept nogil:
     """Fill the tables from the strategy's slot sizes (increasing multiples of GRANULE, the last is SMALL_MAX)."""
     cdef Knobs *knobs = &arena.knobs
@@ -100,7 +100,7 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
     for i in range(CLASS_TABLE):
         while knobs.class_size[c] < i * GRANULE:
             c += 1
-        arena.class_of[i] = <unsigned char>c
+        m4_write8(&arena.class_of[i], <unsigned char>c)
     arena.hooked_malloc = (knobs.check_on_reuse != 0 or knobs.canaries != 0 or knobs.history != 0
                            or (knobs.sample_rate != 0 and knobs.sample_rate < SAMPLE_HOOKED))
     arena.hooked = (knobs.delay_line == 0 or knobs.quarantine != 0 or knobs.zero_on_free != 0
@@ -112,13 +112,13 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         arena.empty_class = knobs.classes
         arena.bins += 1
         knobs.class_size[arena.empty_class] = GRANULE
-        arena.class_of[0] = <unsigned char>arena.empty_class
+        m4_write8(&arena.class_of[0], <unsigned char>arena.empty_class)
     if knobs.canaries and knobs.class_size[arena.class_of[1]] == GRANULE and knobs.classes > 1:
-        arena.class_of[1] = arena.class_of[2]  # a slot shorter than 32 bytes has too little around it to look at
+        m4_write8(&arena.class_of[1], arena.class_of[2])  # a slot shorter than 32 bytes has too little around it to look at
     for i in range(CLASS_TABLE):
         arena.slow_class_of[i] = arena.class_of[i]
         if arena.hooked_malloc:
-            arena.class_of[i] = NO_BIN
+            m4_write8(&arena.class_of[i], NO_BIN)
     for c in range(arena.bins):
         slot = knobs.class_size[c]
         units = 1
@@ -135,14 +135,14 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         arena.class_depth[c] = <uint32_t>(depth if depth > 16 else 16)
         arena.class_delay[c] = delay_length(knobs, <uint32_t>slot)
         arena.class_quarantine[c] = bounded(knobs.quarantine, knobs.quarantine_bytes, slot)
+        batch = arena.class_delay[c] if arena.class_delay[c] != 0 else 1
+        arena.class_batch[c] = batch
+        arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
         # One state for every index that slot_state can yield, ABSENT past the last slot.
         arena.class_side[c] = <uint32_t>(((units << UNIT_SHIFT) // slot + 1 + 63) & ~<uint64_t>63)
         arena.class_hooks[c] = hooks_of(arena, c)
         arena.class_checked[c] = <uint32_t>(slot if slot < knobs.check_on_reuse else knobs.check_on_reuse & ~15)
         arena.class_zeroed[c] = <uint32_t>slot if slot <= knobs.zero_on_free else arena.class_checked[c]
-        batch = arena.class_delay[c] if arena.class_delay[c] != 0 else 1
-        arena.class_batch[c] = batch
-        arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
 
 
 cdef inline uint64_t quarantine_length(const Arena *arena) noexcept nogil:

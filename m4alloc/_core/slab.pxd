@@ -4,9 +4,10 @@
 A slab may be followed by a unit that nobody can access (guard_slabs); it belongs to the slab's span.
 """
 
-from libc.stdint cimport uint32_t, uint64_t, uint8_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_store64, memset
+from m4alloc._core.c cimport (m4_fill8, m4_read8, m4_read_link, m4_read_states, m4_store64, m4_write8, m4_write_link,
+                              memset)
 from m4alloc._core.chance cimport common_divisor, draw_below
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
@@ -40,9 +41,9 @@ cdef inline void prepare_span(Arena *arena, Record *slab, uint32_t size_class, u
     """Make a new slab's bytes what its class promises, and the unit behind it, should there be one, a guard."""
     slab.fence = NO_FENCE
     if size_class == arena.empty_class:
-        slab.fence = <uint8_t>raise_fence(arena, slab.start, <uint64_t>units << UNIT_SHIFT)
+        slab.fence = raise_fence(arena, slab.start, <uint64_t>units << UNIT_SHIFT)
     elif slab.units != units:
-        slab.fence = <uint8_t>raise_fence(arena, slab.start + (<uint64_t>units << UNIT_SHIFT), UNIT)
+        slab.fence = raise_fence(arena, slab.start + (<uint64_t>units << UNIT_SHIFT), UNIT)
     if arena.class_hooks[size_class] & HOOK_CHECK and slab.dirty_units != 0:
         memset(slab.start, 0, <uint64_t>units << UNIT_SHIFT)
 
@@ -68,7 +69,7 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     cdef Record *record
     cdef uint32_t i
     if states != NULL:
-        arena.spare_states[size_class] = (<uint8_t **>states)[0]
+        arena.spare_states[size_class] = m4_read_link(states)
     else:
         states = <uint8_t *>take_metadata(arena, length + side)
         if states == NULL:
@@ -80,15 +81,14 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     if slab == NULL and guard != 0:  # memory is short: rather a slab than a guard
         slab = take_span(arena, units, UNIT)
     if slab == NULL:
-        (<uint8_t **>states)[0] = arena.spare_states[size_class]
+        m4_write_link(states, arena.spare_states[size_class])
         arena.spare_states[size_class] = states
         return NULL
-    memset(states, FREE, slots)
-    memset(states + slots, ABSENT, length - slots)
+    m4_fill8(states, FREE, slots)
+    m4_fill8(states + slots, ABSENT, length - slots)
     memset(states + length, 0, side)
-    slab.free_slots = slots
+    slab.free_slots = slots  # the count of remote frees is 0, but for those who notice only now that the last slab is gone
     slab.first_free = 0
-    slab.remote = 0
     slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
     prepare_span(arena, slab, size_class, units)
@@ -99,7 +99,7 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
         record.owner = owner
         record.slot_size = arena.knobs.class_size[size_class]
         record.slots = slots
-        record.size_class = <uint8_t>size_class
+        record.size_class = <unsigned short>size_class
         record.bin = &owner.bins[size_class]
         record.kind = SLAB
         record.usable = 0
@@ -118,7 +118,7 @@ cdef inline void release_slab(Arena *arena, Record *slab) noexcept nogil:
         m4_store64(&(slab + i).reciprocal, 0)
         (slab + i).kind = NO_SPAN
         (slab + i).owner = NULL
-    (<uint8_t **>states)[0] = arena.spare_states[slab.size_class]
+    m4_write_link(states, arena.spare_states[slab.size_class])
     arena.spare_states[slab.size_class] = states
     give_span(arena, slab, units, True)
 
@@ -128,11 +128,11 @@ cdef inline bint has_free_slot(uint64_t states) noexcept nogil:
     return ((states - <uint64_t>0x0101010101010101) & ~states & <uint64_t>0x8080808080808080) != 0
 
 
-cdef inline void note_free(Record *slab, const uint8_t *state) noexcept nogil:
+cdef inline void lower_first_free(Record *slab, const uint8_t *state) noexcept nogil:
     """The slot with that state has become FREE."""
     cdef uint32_t group = <uint32_t>(state - slab.states) >> 3
     if group < slab.first_free:
-        slab.first_free = group
+        slab.first_free = <uint16_t>group
 
 
 cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcept nogil:
@@ -153,17 +153,17 @@ cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcep
     place = into + most
     while True:
         states = slab.states + 8 * group
-        if has_free_slot((<uint64_t *>states)[0]):
+        if has_free_slot(m4_read_states(states)):
             address = slab.start + <uint64_t>(8 * group) * slab.slot_size
             for j in range(8):
-                if states[j] == FREE:
-                    states[j] = CACHED
+                if m4_read8(states + j) == FREE:
+                    m4_write8(states + j, CACHED)
                     place -= 1
                     place.address = address
                     place.state = states + j
                     most -= 1
                     if most == 0:
-                        slab.first_free = group
+                        slab.first_free = <uint16_t>group
                         slab.free_slots -= taken
                         return taken
                 address += slab.slot_size
@@ -187,8 +187,8 @@ cdef inline uint32_t take_any_slots(Record *slab, Slot *into, uint32_t most, bin
         step += 1
     step %= slots
     while taken < most:
-        if slab.states[at] == FREE:
-            slab.states[at] = CACHED
+        if m4_read8(slab.states + at) == FREE:
+            m4_write8(slab.states + at, CACHED)
             into[taken].address = slab.start + <uint64_t>at * slab.slot_size
             into[taken].state = slab.states + at
             taken += 1

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_load32, m4_multiply
+from m4alloc._core.c cimport m4_load32, m4_multiply, m4_read64
 from m4alloc._core.types cimport UNIT_SHIFT, Arena, Record, Region
 
 
@@ -14,8 +14,9 @@ cdef inline uint8_t *slot_state(const Record *record, const char *address) noexc
     s divides d (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019). Other records have r = 0.
     """
     cdef uint64_t low
-    cdef uint64_t index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
-    if low >= record.reciprocal:
+    cdef uint64_t reciprocal = m4_read64(&record.reciprocal)
+    cdef uint64_t index = m4_multiply(<uint64_t>(address - record.start), reciprocal, &low)
+    if low >= reciprocal:
         return NULL
     return record.states + index
 
@@ -26,7 +27,7 @@ cdef inline Region *region_of(Arena *arena, const char *address) noexcept nogil:
     cdef Region *region
     for i in range(m4_load32(&arena.region_count)):
         region = &arena.regions[i]
-        if <uint64_t>(address - region.base) < region.used:
+        if <uint64_t>(address - region.base) < m4_read64(&region.used):
             return region
     return NULL
 
@@ -34,7 +35,7 @@ cdef inline Region *region_of(Arena *arena, const char *address) noexcept nogil:
 cdef inline Record *record_of(Arena *arena, const char *address) noexcept nogil:
     """The record of the unit of `address`, or NULL when it is outside every region."""
     cdef Region *region
-    if <uint64_t>(address - arena.base) < arena.used:
+    if <uint64_t>(address - arena.base) < m4_read64(&arena.used):
         return arena.records + (<uint64_t>(address - arena.base) >> UNIT_SHIFT)
     region = region_of(arena, address)
     if region == NULL:

@@ -3,11 +3,34 @@
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_acquire, m4_relinquish, memmove
+from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_add32, m4_relinquish, m4_write8, memmove
+from m4alloc._core.fault cimport ORDER_DISSOLVED_COUNTED
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.slab cimport list_slab, note_free, release_slab, unlist_slab
+from m4alloc._core.slab cimport list_slab, lower_first_free, release_slab, unlist_slab
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.types cimport FREE, NO_MISUSE, Arena, Bin, Heap, Record, Slot
+
+
+cdef enum:
+    TICK = 1024                # frees of a bin between two of its turns: a look at the clock costs as much as 10 frees
+    TICK_MASK = TICK * sizeof(Slot) - 1
+
+
+cdef inline void set_turn(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
+    """Where blocks are sampled: make the bin's next turn come when the thread's next sample is due, TICK frees at most.
+
+    A turn comes when `freed` is a multiple of TICK slots, so it skips some; whole rings, so that its place in the delay
+    line stays.
+    """
+    cdef uint64_t c = <uint64_t>(bin - heap.bins)
+    cdef uint64_t length = arena.class_delay[c]
+    cdef uint64_t frees = TICK
+    if heap.until_sample < TICK and length < TICK and length != 0:
+        frees = <uint64_t>heap.until_sample if heap.until_sample > 0 else 1
+        frees = (frees + length - 1) // length * length
+    heap.rings[c].until_turn = <uint32_t>frees
+    heap.rings[c].skipped += (TICK - frees) * sizeof(Slot)
+    bin.freed += (TICK - frees) * sizeof(Slot)
 
 
 cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
@@ -29,18 +52,33 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     bin.bottom = memory + arena.class_delay[c] + arena.class_quarantine[c]
     bin.top = bin.bottom
     bin.limit = bin.bottom + depth
+    if arena.knobs.sample_rate != 0:
+        set_turn(arena, heap, bin)
     return True
+
+
+cdef inline bint dissolve_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
+    """Give back a slab that is wholly FREE; False: remote frees of it are counted, so it is on our list of those.
+
+    (Then a slot was freed twice.) The count is read by an addition of 0, since a load might read an older value.
+    """
+    cdef bint counted
+    m4_acquire(&arena.lock)
+    counted = m4_add32(&slab.remote, 0) != 0 and M4_ORDER_FAULT != ORDER_DISSOLVED_COUNTED
+    if not counted:
+        if slab.listed:
+            unlist_slab(bin, slab)
+        release_slab(arena, slab)
+    m4_relinquish(&arena.lock)
+    return not counted
 
 
 cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
     """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another."""
-    if slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL:
-        if slab.listed:
-            unlist_slab(bin, slab)
-        m4_acquire(&arena.lock)
-        release_slab(arena, slab)
-        m4_relinquish(&arena.lock)
-    elif slab.free_slots != 0 and not slab.listed:
+    if (slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL
+            and dissolve_slab(arena, bin, slab)):
+        return
+    if slab.free_slots != 0 and not slab.listed:
         list_slab(bin, slab)
 
 
@@ -55,8 +93,8 @@ cdef inline void give_slots(Arena *arena, Bin *bin, const Slot *slots, uint64_t 
         bytes = <uint64_t>slab.slots * slab.slot_size
         returned = 0
         while slots != end and <uint64_t>(slots.address - slab.start) < bytes:
-            slots.state[0] = FREE
-            note_free(slab, slots.state)
+            m4_write8(slots.state, FREE)
+            lower_first_free(slab, slots.state)
             returned += 1
             slots += 1
         slab.free_slots += returned

@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Statistics and invariants, counted from the records when somebody asks: the hot paths count nothing."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_acquire, m4_relinquish
+from m4alloc._core.c cimport m4_acquire, m4_load64, m4_read8, m4_relinquish
 from m4alloc._core.span cimport unit_address
 from m4alloc._core.types cimport (FREE, FREE_SPAN, HELD_SPAN, LARGE, LIVE, SAMPLE_SPAN, SLAB, UNIT_SHIFT, Arena, Heap,
                                   Record, Region)
@@ -30,13 +30,14 @@ cdef inline void count(Arena *arena, Totals *totals) noexcept nogil:
     """Fill `totals`. Exact when no other thread is inside a call; while one is, off by its block. Cost: O(slots)."""
     cdef uint32_t i, j
     cdef uint64_t live
+    cdef uint8_t state
     cdef Region *region
     cdef Record *record
     cdef Record *end
     cdef Heap *heap
     m4_acquire(&arena.lock)
     totals[0] = Totals(0, 0, arena.large_bytes, arena.large_blocks, 0, arena.span_bytes, arena.span_bytes_peak,
-                       arena.dirty_bytes, 0, 0, arena.metadata_bytes, 0, 0, arena.misuses)
+                       arena.dirty_bytes, 0, 0, arena.metadata_bytes, 0, 0, m4_load64(&arena.misuses))
     for i in range(arena.region_count):
         region = &arena.regions[i]
         totals.reserved += region.reserved
@@ -48,9 +49,10 @@ cdef inline void count(Arena *arena, Totals *totals) noexcept nogil:
                 totals.slabs += 1
                 live = 0
                 for j in range(record.slots):
-                    if record.states[j] == LIVE:
+                    state = m4_read8(record.states + j)
+                    if state == LIVE:
                         live += 1
-                    elif record.states[j] != FREE:
+                    elif state != FREE:
                         totals.cached += record.slot_size
                 if record.size_class != arena.empty_class:
                     totals.live += live * record.slot_size

@@ -1,6 +1,6 @@
 """The core's records, bottom-up: slot, slab or span record, bin, heap, region, arena. Data only."""
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_lock, pthread_key_t
 
@@ -71,8 +71,7 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     Heap *owner
     uint32_t slot_size
     uint32_t slots
-    uint8_t size_class
-    uint8_t fence              # how its guards were made: FENCE_*
+    uint16_t size_class
     uint8_t kind               # SpanKind
     uint8_t listed             # SLAB: it is in its bin's list of slabs with FREE slots
     uint32_t units             # head of a slab, large block or free span: its length
@@ -86,9 +85,11 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint64_t usable            # LARGE: bytes the client may use (kept after the free, to tell a double free)
     uint64_t freed_ms          # free span: when
     uint32_t free_slots        # SLAB: how many slots are FREE; LARGE: usable bytes after the request, under canaries
-    uint32_t remote            # SLAB: remote frees published and not yet drained (atomic)
+    uint32_t remote            # SLAB: remote frees published and not yet drained; LOST of them reported (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    uint32_t first_free        # SLAB: no slot before this group of eight is FREE; 128 bytes in all
+    uint16_t first_free        # SLAB: no slot before this group of eight is FREE
+    uint8_t fence              # how its guards were made: FENCE_*
+    uint8_t spare              # 128 bytes in all
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
@@ -117,6 +118,8 @@ cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: it
     uint32_t line_at           # where the next goes into the line
     Slot *line                 # of what we free of other threads': a ring; NULL until there is any
     uint64_t freed_remote      # what this thread has freed of others' in this class
+    uint64_t skipped           # of the bin's `freed`: what was only counted to look at samples earlier
+    uint32_t until_turn        # frees between the bin's last turn and its next
     Slot *seen_top             # the bin's top and freed when scavenge last looked
     uint64_t seen_freed
 
@@ -126,11 +129,12 @@ cdef struct Heap "m4_heap":              # what a thread owns; never freed: an e
     Heap *next_heap            # all heaps of the arena
     Heap *next_abandoned
     Record *remote             # slabs with remote frees (atomic stack)
+    Record *publishing         # the slab whose count this thread has raised, while its states are not yet set (atomic)
     uint64_t random
     Slot last_freed            # under check_on_reuse: looked at again by the next malloc
     uint32_t last_size
-    uint32_t thread            # the kernel's id of the thread, when history is kept
     int64_t until_sample       # calls
+    uint32_t thread            # the kernel's id of the thread, when history is kept
     uint32_t slabs_made
     uint64_t scavenged_ms
     uint64_t purged_ms
@@ -219,8 +223,8 @@ cdef struct Arena "m4_arena":
     uint32_t class_depth[BINS_MAX]
     uint32_t class_delay[BINS_MAX]
     uint32_t class_quarantine[BINS_MAX]
-    uint32_t class_batch[BINS_MAX]     # slots of other threads that leave a line together, a power of two
-    uint32_t class_line[BINS_MAX]      # length of a line
+    uint32_t class_batch[BINS_MAX]       # slots of other threads that leave a line together, a power of two
+    uint32_t class_line[BINS_MAX]        # length of a line
     uint8_t *spare_states[BINS_MAX]
     m4_lock lock
     pthread_key_t key

@@ -16,8 +16,8 @@ PACKAGE = Path(_build.__file__).parent
 CORE = PACKAGE / "_core"
 # fmt: off
 LAYERS = [
-    "c", "fault", "types", "size_class", "slot", "region", "metadata", "chance", "fence", "span", "slab", "side",
-    "misuse", "canary", "guard", "stack", "remote", "heap", "hold", "large", "arena", "hooks", "sample", "copy",
+    "c", "fault", "types", "size_class", "slot", "region", "metadata", "chance", "fence", "span", "side", "misuse",
+    "slab", "stack", "remote", "canary", "guard", "heap", "hold", "large", "arena", "hooks", "sample", "copy",
     "malloc", "resize", "dispatch", "fork", "explain", "knobs", "stats",
 ]
 # fmt: on

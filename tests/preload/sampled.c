@@ -33,7 +33,6 @@ CHECK(about_one_block_of_a_hundred_is_a_sample) { expect_share(100); }
 
 CHECK(about_one_block_of_a_thousand_is_a_sample) { expect_share(1000); }
 
-/* Rates from 4,096 on are kept where slow paths come by; those below look at every malloc. */
 CHECK(about_one_block_of_five_thousand_is_a_sample) { expect_share(5000); }
 
 CHECK(a_sample_is_reused_last) {
