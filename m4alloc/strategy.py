@@ -215,7 +215,7 @@ class Strategy:
             quarantine_bytes=32 << 10,
             quarantine_random=True,
             zero_on_free=SMALL_MAX,
-            check_on_reuse=256,
+            check_on_reuse=1024,
             canaries=True,
             check_copies=True,
             randomise=1,

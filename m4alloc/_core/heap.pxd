@@ -5,7 +5,7 @@ A heap belongs to one thread at a time and outlives it: a thread that exits aban
 all, and a new thread adopts it whole, so that nothing is reused earlier than its delay line says.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t
 
 from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_relinquish
 from m4alloc._core.chance cimport draw, draw_below

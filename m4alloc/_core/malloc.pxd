@@ -49,6 +49,8 @@ cdef inline void *allocate_hooked "m4_allocate_hooked"(Arena *arena, Heap *heap,
     """
     cdef Bin *bin = &heap.bins[c]
     cdef void *block
+    if unlikely(size == 0 and c != arena.empty_class):
+        size = 1  # blocks of usable size 0 are a class, whose quarantine can be told from outside
     if arena.knobs.sample_rate != 0:
         heap.until_sample -= 1
         if heap.until_sample <= 0:
