@@ -336,7 +336,8 @@ cdef inline int release_watched "m4_release_watched"(char *address, Heap *heap, 
     """release of what is not in the used part of the first region: of everything, where frees are hooked."""
     cdef Record *record
     cdef uint8_t *state
-    if likely(not m4_is_nobody(heap) and arena.hooked != 0 and <uint64_t>(address - arena.base) < m4_read64(&arena.regions[0].used)):
+    if likely(not m4_is_nobody(heap) and arena.hooked != 0
+              and <uint64_t>(address - arena.base) < m4_read64(&arena.regions[0].used)):
         record = arena.records + (<uint64_t>(address - arena.base) >> UNIT_SHIFT)
         state = slot_state(record, address)
         if likely(state != NULL and m4_read8(state) == LIVE and record.owner == heap):

@@ -109,6 +109,15 @@ cdef inline int report_size(Arena *arena, char *address, uint64_t claimed, uint6
     return finish_report(arena, SIZE_MISMATCH, line)
 
 
+cdef inline int report_alignment(Arena *arena, char *address, uint64_t claimed) noexcept nogil:
+    """Say that a sized free names an alignment that the block has not."""
+    cdef char line[MESSAGE_MAX]
+    m4_count_refusal()
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: sized free of %p: alignment %llu claimed, but the block has not got it",
+             address, <unsigned long long>claimed)
+    return finish_report(arena, SIZE_MISMATCH, line)
+
+
 cdef inline int report_racing_free(Arena *arena, Record *slab) noexcept nogil:
     """Say that two threads freed the same slot at the same moment."""
     cdef char line[MESSAGE_MAX]
