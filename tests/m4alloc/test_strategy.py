@@ -62,7 +62,8 @@ def test_an_unknown_knob_in_a_file_is_named_with_those_there_are(tmp_path: Path)
     path = tmp_path / "mine.toml"
     path.write_text("[strategy]\ndelay = 5\n")
     with pytest.raises(
-        StrategyError, match=r"mine\.toml: unknown knob 'delay'; there are canaries, check_copies, check_on_reuse, classes"
+        StrategyError,
+        match=r"mine\.toml: unknown knob 'delay'; there are canaries, check_copies, check_on_reuse, classes",
     ):
         Strategy.load(path)
 
