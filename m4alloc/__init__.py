@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "Arena": "m4alloc.arena:Arena",
         "Block": "m4alloc.arena:Block",
         "Stats": "m4alloc.arena:Stats",
+        "Statistics": "m4alloc.statistics:Statistics",
         "Strategy": "m4alloc.strategy:Strategy",
         "malloc": "m4alloc.arena:malloc",
         "calloc": "m4alloc.arena:calloc",

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
-from m4alloc._core.stats cimport Totals
+from m4alloc._core.stats cimport Statistics, Totals
 
 cdef void *m4_malloc "m4_malloc"(size_t size) noexcept nogil
 cdef void *m4_calloc "m4_calloc"(size_t count, size_t size) noexcept nogil
@@ -17,6 +17,8 @@ cdef uint64_t m4_quarantine_limit "m4_quarantine_limit"() noexcept nogil
 cdef bint m4_forwarding "m4_forwarding"() noexcept nogil
 cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil
 cdef void m4_count "m4_count"(Totals *totals) noexcept nogil
+cdef void m4_take_statistics "m4_take_statistics"(Statistics *statistics) noexcept nogil
+cdef const char *m4_statistics_path "m4_statistics_path"() noexcept nogil
 cdef uint64_t m4_misuses "m4_misuses"() noexcept nogil
 cdef uint64_t m4_quarantine "m4_quarantine"() noexcept nogil
 cdef void m4_limit_lowered "m4_limit_lowered"(uint64_t limit) noexcept nogil

@@ -32,7 +32,7 @@ from m4alloc._core.side cimport monitor_bytes
 from m4alloc._core.slot cimport record_of, region_of, slot_state
 from m4alloc._core.span cimport purge_until
 from m4alloc._core.stack cimport empty_stacks
-from m4alloc._core.stats cimport broken_invariant, count, Totals
+from m4alloc._core.stats cimport ClassCounts, Statistics, Totals, broken_invariant, count, take_statistics
 from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, LIVE, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE, OVERFLOW,
                                   REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena,
                                   Heap, Record)
@@ -250,6 +250,19 @@ cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil:
 cdef void m4_count "m4_count"(Totals *totals) noexcept nogil:
     open_process()
     count(&process_arena, totals)
+
+
+cdef void m4_take_statistics "m4_take_statistics"(Statistics *statistics) noexcept nogil:
+    open_process()
+    take_statistics(&process_arena, statistics)
+
+
+cdef const char *m4_statistics_path "m4_statistics_path"() noexcept nogil:
+    """Where the process's statistics go when it ends; empty: nowhere. Opens the arena only if there are options."""
+    if getenv("M4ALLOC_OPTIONS") == NULL:
+        return ""
+    open_process()
+    return process_arena.statistics_path
 
 
 cdef uint64_t m4_misuses "m4_misuses"() noexcept nogil:
@@ -546,11 +559,26 @@ cdef class Arena:
         return <uintptr_t>result, code if result == NULL and function != USABLE_SIZE else 0, misuse
 
     def totals(self):
-        """Statistics as a dict, in bytes unless the name says blocks, slabs or heaps. Cost: O(slots)."""
-        cdef Totals totals
+        """Statistics as a dict of what is (bytes, or blocks, slabs, heaps, threads, regions) and of what has happened.
+
+        docs/statistics.md has every key. Cost: O(slots).
+        """
+        cdef Statistics statistics
         self.require_open()
-        count(self.core, &totals)
-        return totals
+        take_statistics(self.core, &statistics)
+        return {**statistics.totals, **statistics.counters}
+
+    def classes(self):
+        """The same of each size class that has had a slab, by slot size: a list of dicts, in slots unless it says slabs.
+
+        slot_size and spans are bytes. Class 0 is that of requests of zero bytes, whose slots take no memory.
+        """
+        cdef Statistics statistics
+        cdef uint32_t c
+        self.require_open()
+        take_statistics(self.core, &statistics)
+        made = [statistics.of_class[c] for c in range(statistics.classes) if statistics.of_class[c].slabs_made]
+        return sorted(made, key=lambda counts: counts["slot_size"])
 
     def trim(self, size_t keep=0):
         """Return the pages of free spans but `keep` bytes to the system; the bytes returned."""

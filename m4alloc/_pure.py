@@ -128,7 +128,7 @@ class Arena:
         self._reference = ReferenceAllocator(capacity=self.capacity, quarantine=self.quarantine)
         self._blocks: dict[int, Block] = {}
         self._lock = threading.RLock()
-        self._peak = self._live = self._misuses = 0
+        self._peak = self._live = self._misuses = self._mallocs = self._frees = 0
 
     def malloc(self, n: int) -> Block:
         """A Block of n bytes. Raises MemoryError when the arena is full, ValueError for a negative size."""
@@ -161,6 +161,9 @@ class Arena:
                 block.__init__(self, address, block.size, block._usable)  # type: ignore[misc]
                 memoryview(block)[:] = contents
                 self._exhausted(n)
+            if event.result != address:  # one that stays is neither a malloc nor a free
+                self._mallocs += 1
+                self._frees += 1
             self._forget(block)
             fresh = self._made(event, n)
             kept = min(len(contents), n)
@@ -173,10 +176,11 @@ class Arena:
             self._take_back(block)
             block.detach()
             self._reference.request(Event(Function.FREE, address=block._address))
+            self._frees += 1
             self._forget(block)
 
     def totals(self) -> dict[str, int]:
-        """Statistics as a dict, in bytes unless the name says blocks; the keys that m4alloc.Stats needs."""
+        """Statistics as a dict, in bytes, blocks or calls: as many of the core's as there are without its parts."""
         return {
             "live": self._live,
             "live_blocks": len(self._blocks),
@@ -184,7 +188,13 @@ class Arena:
             "spans_peak": self._peak,
             "committed": self.capacity,
             "misuses": self._misuses,
+            "mallocs": self._mallocs,
+            "frees": self._frees,
         }
+
+    def classes(self) -> list[dict[str, int]]:
+        """Statistics of each size class; the reference allocator has no classes: an empty list."""
+        return []
 
     def trim(self, keep: int = 0) -> int:
         """Return free memory to the system; there is none to return here: 0."""
@@ -220,6 +230,7 @@ class Arena:
             event = self._reference.request(request)
             if not event.result:
                 self._exhausted(request.request_size)
+            self._mallocs += 1
             return self._made(event, request.request_size)
 
     def _made(self, event: Event, size: int) -> Block:

@@ -47,6 +47,8 @@ static __attribute__((constructor)) void prepare_tracing(void) { m4_prepare_trac
 
 EXPORT void m4alloc_stats(struct m4_totals *totals) { m4_count(totals); }
 
+#include "_statistics.h"
+
 /* The next allocator's functions, for M4ALLOC_OPTIONS=misuse=forward. Looked up when first needed, and only then. */
 static void *next_symbol(const char *name)
 {
@@ -228,23 +230,6 @@ EXPORT struct mallinfo mallinfo(void)
     info.fordblks = saturated(wide.fordblks);
     info.keepcost = saturated(wide.keepcost);
     return info;
-}
-
-EXPORT void malloc_stats(void)
-{
-    struct m4_totals totals;
-    char text[512];
-    int length;
-    m4_count(&totals);
-    length = snprintf(text, sizeof text,
-                      "m4alloc: %llu bytes live in %llu blocks, %llu cached, %llu in spans (peak %llu), %llu dirty, "
-                      "%llu metadata, %llu heaps, %llu misuses\n",
-                      (unsigned long long)totals.live, (unsigned long long)totals.live_blocks,
-                      (unsigned long long)totals.cached, (unsigned long long)totals.spans,
-                      (unsigned long long)totals.spans_peak, (unsigned long long)totals.dirty,
-                      (unsigned long long)totals.metadata, (unsigned long long)totals.heaps,
-                      (unsigned long long)totals.misuses);
-    m4_say(text, (size_t)length);
 }
 
 #ifdef M4_CHECK_COPIES

@@ -102,6 +102,7 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
             bin.bottom[i] = bin.bottom[j]
             bin.bottom[j] = swap
     bin.top = bin.bottom + taken
+    heap.rings[c].refills += 1
     return True
 
 

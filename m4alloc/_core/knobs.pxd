@@ -6,9 +6,9 @@ The Python side is m4alloc/strategy.py; a test holds the two to the same keys, d
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport memcmp, snprintf, strlen
+from m4alloc._core.c cimport memcmp, memcpy, snprintf, strlen
 from m4alloc._core.types cimport (CLASSES_MAX, GRANULE, MISUSE_ABORT, MISUSE_COUNT, MISUSE_FORWARD, REFUSAL_MAX,
-                                  SMALL_MAX, Arena, Knobs)
+                                  SMALL_MAX, STATISTICS_PATH_MAX, Arena, Knobs)
 
 
 cdef inline void default_classes(Knobs *knobs) noexcept nogil:
@@ -188,9 +188,27 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
     return 1
 
 
+cdef inline bint read_path(char *path, const char *text, size_t length) noexcept nogil:
+    """Take over an absolute path in which every "%" begins "%p" or "%%"; False: it is none, or too long."""
+    cdef size_t i = 0
+    if length == 0 or length >= STATISTICS_PATH_MAX or text[0] != 47:
+        return False
+    while i < length:
+        if text[i] == 37:
+            i += 1
+            if i == length or (text[i] != 112 and text[i] != 37):
+                return False
+        i += 1
+    memcpy(path, text, length)
+    path[length] = 0
+    return True
+
+
 cdef inline int set_option(Arena *arena, const char *key, size_t key_length, const char *text,
                            size_t length) noexcept nogil:
     """Set one option of M4ALLOC_OPTIONS: 0 done, 1 no such key, 2 the value is not one of its values."""
+    if is_word(key, key_length, "stats"):
+        return 0 if read_path(arena.statistics_path, text, length) else 2
     if not is_word(key, key_length, "misuse"):
         return 1
     if is_word(text, length, "abort"):
@@ -212,7 +230,14 @@ cdef inline const char *known_keys(bint strategy) noexcept nogil:
                 "retain_bytes "
                 "retain_share retain_ms "
                 "randomise guards guard_slabs guard_empty history side_bytes sample_rate sample_slots reserve")
-    return "misuse"
+    return "misuse stats"
+
+
+cdef inline const char *right_value(const char *key, size_t length, bint strategy) noexcept nogil:
+    """What to say of the values of a key, where it is not plain."""
+    if not strategy and is_word(key, length, "stats"):
+        return ": that is an absolute path of at most 511 bytes, in which %p is the process's id and %% is %"
+    return ""
 
 
 cdef inline bint read_settings(Arena *arena, const char *variable, const char *text, bint strategy,
@@ -241,8 +266,9 @@ cdef inline bint read_settings(Arena *arena, const char *variable, const char *t
                              <int>(equals - start), text + start, known_keys(strategy))
                     return False
                 if wrong == 2:
-                    snprintf(message, REFUSAL_MAX, "m4alloc: %s: \"%.*s\" is not a value of %.*s", variable,
-                             <int>(i - equals - 1), text + equals + 1, <int>(equals - start), text + start)
+                    snprintf(message, REFUSAL_MAX, "m4alloc: %s: \"%.*s\" is not a value of %.*s%s", variable,
+                             <int>(i - equals - 1), text + equals + 1, <int>(equals - start), text + start,
+                             right_value(text + start, equals - start, strategy))
                     return False
             start = i + 1
         if text[i] == 0:

@@ -68,6 +68,8 @@ cdef inline bint free_large(Arena *arena, char *address) noexcept nogil:
     lift_guards(arena, record, unit_address(region_of_record(arena, record), record))
     arena.large_bytes -= record.usable
     arena.large_blocks -= 1
+    arena.large_frees += 1
+    arena.large_freed_bytes += record.usable
     record.kind = NO_SPAN
     if not hold_span(arena, record):
         give_span(arena, record, record.units, True)
@@ -94,6 +96,8 @@ cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexc
         shrink_span(arena, record, <uint32_t>units)
     if done:
         arena.large_bytes += usable - record.usable
+        if usable < record.usable:
+            arena.large_freed_bytes += record.usable - usable
         record.usable = usable
     place_guards(arena, record, span)
     if done:

@@ -257,6 +257,7 @@ cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil
     if arena.orphans != NULL:
         result = delay_remote(arena, arena.orphans, c, slot)
     else:
+        arena.class_freed_apart[c] += 1
         result = publish_remote(arena, NULL, &slot, 1)
     m4_relinquish(&arena.lock)
     return result

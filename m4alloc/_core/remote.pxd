@@ -127,6 +127,7 @@ cdef inline int delay_remote(Arena *arena, Heap *heap, uint32_t c, Slot slot) no
         m4_relinquish(&arena.lock)
         m4_set_errno(before)
         if ring.line == NULL:  # out of memory: rather no delay than a lost slot
+            ring.freed_remote += 1
             return publish_remote(arena, heap, &slot, 1)
     if at & (batch - 1) == 0:
         result = publish_remote(arena, heap, ring.line + at, batch)

@@ -12,7 +12,7 @@ out, it hides the stack of one bin: the bin's next malloc then takes the slow pa
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from m4alloc._core.c cimport (MADV_DONTNEED, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, PROT_NONE, PROT_READ, PROT_WRITE,
-                              m4_acquire, m4_backtrace, m4_errno, m4_fill, m4_first_unlike, m4_is_nobody, m4_load32,
+                              m4_acquire, m4_add64, m4_backtrace, m4_errno, m4_fill, m4_first_unlike, m4_is_nobody, m4_load32,
                               m4_relinquish, m4_set_errno, m4_swap32, m4_thread_id, madvise, mprotect)
 from m4alloc._core.canary cimport FILL_MAX, canary_key, fill_byte
 from m4alloc._core.chance cimport draw, draw_below
@@ -197,5 +197,6 @@ cdef inline int free_sample "m4_free_sample"(Arena *arena, Heap *heap, char *add
     sample.freed_by = m4_thread_id() if m4_is_nobody(heap) else thread_of(heap)
     sample.release_frames = m4_backtrace(sample.release, FRAMES_MAX)
     close_pages(arena, page, PAGE)
+    m4_add64(&arena.samples_freed, 1)
     give_sample(arena, sample)
     return result

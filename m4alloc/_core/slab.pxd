@@ -92,6 +92,10 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
     prepare_span(arena, slab, size_class, units)
+    arena.class_slabs_made[size_class] += 1
+    arena.class_slabs[size_class] += 1
+    if arena.class_slabs[size_class] > arena.class_slabs_peak[size_class]:
+        arena.class_slabs_peak[size_class] = arena.class_slabs[size_class]
     for i in range(units):
         record = slab + i
         record.start = slab.start
@@ -114,6 +118,7 @@ cdef inline void release_slab(Arena *arena, Record *slab) noexcept nogil:
     cdef uint8_t *states = slab.states
     cdef uint32_t i
     restore_span(arena, slab)
+    arena.class_slabs[slab.size_class] -= 1
     for i in range(units):
         m4_store64(&(slab + i).reciprocal, 0)
         (slab + i).kind = NO_SPAN

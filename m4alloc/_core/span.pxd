@@ -102,6 +102,8 @@ cdef inline void purge(Arena *arena, Region *region, Record *span) noexcept nogi
     """Return the pages of a listed free span to the system; they read as zero from now on."""
     if madvise(unit_address(region, span), <uint64_t>span.units << UNIT_SHIFT, MADV_DONTNEED) == 0:
         age_remove(arena, span)
+        arena.purges += 1
+        arena.purged_bytes += <uint64_t>span.dirty_units << UNIT_SHIFT
         span.dirty_units = 0
 
 

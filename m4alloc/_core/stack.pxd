@@ -115,6 +115,7 @@ cdef inline int push_slot "m4_push_slot"(Arena *arena, Heap *heap, Bin *bin, cha
     cdef uint64_t half
     if bin.top == bin.limit:
         show_stack(arena, heap, bin)
+        heap.rings[bin - heap.bins].flushes += 1
         half = <uint64_t>(bin.limit - bin.bottom) // 2
         give_slots(arena, bin, bin.bottom, half)
         memmove(bin.bottom, bin.bottom + half, (<uint64_t>(bin.limit - bin.bottom) - half) * sizeof(Slot))

@@ -17,6 +17,7 @@ cdef enum:
     SPAN_LISTS = 65            # free spans of 1 to 63 units each have a list; 64 is for the rest
     REGIONS_MAX = 64
     MESSAGE_MAX = 256
+    STATISTICS_PATH_MAX "M4_STATISTICS_PATH_MAX" = 512     # with its final 0
     FRAMES_MAX = 24            # of a backtrace
     RANDOM_ALL_OVER = 2        # of randomise: a batch comes from all over its slab
     REFUSAL_MAX = 640          # bytes of what is said of malformed settings; it lists the knobs
@@ -118,6 +119,8 @@ cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: it
     uint32_t line_at           # where the next goes into the line
     Slot *line                 # of what we free of other threads': a ring; NULL until there is any
     uint64_t freed_remote      # what this thread has freed of others' in this class
+    uint64_t refills           # of an empty stack
+    uint64_t flushes           # of a full stack's older half
     Slot *seen_top             # the bin's top and freed when scavenge last looked
     uint64_t seen_freed
 
@@ -266,4 +269,15 @@ cdef struct Arena "m4_arena":
     uint32_t extra_regions     # may the arena grow beyond its first region?
     uint32_t process           # the process's own arena: its heaps are found through thread-local storage
     Arena *next_arena
+    # For the statistics (stats.pxd), counted where the lock is held anyway.
+    uint64_t class_slabs[BINS_MAX]
+    uint64_t class_slabs_peak[BINS_MAX]
+    uint64_t class_slabs_made[BINS_MAX]
+    uint64_t class_freed_apart[BINS_MAX] # remote frees that no heap counted, for memory was out
+    uint64_t large_frees
+    uint64_t large_freed_bytes           # usable bytes, what resizing in place gave back included
+    uint64_t samples_freed               # atomic
+    uint64_t purges                      # free spans whose pages were returned to the system
+    uint64_t purged_bytes
+    char statistics_path[STATISTICS_PATH_MAX] # M4ALLOC_OPTIONS=stats=...; empty: nowhere
     char message[MESSAGE_MAX]

@@ -3,43 +3,145 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m4alloc.cli import UsageError
 from m4alloc.program import locate
-from m4alloc.run import environment
+from m4alloc.run import RunReport, environment
+from m4alloc.run import run as run_on_core
 
 if TYPE_CHECKING:
+    from m4alloc.statistics import Statistics
     from m4alloc.strategy import Strategy
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc run [--strategy NAME|FILE.toml] -- PROGRAM [ARGUMENT ...]`."""
+    """`m4alloc run [--strategy NAME|FILE.toml] [--stats] [--json] [-o FILE] -- PROGRAM [ARGUMENT ...]`."""
     parser = subparsers.add_parser(
         "run",
         help=__doc__,
-        description=f"{__doc__} The exit status is the program's own. Options of the library: "
-        "M4ALLOC_OPTIONS=misuse=abort|count|forward, M4ALLOC_RESERVE=BYTES.",
-        usage="m4alloc run [-h] [--strategy STRATEGY] -- PROGRAM [ARGUMENT ...]",
+        description=f"{__doc__} The exit status is the program's own (with statistics 128 + n when signal n killed "
+        "it). Options of the library: M4ALLOC_OPTIONS=misuse=abort|count|forward,stats=/ABSOLUTE/FILE, "
+        "M4ALLOC_RESERVE=BYTES.",
+        usage="m4alloc run [-h] [--strategy STRATEGY] [--stats] [--json] [-o FILE] -- PROGRAM [ARGUMENT ...]",
     )
     parser.add_argument(
         "--strategy",
         metavar="STRATEGY",
         help="how the core places and checks: default, hardened, sampled or a TOML file",
     )
+    parser.add_argument(
+        "--stats", action="store_true", help="when the program has ended, print what the core has counted to stderr"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print that as JSON to stdout; the program's output goes to stderr"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write that as JSON into a file")
     parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM", help="the program and its arguments")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Become the program; returns only by an exception."""
+    """Become the program; with statistics, run it, say what was counted and return its status."""
     argv = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    strategy = strategy_of(arguments.strategy) if arguments.strategy else None
+    if arguments.stats or arguments.json or arguments.output is not None:
+        return run_counted(arguments, argv, strategy)
     program = locate(argv)
-    env = environment(strategy_of(arguments.strategy) if arguments.strategy else None)
+    env = environment(strategy)
     try:
         os.execve(program.path, program.argv, env)
     except OSError as error:
         raise UsageError(f"{argv[0]} cannot be run: {error.strerror}") from error
+
+
+def run_counted(arguments: argparse.Namespace, argv: list[str], strategy: Strategy | None) -> int:
+    """Run the program, and print or write its statistics."""
+    output = None if arguments.output is None else Path(arguments.output).absolute()
+    if output is not None and (output.is_dir() or not os.access(output if output.exists() else output.parent, os.W_OK)):
+        raise UsageError(f"--output {arguments.output} cannot be written")
+    try:
+        stdout = sys.stderr.fileno() if arguments.json else None
+        report = run_on_core(argv, strategy=strategy, stats=True, stdout=stdout)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    text = json.dumps(report.to_json(), indent=2) + "\n"
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--output {arguments.output}: {error.strerror}") from error
+    if arguments.json:
+        sys.stdout.write(text)
+    if arguments.stats:
+        for line in summary(report):
+            print(line, file=sys.stderr)
+    return report.status
+
+
+def summary(report: RunReport) -> list[str]:
+    """The statistics as text: the processes, when there are several, and the program's own in full."""
+    from m4alloc.view.quantity import number, plural, size
+    from m4alloc.view.text import table
+
+    lines = []
+    if report.incomplete:
+        lines.append(f"m4alloc run: {plural(report.incomplete, 'entry', 'entries')} of statistics not whole")
+    if len(report.processes) > 1:
+        rows = [
+            [str(p.pid), p.image, number(p.mallocs), number(p.frees), number(p.live_blocks), size(p.spans_peak)]
+            for p in report.processes
+        ]
+        header = ["pid", "image", "mallocs", "frees", "live", "spans, peak"]
+        lines += [
+            f"m4alloc run: {plural(len(rows), 'process', 'processes')}",
+            *table(rows, header, right=[0, 2, 3, 4, 5]),
+        ]
+    if report.main is None:
+        lines.append(
+            f"m4alloc run: {report.program[0]} left no statistics of its own: a signal ended it, it could not open the "
+            "file (other user, chroot, seccomp), or it became a program that does not load the library"
+        )
+        return lines
+    return [*lines, *summary_of(report.main)]
+
+
+def summary_of(process: Statistics) -> list[str]:
+    """One process: what it called, what it holds, and its size classes."""
+    from m4alloc.view.quantity import number, plural, size
+    from m4alloc.view.text import table
+
+    def resident(value: int | None) -> str:
+        return "unknown" if value is None else size(value)
+
+    lines = [
+        f"m4alloc run: {process.image}, process {process.pid}: {plural(process.mallocs, 'malloc')}, "
+        f"{plural(process.frees, 'free')} ({number(process.remote_frees)} by other threads than the owner), "
+        f"{plural(process.live_blocks, 'block')} of {size(process.live)} live at the end",
+        f"m4alloc run: {size(process.spans)} in spans (peak {size(process.spans_peak)}), {size(process.dirty)} in free "
+        f"pages kept, {size(process.purged)} returned by {plural(process.purges, 'purge')}, {size(process.metadata)} "
+        f"metadata; resident {resident(process.resident)} (peak {resident(process.resident_peak)}); "
+        f"{plural(process.heaps, 'heap')}, {plural(process.misuses, 'misuse')}",
+    ]
+    header = ["size", "slabs", "peak", "slots", "live", "cached", "free", "mallocs", "frees", "remote frees"]
+    rows = [
+        [
+            f"{c.slot_size:,} B",
+            *map(number, (c.slabs, c.slabs_peak, c.slots, c.live_blocks, c.cached_slots, c.free_slots)),
+            *map(number, (c.mallocs, c.frees, c.remote_frees)),
+        ]
+        for c in process.classes
+    ]
+    for name, mallocs, frees in (
+        ("large", process.large_mallocs, process.large_frees),
+        ("sampled", process.sampled_mallocs, process.sampled_frees),
+    ):
+        if mallocs:
+            rows.append([name, "", "", "", number(mallocs - frees), "", "", number(mallocs), number(frees), ""])
+    return lines + table(rows, header, right=range(10))
 
 
 def strategy_of(name: str) -> Strategy:

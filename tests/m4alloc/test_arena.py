@@ -399,3 +399,34 @@ def test_an_event_of_a_recording_is_the_specs_own(make: Callable[..., Any]) -> N
     with make(MIB) as heap, heap.record() as events:
         heap.malloc(1)
     assert type(events[0]) is Event
+
+
+def test_totals_count_calls_and_a_realloc_only_when_it_moves(make: Callable[..., Any]) -> None:
+    with make(4 * MIB) as arena:
+        kept = [arena.malloc(100) for _ in range(10)]
+        for block in kept[:4]:
+            arena.free(block)
+        arena.realloc(arena.calloc(1, 64), 60)
+        totals = arena.totals()
+        assert (totals["mallocs"], totals["frees"], totals["live_blocks"]) == (11, 4, 7)
+        arena.realloc(kept[9], 50_000)
+        totals = arena.totals()
+        assert (totals["mallocs"], totals["frees"], totals["live_blocks"]) == (12, 5, 7)
+
+
+def test_the_classes_of_an_arena_account_for_its_totals(make: Callable[..., Any], backend: Any) -> None:
+    with make(4 * MIB) as arena:
+        blocks = [arena.malloc(size) for size in (0, 1, 16, 17, 100, 100, 5000, 40_000)]
+        arena.free(blocks[4])
+        classes = arena.classes()
+        if backend is _pure:
+            assert classes == [], "the reference allocator has no classes"
+            return
+        assert [counts["slot_size"] for counts in classes] == [0, 16, 32, 112, 5120]
+        assert [counts["live_blocks"] for counts in classes] == [1, 2, 1, 1, 1]
+        assert [counts["mallocs"] for counts in classes] == [1, 2, 1, 2, 1]
+        assert [counts["frees"] for counts in classes] == [0, 0, 0, 1, 0]
+        totals = arena.totals()
+        assert totals["mallocs"] == 8 and totals["large_mallocs"] == totals["large_blocks"] == 1
+        assert sum(counts["spans"] for counts in classes) == totals["spans"] - 65536
+        arena.check()

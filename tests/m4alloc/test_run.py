@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -76,3 +77,76 @@ def test_a_strategy_reaches_the_library(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(m4alloc.Strategy.hardened().to_toml(), encoding="utf-8")
     done = command("--strategy", str(tmp_path / "s.toml"), "--", "printenv", "M4ALLOC_STRATEGY")
     assert done.stdout.strip() == m4alloc.Strategy.hardened().to_environment()
+
+
+def test_the_statistics_of_the_program_come_after_its_output() -> None:
+    done = command("--stats", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.returncode, done.stdout) == (7, "out\n")
+    lines = done.stderr.splitlines()
+    assert lines[0] == "err"
+    assert lines[1].startswith("m4alloc run: /") and " mallocs, " in lines[1]
+    assert lines[3].split() == ["size", "slabs", "peak", "slots", "live", "cached", "free", "mallocs", "frees",
+                                "remote", "frees"]  # fmt: skip
+
+
+def test_json_is_alone_on_stdout_and_output_leaves_both_alone(tmp_path: Path) -> None:
+    done = command("--json", "--", "echo", "hello")
+    assert done.stderr == "hello\n"
+    report = json.loads(done.stdout)
+    assert (report["program"], report["status"]) == (["echo", "hello"], 0)
+    assert [process["pid"] for process in report["processes"]] == [report["pid"]]
+    done = command("-o", str(tmp_path / "run.json"), "echo", "hello")
+    assert (done.stdout, done.stderr) == ("hello\n", "")
+    assert json.loads((tmp_path / "run.json").read_text())["program"] == ["echo", "hello"]
+
+
+def test_the_report_has_every_process_and_what_it_exec_ed() -> None:
+    report = m4alloc.run(["sh", "-c", "/bin/echo; env env; :"], stats=True, stdout=subprocess.DEVNULL)
+    images = [Path(process.image).name for process in report.processes]
+    assert len(images) == 3 and images[:2] == ["echo", "env"]
+    assert report.main is report.processes[-1] and report.main.pid == report.pid
+    assert all(process.mallocs - process.frees == process.live_blocks > 0 for process in report.processes)
+
+
+def test_a_program_that_a_signal_kills_leaves_no_statistics_and_we_say_so() -> None:
+    done = command("--stats", "--", "sh", "-c", "kill -KILL $$")
+    assert done.returncode == 128 + signal.SIGKILL
+    assert done.stderr.startswith("m4alloc run: sh left no statistics of its own: a signal ended it")
+
+
+def test_a_signal_that_we_get_reaches_the_program() -> None:
+    script = "trap 'echo caught; exit 5' TERM; echo ready; while :; do sleep 0.05; done"
+    words = [sys.executable, "-m", "m4alloc", "run", "--stats", "--", "sh", "-c", script]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        assert process.stdout.read() == "caught\n"
+    assert process.returncode == 5
+
+
+def test_our_own_signal_handlers_are_as_before() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    m4alloc.run(["true"], stats=True)
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_other_options_of_the_library_are_kept() -> None:
+    env = {**os.environ, "M4ALLOC_OPTIONS": "misuse=count"}
+    words = ["sh", "-c", 'test "${M4ALLOC_OPTIONS#misuse=count,stats=/}" != "$M4ALLOC_OPTIONS"']
+    assert m4alloc.run(words, env=env, stats=True).status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-o", "/no/such/folder/x", "--", "echo"), "m4alloc run: --output /no/such/folder/x cannot be written\n"),
+        (("-o", "/", "--", "echo"), "m4alloc run: --output / cannot be written\n"),
+        (("--stats",), "m4alloc run: no program given"),
+        (("--stats", "--", "/dev/null"), "m4alloc run: /dev/null is not executable"),
+    ],
+)
+def test_statistics_that_cannot_be_had_are_status_2(words: tuple[str, ...], said: str) -> None:
+    done = command(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(said), done.stderr
