@@ -77,7 +77,7 @@ def test_malformed_toml_names_the_file_and_the_line(tmp_path: Path) -> None:
 
 def test_the_core_knows_exactly_these_knobs() -> None:
     text = (CORE / "knobs.pxd").read_text()
-    assert set(re.findall(r'is_word\(key, key_length, "(\w+)"\)', text)) - {"misuse"} == {
+    assert set(re.findall(r'is_word\(key, key_length, "(\w+)"\)', text)) - {"misuse", "stats"} == {
         field.name for field in fields(Strategy)
     }
 
