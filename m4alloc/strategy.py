@@ -99,8 +99,8 @@ class Strategy:
     guard_slabs: one of so many slabs is followed by 64 KiB that are inaccessible; 0: none is.
     guard_empty: whether blocks of zero bytes are inaccessible, each at an address of its own.
     large_quarantine: bytes of address space of freed large blocks that stay inaccessible.
-    large_delay: without it, a freed large block of at most so many bytes is not used again before others of so many bytes
-    have been freed; that long a double free is certain to be caught.
+    large_delay: without it, a freed large block of at most so many bytes is not used again before others of so many
+    bytes have been freed; that long a double free is certain to be caught.
     history: whether reports name the threads that allocated and freed a block.
     side_bytes: out-of-line bytes a slot has for monitors (m4alloc_side).
     sample_rate: one of about this many allocations lies on a page of its own beside an inaccessible one; 0: none does.
