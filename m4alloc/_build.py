@@ -49,7 +49,7 @@ COMPILE_FLAGS = (
     "-fPIC",
     "-DCYTHON_INLINE=",  # GCC then judges by heat: hot paths stay short, slow paths out of line (see _cold.h)
     "-fno-builtin",  # else GCC turns malloc + memset inside calloc into a call of calloc
-    "-fno-tree-slp-vectorize",  # a slot stored as two words and loaded as one vector stalls until the stores have retired
+    "-fno-tree-slp-vectorize",  # a slot stored as two words and loaded as one vector waits for the stores to retire
     "-fexceptions",  # operator new throws through these frames
     "-fvisibility=hidden",
     "-ffunction-sections",

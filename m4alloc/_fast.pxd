@@ -10,6 +10,7 @@ cdef void *m4_realloc "m4_realloc"(void *block, size_t size) noexcept nogil
 cdef void *m4_aligned "m4_aligned"(size_t alignment, size_t size) noexcept nogil
 cdef int m4_free "m4_free"(void *block) noexcept nogil
 cdef int m4_free_sized "m4_free_sized"(void *block, size_t size) noexcept nogil
+cdef int m4_free_aligned_sized "m4_free_aligned_sized"(void *block, size_t alignment, size_t size) noexcept nogil
 cdef size_t m4_usable_size "m4_usable_size"(void *block) noexcept nogil
 cdef bint m4_is_foreign "m4_is_foreign"(void *block) noexcept nogil
 cdef uint64_t m4_quarantine_limit "m4_quarantine_limit"() noexcept nogil

@@ -12,18 +12,21 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
 from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
                               m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_load64,
-                              m4_lock_streams, m4_prepare_backtrace, m4_relinquish, m4_set_errno, m4_store32, m4_swap32, m4_thread_heap,
-                              m4_unlock_streams, m4_untag, pthread_atfork, pthread_getspecific, sched_yield, snprintf, strlen, write)
+                              m4_lock_streams, m4_prepare_backtrace, m4_relinquish, m4_set_errno, m4_store32,
+                              m4_swap32, m4_thread_heap, m4_unlock_streams, m4_untag, pthread_atfork,
+                              pthread_getspecific, sched_yield, snprintf, strlen, write)
 from m4alloc._core.copy cimport check_range
 from m4alloc._core.dispatch cimport USABLE_SIZE, known, request
 from m4alloc._core.explain cimport explain_fault
 from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned
+from m4alloc._core.hold cimport let_go
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
 from m4alloc._core.malloc cimport allocate, release
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.remote cimport drain_remote
-from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
+from m4alloc._core.resize cimport (allocate_aligned, allocate_zeroed, reallocate, release_aligned_sized, release_sized,
+                                   usable_bytes)
 from m4alloc._core.size_class cimport quarantine_length, quarantine_limit
 from m4alloc._core.side cimport monitor_bytes
 from m4alloc._core.slot cimport record_of, region_of, slot_state
@@ -205,6 +208,10 @@ cdef int m4_free_sized "m4_free_sized"(void *block, size_t size) noexcept nogil:
     return release_sized(&process_arena, my_heap(), block, size)
 
 
+cdef int m4_free_aligned_sized "m4_free_aligned_sized"(void *block, size_t alignment, size_t size) noexcept nogil:
+    return release_aligned_sized(&process_arena, my_heap(), block, alignment, size)
+
+
 cdef size_t m4_usable_size "m4_usable_size"(void *block) noexcept nogil:
     return usable_bytes(&process_arena, block)
 
@@ -234,6 +241,7 @@ cdef size_t m4_trim "m4_trim"(size_t keep) noexcept nogil:
     if not m4_is_nobody(m4_thread_heap):
         drain_remote(&process_arena, <Heap *>m4_thread_heap)
         empty_stacks(&process_arena, <Heap *>m4_thread_heap)
+    let_go(&process_arena, 0)
     purged = purge_until(&process_arena, keep, 0)
     m4_relinquish(&process_arena.lock)
     return purged
@@ -577,6 +585,7 @@ cdef class Arena:
         cdef size_t purged
         self.require_open()
         m4_acquire(&self.core.lock)
+        let_go(self.core, 0)
         purged = purge_until(self.core, keep, 0)
         m4_relinquish(&self.core.lock)
         return purged

@@ -102,8 +102,7 @@ EXPORT void free_sized(void *block, size_t size) { m4_free_sized(block, size); }
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-    (void)alignment;
-    m4_free_sized(block, size);
+    m4_free_aligned_sized(block, alignment, size);
 }
 
 EXPORT void *calloc(size_t count, size_t size) { return m4_calloc(count, size); }
@@ -403,7 +402,7 @@ static inline void *new_aligned_nothrow(size_t size, size_t alignment, const voi
 #define DELETE_SIZED(name) EXPORT void name(void *block, size_t size) { m4_free_sized(block, size); }
 #define DELETE_OTHER(name) EXPORT void name(void *block, size_t other) { (void)other; m4_free(block); }
 #define DELETE_SIZED_ALIGNED(name) \
-    EXPORT void name(void *block, size_t size, size_t a) { (void)a; m4_free_sized(block, size); }
+    EXPORT void name(void *block, size_t size, size_t a) { m4_free_aligned_sized(block, a, size); }
 #define DELETE_ALIGNED_NOTHROW(name) \
     EXPORT void name(void *block, size_t a, const void *tag) { (void)a; (void)tag; m4_free(block); }
 

@@ -49,6 +49,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "check_copies": (0, 1),
     "quarantine_random": (0, 1),
     "large_quarantine": (0, 2**44),
+    "large_delay": (0, 2**40),
     "history": (0, 1),
     "side_bytes": (0, 256),
     "sample_rate": (0, 2**31),
@@ -98,6 +99,8 @@ class Strategy:
     guard_slabs: one of so many slabs is followed by 64 KiB that are inaccessible; 0: none is.
     guard_empty: whether blocks of zero bytes are inaccessible, each at an address of its own.
     large_quarantine: bytes of address space of freed large blocks that stay inaccessible.
+    large_delay: without it, a freed large block of at most so many bytes is not used again before others of so many
+    bytes have been freed; that long a double free is certain to be caught.
     history: whether reports name the threads that allocated and freed a block.
     side_bytes: out-of-line bytes a slot has for monitors (m4alloc_side).
     sample_rate: one of about this many allocations lies on a page of its own beside an inaccessible one; 0: none does.
@@ -133,6 +136,7 @@ class Strategy:
     check_copies: bool = False
     quarantine_random: bool = False
     large_quarantine: int = 0
+    large_delay: int = 512 << 10
     history: bool = False
     side_bytes: int = 0
     sample_rate: int = 0
@@ -211,7 +215,7 @@ class Strategy:
             quarantine_bytes=32 << 10,
             quarantine_random=True,
             zero_on_free=SMALL_MAX,
-            check_on_reuse=256,
+            check_on_reuse=1024,
             canaries=True,
             check_copies=True,
             randomise=1,

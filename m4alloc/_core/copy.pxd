@@ -4,7 +4,7 @@
 Only a library that is built with check_copies asks. Ranges outside the regions are not the allocator's business.
 """
 
-from libc.stdint cimport uint64_t, uint8_t
+from libc.stdint cimport uint64_t
 
 from m4alloc._core.c cimport m4_load32, m4_multiply, unlikely
 from m4alloc._core.guard cimport large_size
@@ -12,8 +12,7 @@ from m4alloc._core.hooks cimport block_size
 from m4alloc._core.misuse cimport report_range
 from m4alloc._core.sample cimport sample_of
 from m4alloc._core.slot cimport record_of
-from m4alloc._core.types cimport (LARGE, LIVE, NO_SPAN, SAMPLE_LIVE, SAMPLE_SPAN, SLAB, UNIT_SHIFT, Arena, Record,
-                                  Sample)
+from m4alloc._core.types cimport (LARGE, LIVE, NO_SPAN, SAMPLE_LIVE, SAMPLE_SPAN, SLAB, Arena, Record, Sample)
 
 
 cdef inline bint slot_covers(Arena *arena, Record *record, char *address, uint64_t bytes, char **block,

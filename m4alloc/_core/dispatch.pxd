@@ -5,7 +5,8 @@ from libc.stdint cimport uint64_t
 
 from m4alloc._core.c cimport EINVAL, ENOMEM, m4_multiply, m4_set_errno
 from m4alloc._core.malloc cimport allocate, release
-from m4alloc._core.resize cimport allocate_aligned, allocate_zeroed, reallocate, release_sized, usable_bytes
+from m4alloc._core.resize cimport (allocate_aligned, allocate_zeroed, reallocate, release_aligned_sized, release_sized,
+                                   usable_bytes)
 from m4alloc._core.types cimport NO_MISUSE, PAGE, Arena, Heap
 
 cdef enum:                     # spec.event.Function; a test holds the two together
@@ -57,8 +58,10 @@ cdef inline int request(Arena *arena, Heap *heap, int function, void *block, siz
             result[0] = reallocate(arena, heap, block, bytes)
     elif function == FREE or function == DELETE:
         return release(arena, heap, block)
-    elif function == FREE_SIZED or function == FREE_ALIGNED_SIZED:
+    elif function == FREE_SIZED:
         return release_sized(arena, heap, block, size)
+    elif function == FREE_ALIGNED_SIZED:
+        return release_aligned_sized(arena, heap, block, alignment, size)
     elif function == VALLOC:
         result[0] = allocate_aligned(arena, heap, PAGE, size)
     elif function == PVALLOC:

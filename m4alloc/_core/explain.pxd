@@ -8,7 +8,6 @@ from libc.stdint cimport uint64_t
 
 from m4alloc._core.c cimport snprintf
 from m4alloc._core.misuse cimport say, tell_sample
-from m4alloc._core.sample cimport sample_page
 from m4alloc._core.slot cimport region_of
 from m4alloc._core.types cimport (HELD_SPAN, LARGE, MESSAGE_MAX, NO_SPAN, PAGE, SAMPLE_FREED, SAMPLE_SPAN,
                                   SAMPLE_UNUSED, SLAB, UNIT_SHIFT, Arena, Record, Region, Sample)

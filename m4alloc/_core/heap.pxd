@@ -5,11 +5,12 @@ A heap belongs to one thread at a time and outlives it: a thread that exits aban
 all, and a new thread adopts it whole, so that nothing is reused earlier than its delay line says.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t
 
 from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_relinquish
 from m4alloc._core.chance cimport draw, draw_below
 from m4alloc._core.fault cimport ORDER_HEAP_LEFT_EARLY
+from m4alloc._core.hold cimport let_go
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.remote cimport drain_remote, review_line
 from m4alloc._core.slab cimport list_slab, new_slab, take_any_slots, take_slots, unlist_slab
@@ -79,6 +80,8 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
         if arena.abandoned != NULL:
             drain_abandoned(arena)
         slab = new_slab(arena, heap, c)
+        if slab == NULL and let_go(arena, 0) != 0:
+            slab = new_slab(arena, heap, c)
         m4_relinquish(&arena.lock)
         if slab == NULL:
             return False

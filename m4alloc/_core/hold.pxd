@@ -1,9 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The quarantine of addresses: spans of freed large blocks stay inaccessible, their pages given back, until enough
-bytes of address space have been freed after them, so that a use after free faults. Callers hold the arena's lock.
+"""Held spans: those of freed large blocks, until enough bytes of others have been freed after them.
+
+Under large_quarantine they are inaccessible and their pages given back, so that a use after free faults; else they are
+what a delay line is for slots: for that long a double free is caught. Callers hold the arena's lock.
 """
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint64_t, uint8_t
 
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.span cimport give_span, region_of_record, unit_address
@@ -24,17 +26,22 @@ cdef inline uint64_t let_go(Arena *arena, uint64_t limit) noexcept nogil:
         arena.held_bytes -= bytes
         lift_fence(arena, unit_address(region_of_record(arena, record), record), bytes, record.fence)
         record.kind = NO_SPAN
-        give_span(arena, record, record.units, False)
+        give_span(arena, record, record.units, record.fence == NO_FENCE)
     return before - arena.held_bytes
 
 
 cdef inline bint hold_span(Arena *arena, Record *record) noexcept nogil:
     """Hold the span of a freed large block whose own guards are lifted; False: there is no room for it, or no fence."""
     cdef uint64_t bytes = <uint64_t>record.units << UNIT_SHIFT
-    if bytes > arena.knobs.large_quarantine:
-        return False
-    record.fence = raise_fence(arena, unit_address(region_of_record(arena, record), record), bytes)
-    if record.fence == NO_FENCE:
+    cdef uint64_t limit = arena.knobs.large_quarantine
+    record.fence = NO_FENCE
+    if limit != 0 and bytes <= limit:
+        record.fence = <uint8_t>raise_fence(arena, unit_address(region_of_record(arena, record), record), bytes)
+        if record.fence == NO_FENCE:
+            return False
+    if limit == 0:
+        limit = arena.knobs.large_delay
+    if bytes > limit:
         return False
     record.kind = HELD_SPAN
     record.next = NULL
@@ -44,5 +51,5 @@ cdef inline bint hold_span(Arena *arena, Record *record) noexcept nogil:
         arena.held_first = record
     arena.held_last = record
     arena.held_bytes += bytes
-    let_go(arena, arena.knobs.large_quarantine)
+    let_go(arena, limit)
     return True

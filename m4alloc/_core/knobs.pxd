@@ -50,6 +50,7 @@ cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
     knobs.check_copies = 0
     knobs.quarantine_random = 0
     knobs.large_quarantine = 0
+    knobs.large_delay = 512 << 10
     knobs.history = 0
     knobs.side_bytes = 0
     knobs.sample_rate = 0
@@ -163,6 +164,9 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
     if is_word(key, key_length, "quarantine_random"):
         knobs.quarantine_random = <uint32_t>n
         return 0 if number and n <= 1 else 2
+    if is_word(key, key_length, "large_delay"):
+        knobs.large_delay = n
+        return 0 if number and n <= <uint64_t>1 << 40 else 2
     if is_word(key, key_length, "large_quarantine"):
         knobs.large_quarantine = n
         return 0 if number and n <= <uint64_t>1 << 44 else 2
@@ -222,7 +226,8 @@ cdef inline const char *known_keys(bint strategy) noexcept nogil:
     """What may stand before the equals sign."""
     if strategy:
         return ("classes delay_line delay_bytes quarantine quarantine_bytes quarantine_random stack_depth stack_bytes "
-                "refill_batch zero_on_free check_on_reuse canaries check_copies large_quarantine retain_bytes "
+                "refill_batch zero_on_free check_on_reuse canaries check_copies large_quarantine large_delay "
+                "retain_bytes "
                 "retain_share retain_ms "
                 "randomise guards guard_slabs guard_empty history side_bytes sample_rate sample_slots reserve")
     return "misuse stats"

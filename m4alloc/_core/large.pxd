@@ -71,7 +71,7 @@ cdef inline bint free_large(Arena *arena, char *address) noexcept nogil:
     arena.large_frees += 1
     arena.large_freed_bytes += record.usable
     record.kind = NO_SPAN
-    if arena.knobs.large_quarantine == 0 or not hold_span(arena, record):
+    if not hold_span(arena, record):
         give_span(arena, record, record.units, True)
     m4_relinquish(&arena.lock)
     return True

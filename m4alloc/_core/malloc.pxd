@@ -23,7 +23,7 @@ from m4alloc._core.side cimport end_history, thread_of
 from m4alloc._core.size_class cimport size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
-from m4alloc._core.stack cimport TICK_MASK, push_slot, set_turn, show_stack
+from m4alloc._core.stack cimport TICK, TICK_MASK, push_slot, show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
                                   HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT,
                                   Arena, Bin, Heap, Record, Ring, Slot)
@@ -49,6 +49,8 @@ cdef inline void *allocate_hooked "m4_allocate_hooked"(Arena *arena, Heap *heap,
     """
     cdef Bin *bin = &heap.bins[c]
     cdef void *block
+    if unlikely(size == 0 and c != arena.empty_class):
+        size = 1  # blocks of usable size 0 are a class, whose quarantine can be told from outside
     if arena.knobs.sample_rate != 0:
         heap.until_sample -= 1
         if heap.until_sample <= 0:
@@ -141,7 +143,7 @@ cdef inline Slot exchange_delay(Bin *bin, Slot slot) noexcept nogil:
 
 
 cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
-    """Once a turn of a bin: return pages that have been free for too long, without a thread for it."""
+    """Once every TICK frees of a class: return pages that have been free for too long, without a thread for it."""
     cdef int before = m4_errno()
     cdef uint64_t now = m4_coarse_ms()
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
@@ -157,8 +159,7 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
 
 cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena *arena, Bin *bin,
                                                uint8_t *state) noexcept nogil:
-    """release by the owner at a turn of its bin, or when its stack is full."""
-    cdef Ring *ring = &heap.rings[bin - heap.bins]
+    """release by the owner when it is time to look at the clock, or when its stack is full."""
     cdef Slot slot
     slot.address = address
     slot.state = state
@@ -170,8 +171,7 @@ cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena 
     if bin.freed & TICK_MASK == 0:
         tick(arena, heap)
         if arena.knobs.sample_rate != 0:  # now that this slot is pushed, so that the next malloc sees none
-            count_down(arena, heap, bin, ring.until_turn)
-            set_turn(arena, heap, bin)
+            count_down(arena, heap, bin, TICK)
     return NO_MISUSE
 
 
@@ -337,7 +337,8 @@ cdef inline int release_watched "m4_release_watched"(char *address, Heap *heap, 
     """release of what is not in the used part of the first region: of everything, where frees are hooked."""
     cdef Record *record
     cdef uint8_t *state
-    if likely(not m4_is_nobody(heap) and arena.hooked != 0 and <uint64_t>(address - arena.base) < m4_read64(&arena.regions[0].used)):
+    if likely(not m4_is_nobody(heap) and arena.hooked != 0
+              and <uint64_t>(address - arena.base) < m4_read64(&arena.regions[0].used)):
         record = arena.records + (<uint64_t>(address - arena.base) >> UNIT_SHIFT)
         state = slot_state(record, address)
         if likely(state != NULL and m4_read8(state) == LIVE and record.owner == heap):

@@ -6,9 +6,9 @@ from libc.stdint cimport uint64_t, uint8_t
 from m4alloc._core.c cimport (abort, m4_add64, m4_count_refusal, m4_say, m4_write_frames, memcpy, snprintf, strlen)
 from m4alloc._core.side cimport HISTORY_MAX, tell_history
 from m4alloc._core.slot cimport record_of, region_of
-from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, HELD_SPAN, INTERIOR_FREE, INVALID_FREE, LARGE, MESSAGE_MAX,
-                                  MISUSE_COUNT, MISUSE_FORWARD, MISUSE_RAISE, NO_SPAN, OVERFLOW, SIZE_MISMATCH, SLAB,
-                                  UNDERFLOW, WRITE_AFTER_FREE, Arena, Record, Region, Sample)
+from m4alloc._core.types cimport (DOUBLE_FREE, FOREIGN, INTERIOR_FREE, INVALID_FREE, LARGE, MESSAGE_MAX, MISUSE_COUNT,
+                                  MISUSE_FORWARD, MISUSE_RAISE, NO_SPAN, OVERFLOW, SIZE_MISMATCH, SLAB, UNDERFLOW,
+                                  WRITE_AFTER_FREE, Arena, Record, Region, Sample)
 
 cdef enum:
     LINES_MAX = 16             # in counting mode, no more lines than this
@@ -106,6 +106,15 @@ cdef inline int report_size(Arena *arena, char *address, uint64_t claimed, uint6
     m4_count_refusal()
     snprintf(line, MESSAGE_MAX - 1, "m4alloc: sized free of %p: %llu bytes claimed, but the block has %llu", address,
              <unsigned long long>claimed, <unsigned long long>usable)
+    return finish_report(arena, SIZE_MISMATCH, line)
+
+
+cdef inline int report_alignment(Arena *arena, char *address, uint64_t claimed) noexcept nogil:
+    """Say that a sized free names an alignment that the block has not."""
+    cdef char line[MESSAGE_MAX]
+    m4_count_refusal()
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: sized free of %p: alignment %llu claimed, but the block has not got it",
+             address, <unsigned long long>claimed)
     return finish_report(arena, SIZE_MISMATCH, line)
 
 

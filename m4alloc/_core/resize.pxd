@@ -3,21 +3,22 @@
 
 from libc.stdint cimport uint64_t, uint8_t
 
-from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, m4_enter, m4_errno, m4_is_nobody, m4_multiply, m4_read8, m4_set_errno,
-                              m4_untag, memcpy, memset, unlikely)
+from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, likely, m4_enter, m4_errno, m4_is_nobody, m4_multiply,
+                              m4_read8, m4_read64, m4_set_errno, m4_untag, memcpy, memset, unlikely)
+from m4alloc._core.canary cimport CANARY_BYTES, set_canary, with_canary
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_CALLOC_NOT_ZEROED, FAULT_REALLOC_LOSES_TAIL,
                                   FAULT_USABLE_SIZE_TOO_LARGE)
-from m4alloc._core.canary cimport CANARY_BYTES, set_canary, with_canary
 from m4alloc._core.guard cimport large_size
 from m4alloc._core.hooks cimport block_size, check_slack
 from m4alloc._core.large cimport allocate_large, move_pages, resize_large
 from m4alloc._core.malloc cimport allocate, allocate_hooked, release
-from m4alloc._core.misuse cimport report_pointer, report_size
+from m4alloc._core.misuse cimport report_alignment, report_pointer, report_size
+from m4alloc._core.region cimport round_up
 from m4alloc._core.sample cimport free_sample, sample_size
 from m4alloc._core.size_class cimport aligned_class
 from m4alloc._core.slot cimport record_of, slot_state
-from m4alloc._core.types cimport (GRANULE, HOOK_CANARY, HOOK_EMPTY, LARGE, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, Arena, Heap,
-                                  Record)
+from m4alloc._core.types cimport (GRANULE, HOOK_CANARY, HOOK_EMPTY, LARGE, LIVE, NO_MISUSE, PAGE, SAMPLE_SPAN, SLAB,
+                                  SMALL_MAX, UNIT_SHIFT, Arena, Heap, Record)
 
 
 cdef inline uint64_t usable_bytes(Arena *arena, void *block) noexcept nogil:
@@ -163,12 +164,45 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
     return move_block(arena, heap, old, usable, False, size)
 
 
+cdef inline bint was_asked_for(Arena *arena, char *address, uint64_t size, uint64_t usable) noexcept nogil:
+    """May a block whose size is known to the byte have come of a request of `size` bytes?
+
+    An aligned request of none got one; pvalloc rounds to pages, and such a block lies as only it makes them.
+    """
+    cdef Record *record = record_of(arena, address)
+    if size == 0:
+        size = 1
+    return size == usable or (usable == round_up(size, PAGE) and <uint64_t>address % PAGE == 0
+                              and (record.kind != SLAB or record.slot_size % PAGE == 0))
+
+
 cdef inline int release_sized(Arena *arena, Heap *heap, void *block, size_t size) noexcept nogil:
-    """free with the size that the client claims to have asked for; one that cannot be true is misuse."""
+    """free with the size that the client claims to have asked for; one that cannot be true is misuse.
+
+    A slot of the first region is looked up by its record alone; hooked arenas and all else go the long way.
+    """
+    cdef char *address = m4_untag(block)
+    cdef uint64_t offset = <uint64_t>(address - arena.base)
+    cdef Record *record
     cdef uint64_t usable
+    if likely(offset < m4_read64(&arena.used)):
+        record = arena.records + (offset >> UNIT_SHIFT)
+        if likely(size <= record.slot_size and m4_read64(&record.reciprocal) != 0):
+            return release(arena, heap, block)
     if block == NULL:
         return NO_MISUSE
     usable = usable_bytes(arena, block)
-    if unlikely(usable != 0 and (size > usable or (arena.knobs.canaries != 0 and size != usable))):
+    if unlikely(usable != 0 and (size > usable or (arena.knobs.canaries != 0
+                                                   and not was_asked_for(arena, m4_untag(block), size, usable)))):
         return report_size(arena, m4_untag(block), size, usable)
     return release(arena, heap, block)
+
+
+cdef inline int release_aligned_sized(Arena *arena, Heap *heap, void *block, size_t alignment,
+                                      size_t size) noexcept nogil:
+    """free with the alignment, too, that the client claims to have asked for: one that the block has not is misuse."""
+    cdef char *address = m4_untag(block)
+    if unlikely(alignment & (alignment - 1) != 0 or <uint64_t>address & (alignment - 1) != 0) and alignment != 0:
+        if usable_bytes(arena, block) != 0:
+            return report_alignment(arena, address, alignment)
+    return release_sized(arena, heap, block, size)

@@ -9,7 +9,7 @@ A thread counts its calls down where it is off the hot path anyway, by as many a
 out, it hides the stack of one bin: the bin's next malloc then takes the slow path and becomes a sample.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from m4alloc._core.c cimport (MADV_DONTNEED, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, PROT_NONE, PROT_READ, PROT_WRITE,
                               m4_acquire, m4_add64, m4_backtrace, m4_errno, m4_fill, m4_first_unlike, m4_is_nobody, m4_load32,
@@ -21,9 +21,9 @@ from m4alloc._core.misuse cimport report_sample
 from m4alloc._core.side cimport thread_of
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
 from m4alloc._core.stack cimport hide_stack
-from m4alloc._core.types cimport (DOUBLE_FREE, FRAMES_MAX, GRANULE, INTERIOR_FREE, INVALID_FREE, NO_MISUSE, NO_SPAN,
-                                  OVERFLOW, PAGE, SAMPLE_FREED, SAMPLE_LIVE, SAMPLE_SPAN, SAMPLE_UNUSED, UNIT,
-                                  UNIT_SHIFT, Arena, Bin, Heap, Record, Sample)
+from m4alloc._core.types cimport (DOUBLE_FREE, FRAMES_MAX, GRANULE, INTERIOR_FREE, INVALID_FREE, NO_MISUSE, OVERFLOW,
+                                  PAGE, SAMPLE_FREED, SAMPLE_LIVE, SAMPLE_SPAN, SAMPLE_UNUSED, UNIT, UNIT_SHIFT, Arena,
+                                  Bin, Heap, Record, Sample)
 
 
 cdef inline void draw_interval(Arena *arena, Heap *heap) noexcept nogil:

@@ -12,7 +12,7 @@ from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK,
 
 cdef enum:
     HISTORY_BYTES = 8          # of a slot, in front of its side bytes
-    SAMPLE_HOOKED = 256        # sample rates below are kept exactly, by looking at every malloc
+    SAMPLE_HOOKED = 4096       # sample rates below are kept exactly, by looking at every malloc
 
 
 cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:

@@ -12,25 +12,8 @@ from m4alloc._core.types cimport FREE, NO_MISUSE, Arena, Bin, Heap, Record, Slot
 
 
 cdef enum:
-    TICK = 1024                # frees of a bin between two of its turns: a look at the clock costs as much as 10 frees
+    TICK = 1024                # frees of a bin between two looks at the clock: one costs as much as 10 frees
     TICK_MASK = TICK * sizeof(Slot) - 1
-
-
-cdef inline void set_turn(Arena *arena, Heap *heap, Bin *bin) noexcept nogil:
-    """Where blocks are sampled: make the bin's next turn come when the thread's next sample is due, TICK frees at most.
-
-    A turn comes when `freed` is a multiple of TICK slots, so it skips some; whole rings, so that its place in the delay
-    line stays.
-    """
-    cdef uint64_t c = <uint64_t>(bin - heap.bins)
-    cdef uint64_t length = arena.class_delay[c]
-    cdef uint64_t frees = TICK
-    if heap.until_sample < TICK and length < TICK and length != 0:
-        frees = <uint64_t>heap.until_sample if heap.until_sample > 0 else 1
-        frees = (frees + length - 1) // length * length
-    heap.rings[c].until_turn = <uint32_t>frees
-    heap.rings[c].skipped += (TICK - frees) * sizeof(Slot)
-    bin.freed += (TICK - frees) * sizeof(Slot)
 
 
 cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
@@ -52,8 +35,6 @@ cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:
     bin.bottom = memory + arena.class_delay[c] + arena.class_quarantine[c]
     bin.top = bin.bottom
     bin.limit = bin.bottom + depth
-    if arena.knobs.sample_rate != 0:
-        set_turn(arena, heap, bin)
     return True
 
 

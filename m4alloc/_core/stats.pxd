@@ -166,7 +166,7 @@ cdef inline void count_calls(Arena *arena, const Heap *heap, ClassCounts *of_cla
         ring = &heap.rings[c]
         remote = m4_read64(&ring.freed_remote)
         of_class[c].remote_frees += remote
-        of_class[c].frees += (m4_read64(&heap.bins[c].freed) - m4_read64(&ring.skipped)) // sizeof(Slot) + remote
+        of_class[c].frees += m4_read64(&heap.bins[c].freed) // sizeof(Slot) + remote
         of_class[c].refills += m4_read64(&ring.refills)
         of_class[c].flushes += m4_read64(&ring.flushes)
 

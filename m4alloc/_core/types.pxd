@@ -37,7 +37,7 @@ cdef enum SpanKind:
     SLAB = 1                   # every unit of a slab says so
     LARGE = 2                  # first unit of a large block
     FREE_SPAN = 3              # first and last unit of a free span
-    HELD_SPAN = 4              # first unit of a freed large block whose addresses are in quarantine
+    HELD_SPAN = 4              # first unit of a freed large block that waits before its span is used again
     SAMPLE_SPAN = 5            # every unit of the pool of guarded pages
 
 cdef enum MisuseMode:
@@ -121,8 +121,6 @@ cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: it
     uint64_t freed_remote      # what this thread has freed of others' in this class
     uint64_t refills           # of an empty stack
     uint64_t flushes           # of a full stack's older half
-    uint64_t skipped           # of the bin's `freed`: what was only counted to look at samples earlier
-    uint32_t until_turn        # frees between the bin's last turn and its next
     Slot *seen_top             # the bin's top and freed when scavenge last looked
     uint64_t seen_freed
 
@@ -197,6 +195,7 @@ cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4al
     uint32_t check_copies
     uint32_t quarantine_random
     uint64_t large_quarantine
+    uint64_t large_delay
     uint32_t history
     uint32_t side_bytes
     uint32_t sample_rate

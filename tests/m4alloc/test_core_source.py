@@ -17,7 +17,7 @@ CORE = PACKAGE / "_core"
 # fmt: off
 LAYERS = [
     "c", "fault", "types", "size_class", "slot", "region", "metadata", "chance", "fence", "span", "side", "misuse",
-    "slab", "stack", "remote", "canary", "guard", "heap", "hold", "large", "arena", "hooks", "sample", "copy",
+    "slab", "stack", "remote", "canary", "guard", "hold", "heap", "large", "arena", "hooks", "sample", "copy",
     "malloc", "resize", "dispatch", "fork", "explain", "knobs", "stats",
 ]
 # fmt: on

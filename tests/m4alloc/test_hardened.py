@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -230,3 +232,18 @@ def test_correct_programs_are_unharmed_by_checked_copies(built: Path, check: str
     environment = {"LD_PRELOAD": str(built)}
     ran = run([build(CORRECT), check], preload=False, environment=environment)
     assert ran.status == 0 and "expectations held" in ran.out and ran.err == "", ran
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(
+    "strategy", [Strategy.hardened(), Strategy.sampled().with_(sample_rate=5)], ids=["hardened", "sampled"]
+)
+def test_a_preset_holds_to_the_contract(strategy: Strategy, tmp_path: Path) -> None:
+    settings, library = strategy.to_environment(), tmp_path / "preset.so"
+    _build.compile_with_strategy(library, settings, checked_copies=strategy.check_copies)
+    # Addresses in the quarantine of large blocks look like lost ones.
+    words = ["--standard", "c17,glibc", "--budget", "30s", "--without", "freed-is-reused", "-o", "-"]
+    done = subprocess.run(
+        [sys.executable, "-m", "m4alloc", "check", library, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "HOLDS within what was tried" in done.stdout, done.stdout

@@ -62,7 +62,8 @@ def test_an_unknown_knob_in_a_file_is_named_with_those_there_are(tmp_path: Path)
     path = tmp_path / "mine.toml"
     path.write_text("[strategy]\ndelay = 5\n")
     with pytest.raises(
-        StrategyError, match=r"mine\.toml: unknown knob 'delay'; there are canaries, check_copies, check_on_reuse, classes"
+        StrategyError,
+        match=r"mine\.toml: unknown knob 'delay'; there are canaries, check_copies, check_on_reuse, classes",
     ):
         Strategy.load(path)
 
@@ -76,7 +77,7 @@ def test_malformed_toml_names_the_file_and_the_line(tmp_path: Path) -> None:
 
 def test_the_core_knows_exactly_these_knobs() -> None:
     text = (CORE / "knobs.pxd").read_text()
-    assert set(re.findall(r'is_word\(key, key_length, "(\w+)"\)', text)) - {"misuse"} == {
+    assert set(re.findall(r'is_word\(key, key_length, "(\w+)"\)', text)) - {"misuse", "stats"} == {
         field.name for field in fields(Strategy)
     }
 

@@ -12,6 +12,7 @@ from m4alloc.check.lockstep import diverges, find_divergence
 from m4alloc.check.mutants import ENVIRONMENT
 from m4alloc.check.operation import Aim, Operation
 from m4alloc.lib import lib
+from m4alloc.strategy import Strategy
 from spec.event import Function
 
 Bump = Callable[..., str]
@@ -23,9 +24,24 @@ def test_the_core_agrees_with_the_reference() -> None:
         assert find_divergence(target, 40) is None
 
 
-def test_the_core_in_this_process_agrees_with_the_reference() -> None:
-    pytest.importorskip("m4alloc._fast", reason="the native core is not built: make")
-    assert find_divergence(arena(), 40) is None
+@pytest.mark.parametrize(
+    "strategy",
+    [Strategy(), Strategy.hardened(), Strategy.sampled().with_(sample_rate=3, sample_slots=200)],
+    ids=["default", "hardened", "sampled"],
+)
+def test_the_core_in_this_process_agrees_with_the_reference(strategy: Strategy) -> None:
+    fast = pytest.importorskip("m4alloc._fast", reason="the native core is not built: make")
+    assert find_divergence(arena(strategy=strategy), 40) is None
+    with fast.Arena(1 << 26, strategy) as heap:  # a life of its own, after which its books must balance
+        blocks = [heap.malloc(size % 5000 if size % 9 else 60_000) for size in range(0, 40_000, 37)]
+        for number, block in enumerate(blocks):
+            if number % 3 == 0:
+                blocks[number] = heap.realloc(block, number * 7)
+        heap.check()
+        for block in blocks:
+            heap.free(block)
+        heap.check()
+        assert heap.totals()["live_blocks"] == 0
 
 
 def test_the_systems_allocator_agrees_with_the_reference() -> None:
