@@ -13,7 +13,7 @@ from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms
 from m4alloc._core.canary cimport with_canary
 from m4alloc._core.chance cimport draw_below
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
-from m4alloc._core.heap cimport new_heap, refill, scavenge
+from m4alloc._core.heap cimport new_heap, refill
 from m4alloc._core.hooks cimport (check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe)
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.misuse cimport report_pointer
@@ -23,7 +23,7 @@ from m4alloc._core.side cimport end_history, thread_of
 from m4alloc._core.size_class cimport size_class, slot_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
-from m4alloc._core.stack cimport TICK, TICK_MASK, push_slot, show_stack
+from m4alloc._core.stack cimport TICK, TICK_MASK, empty_stacks, push_slot, show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
                                   HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT,
                                   Arena, Bin, Heap, Record, Ring, Slot)
@@ -148,7 +148,7 @@ cdef inline void tick(Arena *arena, Heap *heap) noexcept nogil:
     cdef uint64_t now = m4_coarse_ms()
     if now - heap.scavenged_ms >= arena.knobs.retain_ms:
         heap.scavenged_ms = now
-        scavenge(arena, heap)
+        empty_stacks(arena, heap)  # a few slots on them may each pin a slab
     if m4_read_pointer(<void **>&arena.oldest) != NULL and now - heap.purged_ms >= arena.knobs.retain_ms // 4:
         heap.purged_ms = now
         m4_acquire(&arena.lock)

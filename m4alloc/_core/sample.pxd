@@ -58,10 +58,13 @@ cdef inline bint close_pages(Arena *arena, char *pages, uint64_t bytes) noexcept
 
 
 cdef inline bint open_page(Arena *arena, char *page) noexcept nogil:
-    """Make a page of the pool accessible; False: it cannot be done."""
-    if not arena.sample_mapped:
-        return madvise(page, PAGE, MADV_GUARD_REMOVE) == 0
-    return mprotect(page, PAGE, PROT_READ | PROT_WRITE) == 0
+    """Make a page of the pool accessible; False: it cannot be done.
+
+    A pool may have pages of both kinds, since one that is locked (mlock) takes no marker.
+    """
+    if arena.sample_mapped and mprotect(page, PAGE, PROT_READ | PROT_WRITE) != 0:
+        return False
+    return madvise(page, PAGE, MADV_GUARD_REMOVE) == 0 or arena.sample_mapped != 0
 
 
 cdef inline bint open_samples(Arena *arena) noexcept nogil:
