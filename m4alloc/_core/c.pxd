@@ -105,6 +105,7 @@ cdef extern from "_hardening.h" nogil:
     void m4_prepare_backtrace() noexcept
     void m4_explain_faults() noexcept
     uint64_t m4_load_word(const char *) noexcept
+    uint64_t m4_load_beside(const char *) noexcept
     void m4_store_word(char *, uint64_t) noexcept
     void m4_fill(char *, uint64_t length, uint64_t byte) noexcept
     uint64_t m4_first_unlike(const char *, uint64_t length, uint64_t byte) noexcept

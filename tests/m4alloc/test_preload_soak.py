@@ -15,6 +15,7 @@ from tests.m4alloc.native import CORES, PRELOAD, build, run
 PRESETS = {
     "default": "",
     "hardened": Strategy.hardened().to_environment(),
+    "sampled": Strategy.sampled().with_(sample_rate=100).to_environment(),
     "small stacks": "stack_depth=16,stack_bytes=65536,refill_batch=1,retain_bytes=0",
 }
 SECONDS = float(os.environ.get("M4ALLOC_SOAK_SECONDS", "20"))

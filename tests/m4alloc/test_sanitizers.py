@@ -24,6 +24,7 @@ ADDRESS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 STRATEGIES = {
     "default": "",
     "hardened": Strategy.hardened().to_environment(),
+    "sampled": Strategy.sampled().with_(sample_rate=100).to_environment(),
     "small stacks": "delay_line=1,stack_depth=16,stack_bytes=65536,refill_batch=1,retain_bytes=0",
 }
 OPTIONS = {
