@@ -7,7 +7,7 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 
 from libc.stdint cimport uint32_t
 
-from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_relinquish
+from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_coarse_ms, m4_relinquish
 from m4alloc._core.chance cimport draw, draw_below
 from m4alloc._core.fault cimport ORDER_HEAP_LEFT_EARLY
 from m4alloc._core.hold cimport let_go
@@ -32,6 +32,7 @@ cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
     if heap == NULL:
         return NULL
     heap.arena = arena
+    heap.scavenged_ms = m4_coarse_ms()
     heap.random = draw(&arena.random)
     for c in range(arena.bins):
         heap.bins[c].slot_size = arena.knobs.class_size[c]

@@ -12,8 +12,8 @@ out, it hides the stack of one bin: the bin's next malloc then takes the slow pa
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from m4alloc._core.c cimport (MADV_DONTNEED, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, PROT_NONE, PROT_READ, PROT_WRITE,
-                              m4_acquire, m4_add64, m4_backtrace, m4_errno, m4_fill, m4_first_unlike, m4_is_nobody, m4_load32,
-                              m4_relinquish, m4_set_errno, m4_swap32, m4_thread_id, madvise, mprotect)
+                              m4_acquire, m4_add64, m4_backtrace, m4_errno, m4_fill, m4_first_unlike, m4_is_nobody,
+                              m4_load32, m4_relinquish, m4_set_errno, m4_swap32, m4_thread_id, madvise, mprotect)
 from m4alloc._core.canary cimport FILL_MAX, canary_key, fill_byte
 from m4alloc._core.chance cimport draw, draw_below
 from m4alloc._core.metadata cimport take_metadata

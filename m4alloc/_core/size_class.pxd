@@ -7,8 +7,8 @@ from m4alloc._core.c cimport M4_FAULT, m4_floor_log2, m4_read8, m4_write8
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
 from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY,
-                                  HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_RANDOM, HOOK_ZERO, NO_BIN, SMALL_MAX, UNIT, UNIT_SHIFT, Arena,
-                                  Knobs)
+                                  HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_RANDOM, HOOK_ZERO, NO_BIN, SMALL_MAX, UNIT,
+                                  UNIT_SHIFT, Arena, Knobs)
 
 cdef enum:
     HISTORY_BYTES = 8          # of a slot, in front of its side bytes
@@ -114,7 +114,8 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         knobs.class_size[arena.empty_class] = GRANULE
         m4_write8(&arena.class_of[0], <unsigned char>arena.empty_class)
     if knobs.canaries and knobs.class_size[arena.class_of[1]] == GRANULE and knobs.classes > 1:
-        m4_write8(&arena.class_of[1], arena.class_of[2])  # a slot shorter than 32 bytes has too little around it to look at
+        # A slot shorter than 32 bytes has too little around it to look at.
+        m4_write8(&arena.class_of[1], arena.class_of[2])
     for i in range(CLASS_TABLE):
         arena.slow_class_of[i] = arena.class_of[i]
         if arena.hooked_malloc:

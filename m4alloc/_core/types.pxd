@@ -124,7 +124,8 @@ cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: it
     Slot *seen_top             # the bin's top and freed when scavenge last looked
     uint64_t seen_freed
 
-cdef struct Heap "m4_heap":              # what a thread owns; never freed: an exiting thread abandons it, a new one adopts it
+# What a thread owns; never freed: an exiting thread abandons it, and a new one adopts it.
+cdef struct Heap "m4_heap":
     Bin bins[BINS_MAX]
     Arena *arena
     Heap *next_heap            # all heaps of the arena
@@ -170,7 +171,8 @@ cdef struct Region "m4_region":            # one reservation
     char *mapping              # what was mmapped for it (records, guard, spans)
     uint64_t mapping_bytes
 
-cdef struct Knobs "m4_knobs":             # a Strategy as the core sees it (m4alloc/strategy.py has the units and the reasons)
+# A Strategy as the core sees it (m4alloc/strategy.py has the units and the reasons).
+cdef struct Knobs "m4_knobs":
     uint64_t reserve
     uint64_t capacity          # bytes of spans at most; 0: no limit but the reservation, and further regions may follow
     uint32_t classes
