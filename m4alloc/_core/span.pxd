@@ -6,13 +6,15 @@ All functions here want the arena's lock held.
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport M4_FAULT, MADV_DONTNEED, m4_address_space_limit, m4_coarse_ms, m4_lowest_bit, madvise
+from m4alloc._core.c cimport (M4_FAULT, MADV_DONTNEED, m4_address_space_limit, m4_coarse_ms, m4_errno, m4_lowest_bit,
+                              m4_set_errno, madvise)
 from m4alloc._core.fault cimport FAULT_LARGE_OVERLAPS
 from m4alloc._core.region cimport commit, reserve_region, set_used
 from m4alloc._core.types cimport FREE_SPAN, NO_SPAN, SPAN_LISTS, UNIT, UNIT_SHIFT, Arena, Record, Region
 
 cdef enum:
     REGION_LEAST = 4 * 1024 * 1024   # a further region is at least this large
+    REFUSALS_MAX = 8                 # spans that the system would not take back, before purging ends for now
 
 
 cdef inline Region *region_of_record(Arena *arena, const Record *record) noexcept nogil:
@@ -99,12 +101,14 @@ cdef inline void unlist_span(Arena *arena, Record *span) noexcept nogil:
 
 
 cdef inline void purge(Arena *arena, Region *region, Record *span) noexcept nogil:
-    """Return the pages of a listed free span to the system; they read as zero from now on."""
+    """Return the pages of a listed free span to the system; they read as zero from now on. It may refuse; errno is kept."""
+    cdef int before = m4_errno()
     if madvise(unit_address(region, span), <uint64_t>span.units << UNIT_SHIFT, MADV_DONTNEED) == 0:
         age_remove(arena, span)
         arena.purges += 1
         arena.purged_bytes += <uint64_t>span.dirty_units << UNIT_SHIFT
         span.dirty_units = 0
+    m4_set_errno(before)
 
 
 cdef inline uint64_t purge_until(Arena *arena, uint64_t dirty_limit, uint64_t now) noexcept nogil:
@@ -114,13 +118,19 @@ cdef inline uint64_t purge_until(Arena *arena, uint64_t dirty_limit, uint64_t no
     """
     cdef Record *span
     cdef uint64_t before = arena.dirty_bytes
+    cdef uint32_t refused = 0
     while arena.oldest != NULL:
         span = arena.oldest
         if arena.dirty_bytes <= dirty_limit and (now == 0 or now - span.freed_ms < arena.knobs.retain_ms):
             break
         purge(arena, region_of_record(arena, span), span)
-        if span.dirty_units != 0:  # the system refused: try again another time
-            break
+        if span.dirty_units != 0:  # the system refused, since a page is locked: behind all others, for another time
+            age_remove(arena, span)
+            span.freed_ms = m4_coarse_ms()
+            age_insert(arena, span)
+            refused += 1
+            if refused == REFUSALS_MAX:
+                break
     return before - arena.dirty_bytes
 
 

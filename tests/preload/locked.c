@@ -36,3 +36,27 @@ CHECK(small_blocks_lie_where_locked_large_ones_were) {
     }
     EXPECT(1, "no access faults");
 }
+
+/* Resident memory in bytes. */
+static size_t resident(void) {
+    size_t pages = 0, all = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    if (statm == NULL || fscanf(statm, "%zu %zu", &all, &pages) != 2) abort();
+    fclose(statm);
+    return pages * 4096;
+}
+
+CHECK(a_locked_page_keeps_no_other_memory_from_going_back) {
+    unsigned char *locked = malloc(1 * MIB), *between = malloc(1 * MIB), *other = malloc(64 * MIB);
+    if (locked == NULL || between == NULL || other == NULL) abort();
+    mlock(locked, 4096);
+    memset(other, 1, 64 * MIB);
+    size_t full = resident();
+    free(locked);
+    errno = 5;
+    free(other);
+    EXPECT(errno == 5, "errno %d", errno);
+    malloc_trim(0);
+    EXPECT(resident() + 50 * MIB < full, "%zu bytes before, %zu after", full, resident());
+    free(between);
+}
