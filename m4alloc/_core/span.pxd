@@ -7,7 +7,7 @@ All functions here want the arena's lock held.
 from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport (M4_FAULT, MADV_DONTNEED, m4_address_space_limit, m4_coarse_ms, m4_errno, m4_lowest_bit,
-                              m4_set_errno, madvise)
+                              m4_set_errno, m4_store_pointer, madvise)
 from m4alloc._core.fault cimport FAULT_LARGE_OVERLAPS
 from m4alloc._core.region cimport commit, reserve_region, set_used
 from m4alloc._core.types cimport FREE_SPAN, NO_SPAN, SPAN_LISTS, UNIT, UNIT_SHIFT, Arena, Record, Region
@@ -43,7 +43,7 @@ cdef inline void age_insert(Arena *arena, Record *span) noexcept nogil:
     if arena.youngest != NULL:
         arena.youngest.age_previous = span
     else:
-        arena.oldest = span
+        m4_store_pointer(<void **>&arena.oldest, span)  # which a tick reads without the lock
     arena.youngest = span
     arena.dirty_bytes += <uint64_t>span.dirty_units << UNIT_SHIFT
 
@@ -57,7 +57,7 @@ cdef inline void age_remove(Arena *arena, Record *span) noexcept nogil:
     if span.remote_next != NULL:
         span.remote_next.age_previous = span.age_previous
     else:
-        arena.oldest = span.age_previous
+        m4_store_pointer(<void **>&arena.oldest, span.age_previous)
     arena.dirty_bytes -= <uint64_t>span.dirty_units << UNIT_SHIFT
 
 
