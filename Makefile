@@ -54,7 +54,7 @@ packaging: $(VENV)/dev.stamp build ## build sdist and wheel, and install them in
 campaign: $(VENV)/dev.stamp build ## the tests that take minutes or more
 	$(BIN)/pytest -q -n $(WORKERS) -m 'campaign or packaging' --timeout 3600
 
-bench: $(VENV)/dev.stamp build ## nanoseconds a malloc/free pair against glibc, mimalloc and jemalloc
+bench: $(VENV)/dev.stamp build ## nanoseconds a malloc/free pair against glibc, mimalloc, jemalloc and tcmalloc
 	$(BIN)/python benchmarks/pairs.py
 
 compare: $(VENV)/dev.stamp build ## sixteen programs on every allocator there is; writes bench-report/

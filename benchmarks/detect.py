@@ -22,18 +22,12 @@ from dataclasses import fields
 from pathlib import Path
 
 from benchmarks.detection.runs import Case, Ran, Subject, Verdict, cases, compile_cases, false_alarm, run_all
-from m4alloc.bench.peer import Peer, machine, peers
+from m4alloc.bench.peer import Peer, machine, peers, presets
 from m4alloc.strategy import Strategy, StrategyError
 from m4alloc.view.text import table
 
 Results = Mapping[Case, Sequence[Ran]]
 """What became of every case in each of its runs."""
-PRESETS = ("default", "hardened", "sampled")
-
-
-def presets() -> dict[str, Strategy]:
-    """The presets that Strategy has, by name."""
-    return {name: getattr(Strategy, name)() for name in PRESETS if hasattr(Strategy, name)}
 
 
 def strategy(text: str) -> Strategy:

@@ -32,7 +32,6 @@ M4_PART int m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_rec
 
 static void *m4_allocate_apart(struct m4_arena *, size_t) M4_APART;
 static void *m4_allocate_refilled(struct m4_arena *, struct m4_heap *, uint32_t, size_t) M4_APART;
-static int m4_push_kept(struct m4_arena *, struct m4_heap *, struct m4_bin *, char *, uint8_t *) M4_APART;
 static void m4_not_zero(struct m4_arena *, char *, const uint8_t *, uint64_t) M4_APART;
 static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_record *, struct m4_slot) M4_APART;
 static int m4_report_write(struct m4_arena *, char *, const uint8_t *, uint64_t, uint64_t) M4_APART;

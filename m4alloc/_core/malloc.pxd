@@ -175,15 +175,6 @@ cdef inline int release_turn "m4_release_turn"(char *address, Heap *heap, Arena 
     return NO_MISUSE
 
 
-cdef inline int push_kept "m4_push_kept"(Arena *arena, Heap *heap, Bin *bin, char *address,
-                                         uint8_t *state) noexcept nogil:
-    """push_slot on a full stack, errno kept."""
-    cdef int before = m4_errno()
-    push_slot(arena, heap, bin, address, state)
-    m4_set_errno(before)
-    return NO_MISUSE
-
-
 cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Record *record, char *address,
                                                    uint8_t *state) noexcept nogil:
     """A free by the owner that does more than the hot path knows: checks, zeroing, no delay line, quarantine.
@@ -239,7 +230,7 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
         check_leaving(arena, c, hooks, address, state, bin.slot_size)
     place = bin.top
     if unlikely(place == bin.limit):
-        return push_kept(arena, heap, bin, address, state)
+        return push_slot(arena, heap, bin, address, state)
     place.address = address
     place.state = state
     bin.top = place + 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m4alloc.lib import LibraryError, lib
-from m4alloc.strategy import Strategy
+from m4alloc.strategy import PRESETS, Strategy
 
 FOLDERS = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 DEBIAN = {
@@ -22,8 +22,6 @@ DEBIAN = {
 }
 """Name to file and package."""
 GLIBC, OURS, DEFAULT = "glibc", "m4alloc", "default"
-PRESETS = (DEFAULT, "hardened", "sampled")
-"""Class methods of Strategy that make one; those that this build's Strategy lacks are passed over."""
 FOREIGN = ("LD_PRELOAD", "LD_AUDIT", "M4ALLOC_", "MALLOC_", "MIMALLOC_", "TCMALLOC_", "GLIBC_TUNABLES")
 """How the names of variables begin that would change what is measured."""
 
@@ -61,10 +59,10 @@ def bare_environment() -> dict[str, str]:
 def presets() -> dict[str, Strategy]:
     """The presets that Strategy offers, by name, the default first.
 
-    >>> list(presets())[:2]
-    ['default', 'hardened']
+    >>> list(presets())
+    ['default', 'hardened', 'sampled']
     """
-    return {name: getattr(Strategy, name)() for name in PRESETS if hasattr(Strategy, name)}
+    return {name: Strategy.named(name) for name in PRESETS}
 
 
 def peers(

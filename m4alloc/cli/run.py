@@ -150,10 +150,12 @@ def summary_of(process: Statistics) -> list[str]:
 
 def strategy_of(name: str) -> Strategy:
     """The strategy that --strategy names: a preset, or a file of TOML. Raises UsageError."""
-    from m4alloc.strategy import Strategy
+    from m4alloc.strategy import PRESETS, Strategy
 
     try:
         return Strategy.named(name)
+    except FileNotFoundError as error:
+        raise UsageError(f"--strategy {name}: {error.strerror}; the presets are {', '.join(PRESETS)}") from error
     except OSError as error:
         raise UsageError(f"--strategy {name}: {error.strerror}") from error
     except UnicodeDecodeError as error:
