@@ -1,0 +1,1 @@
+"""Pure temporal logic: formulas, words, automata, monitors, decisions. It knows nothing of heaps."""
