@@ -1,0 +1,1 @@
+"""The command line of models: the compiled search, SPIN, and their reports."""
