@@ -94,7 +94,8 @@ class _Build(Transformer[Token, Formula]):
 @lru_cache(maxsize=1)
 def _grammar() -> Lark:
     text = Path(__file__).with_name("formula.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", transformer=_Build(), maybe_placeholders=False)
+    # The basic lexer: an operator is one wherever it stands, even where only a name would be right.
+    return Lark(text, parser="lalr", lexer="basic", transformer=_Build(), maybe_placeholders=False)
 
 
 def parse(text: str) -> Formula:
