@@ -5,7 +5,10 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from spec.model.shape import Shape
 
 GRANULE = 16
 SMALL_MAX = 32768
@@ -196,6 +199,31 @@ class Strategy:
                 break
             limit = size
         return limit
+
+    def shape(self, *, slots: int = 3, sizes: int = 1, threads: int = 1, slot_size: int = GRANULE) -> Shape:
+        """What a model of the core under this strategy needs to know, for a bounded arena.
+
+        slots, sizes, threads: of the model's arena, with one client on each thread. slot_size: bytes of its slots, on
+        which the length of delay line and quarantine depends.
+
+        >>> Strategy().shape(slots=20).wait, Strategy().shape(slots=20, slot_size=4096).wait
+        (16, 4)
+        """
+        from spec.model.shape import Shape
+
+        line = 1 << (self.delay_line - 1).bit_length() if self.delay_line else 0
+        while line > 1 and min(line, self.delay_line) * slot_size > self.delay_bytes:
+            line //= 2
+        fits = max(1, self.quarantine_bytes // slot_size)
+        return Shape(
+            slots=slots,
+            sizes=sizes,
+            clients=threads,
+            threads=threads,
+            delay_line=min(line, self.delay_line),
+            quarantine=min(self.quarantine, fits),
+            quarantine_random=self.quarantine_random,
+        )
 
     @classmethod
     def default(cls) -> Self:

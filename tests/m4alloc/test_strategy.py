@@ -127,3 +127,23 @@ def test_quarantine_limit_is_the_cores(strategy: Strategy) -> None:
     fast = pytest.importorskip("m4alloc._fast", reason="the pure backend has no knobs")
     with fast.Arena(1 << 20, strategy) as arena:
         assert (arena.quarantine, arena.quarantine_limit) == (strategy.quarantine_length, strategy.quarantine_limit)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "slot_size", "delay_line", "quarantine"),
+    [
+        (Strategy(), 1024, 16, 0),
+        (Strategy(), 2048, 8, 0),  # 16 KiB of delay line
+        (Strategy(), 32768, 1, 0),
+        (Strategy(delay_line=0), 16, 0, 0),
+        (Strategy(delay_line=3), 16, 3, 0),  # a ring of 4, of which 3 are promised
+        (Strategy(delay_line=3, delay_bytes=100), 48, 2, 0),
+        (Strategy(quarantine=100, quarantine_bytes=640), 64, 16, 10),
+        (Strategy(quarantine=100, quarantine_bytes=10), 64, 16, 1),
+    ],
+)
+def test_a_shape_has_the_lengths_that_the_core_gives_a_class(
+    strategy: Strategy, slot_size: int, delay_line: int, quarantine: int
+) -> None:
+    shape = strategy.shape(slot_size=slot_size)
+    assert (shape.delay_line, shape.quarantine) == (delay_line, quarantine)
