@@ -44,6 +44,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "check": "m4alloc.check.check_library:check",
         "doctor": "m4alloc.doctor:doctor",
         "lib": "m4alloc.lib:lib",
+        "ltl": "m4alloc.ltl:ltl",
+        "model": "m4alloc.model.check:model",
         "record": "m4alloc.trace.record:record",
         "recorder": "m4alloc.lib:recorder",
         "replay": "m4alloc.trace.replay:replay",

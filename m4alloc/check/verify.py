@@ -18,10 +18,12 @@ from m4alloc.check.keeping import VerifyError, keep, lasting_place, write_script
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.check.surroundings import Interrupts, environment_of, interrupts_noted, no_collector
 from m4alloc.check.verify_page import page
+from m4alloc.check.verify_properties import chosen, judge_properties
 from m4alloc.check.verify_report import (
     FAIL_ON,
     Found,
     Image,
+    PropertyFound,
     Replay,
     RuleCount,
     Survivors,
@@ -59,6 +61,7 @@ def verify(
     keep_trace: str | os.PathLike[str] | None = None,
     repeat: int = 5,
     fail_on: Sequence[str] = (),
+    properties: Sequence[str] = (),
     seed: int = 0,
     limit: int | None = None,
     env: Mapping[str, str] | None = None,
@@ -73,11 +76,13 @@ def verify(
     output: where the HTML page goes; None writes none. keep_trace: where the recording goes; without it a recording
     is kept only when a rule broke, beside the page or in the working directory.
     repeat: unrecorded runs on each allocator; 0 runs the program once, recorded, and compares nothing.
-    fail_on: kinds of verify_report.FAIL_ON. seed: of the order of the runs. limit: bytes of one trace at most.
+    fail_on: kinds of verify_report.FAIL_ON. properties: names or formulas, as `spec.properties.find` takes them: each
+    one has to hold, whoever is to blame. seed: of the order of the runs. limit: bytes of one trace at most.
     stdin: what each run reads, see `given_input.repeatable`. stdout: a descriptor for the recorded run's output.
     reference: judge by the specification alone, without the compiled acceptor, which comes to the same end sooner.
     The program runs with M4ALLOC_OPTIONS=misuse=count, so that its mistakes are counted and do not end it.
-    Raises ProgramError, AllocatorError, VerifyError, ValueError (standard), LibraryError, OSError.
+    Raises ProgramError, AllocatorError, VerifyError, ValueError (standard, property), LibraryError, OSError,
+    TooLargeError (a formula without a monitor of reasonable size).
     Cost: the program's time 1 + 2 `repeat` times, and about a tenth of a microsecond a request.
 
     >>> report = verify(["sort", "/dev/null"], allocator="system", repeat=0)
@@ -86,6 +91,7 @@ def verify(
     """
     program = locate(argv)
     contract(standard)
+    chosen(properties)
     _check_kinds(fail_on)
     if repeat < 0:
         raise VerifyError(f"repeat is {repeat}; 0 compares nothing, 5 is usual")
@@ -109,6 +115,7 @@ def verify(
             interrupts.count = 0
             tree = open_index(recording.index)
             judged, images, orphans, seconds = _judge(tree, standard, told, interrupts, reference)
+            found = _properties(judged, properties, told)
             comparison, replayed, notes = None, None, _notes(program, environment, tree, orphans)
             if repeat and not interrupts and not stopped_by_hand and sum(image.checked for image in images):
                 comparison = _compare(program, allocator, environment, given.again, repeat, seed, told, interrupts)
@@ -125,6 +132,7 @@ def verify(
             replay=replayed,
             notes=tuple(notes),
             fail_on=tuple(fail_on),
+            properties=found,
             seed=seed,
             interrupted=bool(interrupts) or stopped_by_hand,
         )
@@ -140,20 +148,23 @@ def verify_trace(
     standard: str = STANDARD,
     output: str | os.PathLike[str] | None = None,
     fail_on: Sequence[str] = (),
+    properties: Sequence[str] = (),
     progress: Progress | None = None,
     reference: bool = False,
 ) -> VerifyReport:
     """Judge a recording made earlier: no program runs and nothing is compared.
 
     path: the index of a recording, or one trace. The rest is as for `verify`.
-    Raises TraceError, VerifyError, ValueError (standard), OSError.
+    Raises TraceError, VerifyError, ValueError (standard, property), OSError, TooLargeError.
     """
     contract(standard)
+    chosen(properties)
     _check_kinds(fail_on)
     tree = open_index(path)
     told = Silent() if progress is None else progress
     with interrupts_noted() as interrupts, told:
         judged, images, orphans, seconds = _judge(tree, standard, told, interrupts, reference)
+        found = _properties(judged, properties, told)
     report = _report(tree.program, standard, judged, images, seconds)
     report = _with(
         report,
@@ -161,6 +172,7 @@ def verify_trace(
         status=tree.status,
         notes=tuple(_orphan_notes(orphans)),
         fail_on=tuple(fail_on),
+        properties=found,
         interrupted=bool(interrupts),
         trace=os.fspath(path),
     )
@@ -181,6 +193,12 @@ def _judge(
     seconds = sum(one.seconds for one in judged)
     told.phase("measuring the heap")
     return judged, tuple(_image(one) for one in judged), judges.orphans, seconds
+
+
+def _properties(judged: Sequence[Judged], names: Sequence[str], told: Progress) -> tuple[PropertyFound, ...]:
+    told.phase("checking properties")
+    with no_collector():
+        return judge_properties(judged, names)
 
 
 def _image(judged: Judged) -> Image:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from m4alloc import __version__
 from m4alloc.check import verify_text as words
 from m4alloc.check.heap_life import HeapLife
-from m4alloc.check.verify_report import Found, Image, Verdict, VerifyReport
+from m4alloc.check.verify_report import Found, Image, PropertyFound, Verdict, VerifyReport
 from m4alloc.view import chart, heap_map, html, ticks
 from m4alloc.view.html import Html, Section
 from m4alloc.view.quantity import binary_size, brief, duration, number, percent, plural, ratio, size
@@ -37,6 +37,8 @@ def page(report: VerifyReport) -> str:
         sections.append(Section("Sizes and lifetimes", _sizes(pictured[0].life)))
     if report.comparison is not None:
         sections.append(Section("Against the other allocator", _against(report)))
+    if report.properties:
+        sections.append(Section("Order in time", _properties(report)))
     if report.rules:
         sections.append(Section("Rules", _rules(report)))
     if report.images:
@@ -125,7 +127,7 @@ def _findings(report: VerifyReport) -> Html:
         pieces += [_finding(report, found, "bad") for found in told]
         pieces.append(html.paragraph(_more(len(told), report.refused)))
         if report.trace:
-            command = f"m4alloc verify --standard {report.standard} --trace {report.trace}"
+            command = words.replay(report)
             held = " and ".join(name for name in (report.trace, report.script) if name)
             pieces += [html.paragraph("Check it again:"), html.listing(command), html.paragraph(f"Held in {held}.")]
     if report.misuses:
@@ -350,6 +352,37 @@ def _rules(report: VerifyReport) -> Html:
     )
     table = html.table(["rule", "what must hold", "source", "observed", ""], rows, right=[3], whole=[0, 4])
     return html.join([html.paragraph(explained), table])
+
+
+def _properties(report: VerifyReport) -> Html:
+    rank = {"VIOLATED": 0, "INCONCLUSIVE": 1, "HOLDS": 2}
+    rows = []
+    for one in sorted(report.properties, key=lambda one: (not one.fails, rank.get(one.answer, 3))):
+        told = words.property_answer(one)
+        tone = "bad" if one.fails else {"HOLDS": "good", "not observed": "muted"}.get(one.answer, "warn")
+        told += f": {words.property_story(one)}" if one.answer == "VIOLATED" and not one.at_exit else ""
+        told += f" (no {' and no '.join(one.missing)})" if one.missing else ""
+        formula = html.join([Html(f"{one.index}: "), html.code(one.formula)])
+        rows.append(
+            [
+                _named(one),
+                one.sentence,
+                formula,
+                number(one.observed),
+                Html(f'<span class="{tone}">{html.markup(told)}</span>'),
+            ]
+        )
+    explained = (
+        "Each formula is judged on a word for each address, block or thread; its letters are what happened there, in "
+        "order. At exit a word is over: what was still to come never will. Violations by the program itself, such as "
+        "leaks, do not count against the allocator."
+    )
+    table = html.table(["property", "what must hold", "formula", "letters", ""], rows, right=[3], whole=[0])
+    return html.join([html.paragraph(explained), table])
+
+
+def _named(one: PropertyFound) -> Html:
+    return html.code(one.name) if one.name != f"{one.index}: {one.formula}" else Html("asked for")
 
 
 def _processes(report: VerifyReport) -> Html:

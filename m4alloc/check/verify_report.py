@@ -66,6 +66,47 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class PropertyFound:
+    """What the recording says of one temporal property.
+
+    index, about: as in `spec.property`. asked: whether `--property` asked for it. answer: HOLDS, VIOLATED,
+    INCONCLUSIVE, or "not observed". observed: letters of its words; instances: words.
+    violated: words that violate it whatever follows; unfulfilled: words that only a longer run could have satisfied,
+    and the bytes of the blocks handed out last in them. at_exit: violated only because the run is over.
+    missing: what there was no evidence of. message, image, event: the first violation. after_misuse: as in Found.
+    """
+
+    name: str
+    formula: str
+    index: str
+    sentence: str
+    about: str
+    asked: bool
+    answer: str
+    observed: int
+    instances: int
+    violated: int
+    unfulfilled: int
+    bytes: int
+    at_exit: bool
+    missing: tuple[str, ...] = ()
+    message: str = ""
+    image: int = 0
+    event: int = 0
+    after_misuse: int = 0
+
+    @property
+    def fails(self) -> bool:
+        """Whether its violation is one of the report: the innocent program's allocator's, or asked for."""
+        return self.answer == "VIOLATED" and (self.asked or (self.about == "allocator" and not self.after_misuse))
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it was asked for and there is no answer."""
+        return self.asked and self.answer not in ("VIOLATED", "HOLDS")
+
+
+@dataclass(frozen=True, slots=True)
 class Survivors:
     """Blocks alive when a process left through exit(): what a leak checker would look at."""
 
@@ -138,6 +179,7 @@ class VerifyReport:
     misuses: tuple[Found, ...]
     misuse_counts: Mapping[str, int]
     seconds: float
+    properties: tuple[PropertyFound, ...] = ()
     comparison: Comparison | None = None
     replay: Replay | None = None
     notes: tuple[str, ...] = ()
@@ -182,10 +224,19 @@ class VerifyReport:
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED when the allocator broke a rule while the program had kept its own side."""
-        if any(not violation.after_misuse for violation in self.violations):
+        """VIOLATED when the allocator broke a rule or a property while the program had kept its own side.
+
+        A property that was asked for counts whoever is to blame, and when it has no answer nothing is decided.
+        """
+        if any(not violation.after_misuse for violation in self.violations) or self.failed_properties:
             return Verdict.VIOLATED
-        return Verdict.HOLDS if self.checked and self.checked == self.requests else Verdict.UNDECIDED
+        decided = self.checked and self.checked == self.requests and not any(one.undecided for one in self.properties)
+        return Verdict.HOLDS if decided else Verdict.UNDECIDED
+
+    @property
+    def failed_properties(self) -> tuple[PropertyFound, ...]:
+        """The properties that were violated and count."""
+        return tuple(one for one in self.properties if one.fails)
 
     @property
     def failed_on(self) -> tuple[str, ...]:
@@ -232,6 +283,7 @@ class VerifyReport:
                 "seconds": self.seconds,
                 "rules": [_fields(rule) for rule in self.rules],
             },
+            "properties": [{**_fields(one), "missing": list(one.missing)} for one in self.properties],
             "violations": [_fields(found) for found in self.violations],
             "misuses": {
                 "counts": dict(sorted(self.misuse_counts.items())),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from m4alloc.check.compare import Comparison, Output
-from m4alloc.check.verify_report import Found, Image, Verdict, VerifyReport
+from m4alloc.check.verify_report import Found, Image, PropertyFound, Verdict, VerifyReport
 from m4alloc.view import text
 from m4alloc.view.quantity import duration, number, percent, plural, ratio, size
+from spec.properties import PROPERTIES
 
 LABEL = 13
+WIDTH = 100
+"""Columns for the answers of properties, unless one alone needs more."""
 SHOWN = 5
 """Findings of a kind that are told; the rest are counted."""
 
@@ -23,6 +27,7 @@ def lines(report: VerifyReport) -> list[str]:
         rows += _findings("refused", report.violations, report.refused)
         rows.append(("misuse", misuse(report.misuse_counts)))
     rows += _findings("", report.misuses, sum(report.misuse_counts.values()))
+    rows += properties(report.properties)
     rows.append(("at exit", at_exit(report)))
     if report.main is not None and report.main.life.peak.blocks:
         rows += _heap(report, report.main)
@@ -66,6 +71,58 @@ def misuse(counts: Mapping[str, int]) -> str:
     """What the program did wrong, by kind."""
     told = [f"{number(count)} {kind}" for kind, count in sorted(counts.items()) if count]
     return f"by the program: {', '.join(told)}" if told else "none by the program"
+
+
+def properties(found: Sequence[PropertyFound]) -> list[tuple[str, str]]:
+    """The answers of the properties that there was evidence of, several a line; each violation; the others by name."""
+    told, row = [], ""
+    for one in found:
+        if not one.missing and one.observed:
+            answer = f"{one.name} {property_answer(one)}"
+            if row and len(row) + len(answer) + 3 > WIDTH:
+                told.append(row)
+                row = ""
+            row += f"   {answer}" if row else answer
+    told += [row] if row else []
+    told += [f"{one.name}: {property_story(one)}" for one in found if one.answer == "VIOLATED" and not one.at_exit]
+    told += [
+        f"{one.name}: no {' and no '.join(one.missing)} was recorded" for one in found if one.asked and one.missing
+    ]
+    silent = [one.name for one in found if one.missing or not one.observed]
+    told += [f"not observed: {', '.join(silent)}"] if silent else []
+    return [("properties" if place == 0 else "", line) for place, line in enumerate(told)]
+
+
+def property_answer(one: PropertyFound) -> str:
+    """HOLDS, VIOLATED or INCONCLUSIVE, and of how much.
+
+    >>> leak = PropertyFound("f", "", "address", "", "program", False, "VIOLATED", 9, 4, 0, 412, 31000, True)
+    >>> property_answer(leak)
+    'VIOLATED at exit (412 blocks, 31.0 kB)'
+    """
+    of_blocks = one.index in ("address", "block")
+    if one.answer == "VIOLATED" and not one.at_exit:
+        many = {"address": ("address", "addresses"), "global": ("process", "processes")}.get(one.index, (one.index, ""))
+        return f"VIOLATED ({plural(one.violated, *filter(None, many))})"
+    if one.answer == "VIOLATED" or one.answer == "INCONCLUSIVE":
+        what = plural(one.unfulfilled, "block" if of_blocks else "word")
+        what += f", {size(one.bytes)}" if of_blocks else ""
+        return f"VIOLATED at exit ({what})" if one.at_exit else f"INCONCLUSIVE ({what} so far)"
+    return one.answer
+
+
+def property_story(one: PropertyFound) -> str:
+    """The first violation, and what should have been so."""
+    late = f" (after the program's own misuse at event {number(one.after_misuse)})" if one.after_misuse else ""
+    return f"violated at {one.message}{late}. {one.sentence}"
+
+
+def library() -> list[str]:
+    """The properties there are, each with its formula and sentence."""
+    told = []
+    for one in PROPERTIES:
+        told += [f"{one.name}  {one.index}: {one.formula}", f"    {one.sentence}"]
+    return told
 
 
 def _findings(label: str, findings: tuple[Found, ...], total: int) -> list[tuple[str, str]]:
@@ -169,19 +226,33 @@ def verdict(report: VerifyReport) -> str:
     incomplete = [image for image in report.images if not image.complete]
     if incomplete:
         remarks.append(f"{plural(len(incomplete), 'trace')} incomplete: {incomplete[0].ended}")
+    if report.failed_properties:
+        remarks.append(f"{', '.join(one.name for one in report.failed_properties)} violated")
+    undecided = [one.name for one in report.properties if one.undecided]
+    if undecided:
+        remarks.append(f"no answer for {', '.join(undecided)}")
     if report.failed_on:
         remarks.append(f"failed on {', '.join(report.failed_on)}")
     return report.verdict.value + (f" ({'; '.join(remarks)})" if remarks else "")
 
 
+def replay(report: VerifyReport) -> str:
+    """The command that judges the kept recording again."""
+    asked = [word for one in report.properties if one.asked for word in ("--property", one.name)]
+    return shlex.join(["m4alloc", "verify", "--standard", report.standard, *asked, "--trace", report.trace])
+
+
 def _closing(report: VerifyReport) -> list[tuple[str, str]]:
     """A violation's three last lines: the claim that failed, the command that replays it, the file that holds it."""
-    first = next(found for found in report.violations if not found.after_misuse)
-    rule = next((rule for rule in report.rules if rule.name == first.name), None)
-    claim = f"{rule.name}: {rule.sentence}" if rule else first.name
-    rows = [("claim", claim)]
+    first = next((found for found in report.violations if not found.after_misuse), None)
+    if first is not None:
+        rule = next((rule for rule in report.rules if rule.name == first.name), None)
+        rows = [("claim", f"{rule.name}: {rule.sentence}" if rule else first.name)]
+    else:
+        property_ = report.failed_properties[0]
+        rows = [("claim", f"{property_.name}: {property_.sentence}  {property_.index}: {property_.formula}")]
     if report.trace:
-        rows.append(("replay", f"m4alloc verify --standard {report.standard} --trace {report.trace}"))
+        rows.append(("replay", replay(report)))
     held = " and ".join(name for name in (report.trace, report.script) if name)
     if held:
         rows.append(("file", held))

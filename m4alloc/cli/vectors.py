@@ -1,4 +1,4 @@
-"""Run reference vectors of CHERI and MTE against the models of the hardware."""
+"""Run reference vectors of CHERI, MTE and temporal logic against the models and the specification."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "vectors",
         help=__doc__,
         description=f"{__doc__} The beginning of a file's name says which: FORMAT-OPERATION as in "
-        "128m-setbounds.jsonl.gz for CHERI, or mte. Exit status: 0 every row passed, 1 some row failed, 2 usage.",
+        "128m-setbounds.jsonl.gz for CHERI, mte, or formulas, lasso, ltl3, pairs, ltlf for temporal logic. "
+        "Exit status: 0 every row passed, 1 some row failed, 2 usage.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="one JSON object a line; .jsonl or .jsonl.gz")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")

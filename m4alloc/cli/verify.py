@@ -17,9 +17,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "verify",
         help=__doc__,
-        description=f"{__doc__} Exit status: 0 every observed rule holds, 1 the allocator broke one (or a finding "
-        "named by --fail-on occurred), 2 usage, 3 nothing could be decided, 130 interrupted. The program's own "
-        "status is reported.",
+        description=f"{__doc__} Exit status: 0 every observed rule and property holds, 1 the allocator broke one (or "
+        "one named by --property was violated, or a finding named by --fail-on occurred), 2 usage, 3 nothing could be "
+        "decided, 130 interrupted. The program's own status is reported.",
         usage="m4alloc verify [OPTION ...] -- PROGRAM [ARGUMENT ...]\n       m4alloc verify [OPTION ...] --trace FILE",
     )
     parser.add_argument(
@@ -48,6 +48,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="KIND",
         help="exit with 1 for this, too: misuse, one kind of it such as double-free, leak, output, status; repeatable",
     )
+    parser.add_argument(
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME|TEXT",
+        help="this temporal property has to hold, too: a name of the library (m4alloc verify --property list prints "
+        "them) or a formula such as '[](malloc -> <>free)' or 'thread: ...'; repeatable",
+    )
     parser.add_argument("--keep-trace", metavar="FILE", help="keep the recording, whatever the verdict")
     parser.add_argument("--limit", metavar="BYTES", help="end each trace at this size (suffixes k M G Ki Mi Gi)")
     parser.add_argument("--trace", metavar="FILE", help="check this recording instead of running a program")
@@ -67,7 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify, print the report, and return the exit status it stands for."""
     from m4alloc.check import progress, verify_text
     from m4alloc.check.verify import STANDARD, verify, verify_trace
+    from spec.ltl.error import TooLargeError
 
+    if arguments.property == ["list"]:
+        from m4alloc.check.verify_text import library
+
+        print("\n".join(library()))
+        return 0
     argv = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
     if arguments.trace is not None and argv:
         raise UsageError("--trace checks a recording and runs no program: give one or the other")
@@ -80,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
                 standard=standard,
                 output=output,
                 fail_on=arguments.fail_on,
+                properties=arguments.property,
                 progress=progress.on_stderr(),
                 reference=arguments.reference,
             )
@@ -92,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
                 keep_trace=arguments.keep_trace,
                 repeat=0 if arguments.no_compare else arguments.repeat,
                 fail_on=arguments.fail_on,
+                properties=arguments.property,
                 seed=arguments.seed,
                 limit=None if arguments.limit is None else parse_size(arguments.limit),
                 stdin=sys.stdin.buffer if sys.stdin is not None else None,
@@ -99,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
                 progress=progress.on_stderr(),
                 reference=arguments.reference,
             )
-    except (ProgramError, LibraryError, ValueError, OSError) as error:
+    except (ProgramError, LibraryError, TooLargeError, ValueError, OSError) as error:
         # AllocatorError, RecordError, TraceError and VerifyError are ValueErrors: the input was at fault.
         raise UsageError(str(error)) from error
     if arguments.json:

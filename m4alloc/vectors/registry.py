@@ -13,6 +13,7 @@ from m4alloc.vectors.row import Check
 
 _CHERI_FORMATS = ("128", "128m", "128r", "64", "64r")
 _CHERI_OPERATIONS = ("decode", "compress", "setbounds", "setaddr", "crrl", "perms", "seal", "constants")
+_LTL_KINDS = ("formulas", "lasso", "ltl3", "pairs", "ltlf")
 
 
 class Entry(NamedTuple):
@@ -34,6 +35,7 @@ CHECKS: Mapping[str, Entry] = MappingProxyType(
         "128m-rrmask": _cheri("128m", "rrmask"),
         "128-access": _cheri("128", "access"),
         "mte": Entry("m4alloc.vectors.mte"),
+        **{kind: Entry("m4alloc.vectors.ltl", (kind,)) for kind in _LTL_KINDS},
     }
 )
 """How a file's name begins, to what checks its rows."""
@@ -59,7 +61,8 @@ def find(path: str | Path) -> Check:
     if not beginnings:
         raise UnknownVectorError(
             f"{name}: a vector file's name begins with FORMAT-OPERATION (CHERI: {', '.join(_CHERI_FORMATS)}; "
-            f"{', '.join(_CHERI_OPERATIONS)}; also 128m-rrmask, 128-access) or mte"
+            f"{', '.join(_CHERI_OPERATIONS)}; also 128m-rrmask, 128-access), mte, or for temporal logic "
+            f"{', '.join(_LTL_KINDS)}"
         )
     entry = CHECKS[max(beginnings, key=len)]
     check = importlib.import_module(entry.module).check

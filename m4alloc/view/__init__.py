@@ -12,6 +12,7 @@ All of it is strings, deterministic and escaped; nothing here reads a file of th
     heap_map   that grid, or the blocks themselves, as SVG
     scene      what a picture of the heap at one call shows
     heap_at    that picture as SVG (heap_at_style: its borders and fillings); heap_at_text: in characters
+    lasso      a counterexample: its states, the steps between them, the arc that goes back
     html       the page
     png        the same pictures as PNG, by matplotlib
 """

@@ -56,8 +56,8 @@ def test_sort_holds_and_its_report_has_every_line(tmp_path: Path) -> None:
     ran = command("--output", page, "--repeat", "2", "--", "sort", text)
     assert ran.returncode == 0, ran.stderr
     labels = [line[:13].strip() for line in ran.stdout.splitlines() if line not in ("a", "b")]
-    expected = ["recorded", "contract", "", "misuse", "heap", "live bytes", "sizes", "against", "", "verdict"]
-    assert [label for label in labels if label != "at exit"] == [*expected, "report"]
+    expected = ["recorded", "contract", "misuse", "properties", "heap", "live bytes", "sizes", "against", "verdict"]
+    assert [label for label in labels if label not in ("", "at exit")] == [*expected, "report"]
     assert "0 refused" in ran.stdout and "output equal" in ran.stdout and "verdict      HOLDS" in ran.stdout
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "text"]
@@ -87,6 +87,10 @@ def test_a_clean_program_holds_with_every_number_right(what: str) -> None:
     expected = {"clean": 500, "threads": 500 + 4 * 4000, "fork": 500 + 3 * 700}[what]
     assert expected <= report.requests <= expected + 100
     assert report.main is not None and report.main.life.peak.blocks >= 200
+    told = {one.name: one.answer for one in report.properties}
+    held = {"no-double-free", "no-double-allocation", "no-overlap", "no-early-reuse", "allocation-ends", "free-ends"}
+    assert {name for name, answer in told.items() if answer == "HOLDS"} >= held
+    assert {name for name, answer in told.items() if answer == "VIOLATED"} <= {"freed-eventually"}
 
 
 def test_children_start_from_their_parents_heap() -> None:
@@ -123,6 +127,8 @@ def test_a_seeded_fault_is_found_told_kept_and_found_again(fault: str, rule: str
     assert replay == f"replay       m4alloc verify --standard c17,glibc --trace {tmp_path}/r.m4t"
     assert file == f"file         {tmp_path}/r.m4t and {tmp_path}/r.heap"
     assert "VIOLATED" in page.read_text(encoding="utf-8")
+    named = {"OVERLAP": "no-overlap", "DIRTY": "handed-out-zero"}.get(fault)
+    assert not named or f"             {named}: violated at event " in ran.stdout
 
     again = command("--output", "-", *replay.split()[3:])
     assert again.returncode == 1

@@ -21,6 +21,8 @@ ARGUMENTS = {
     "check": ["system", "--engine", "exhaustive", "--sizes", "16", "--depth", "2", "--budget", "20s", "--output", "-"],
     "doctor": [],
     "lib": [],
+    "ltl": ["sat", "p"],
+    "model": ["peterson", "--engine", "own", "--property", "exclusive"],
     "record": ["-o", "trace", "--", "echo", "hello"],
     "replay": ["trace"],
     "run": ["--", "sh", "-c", "echo hello; echo hello"],

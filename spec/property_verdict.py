@@ -1,0 +1,235 @@
+"""What a history says of a property: a verdict for each value of its index, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Hashable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from spec.event import Event
+from spec.heap import Heap
+from spec.judge import SIZE_MAX
+from spec.ltl.monitor import monitor
+from spec.ltl.parametric import Occurrence, Parametric
+from spec.ltl.truth import FourTruth
+from spec.ltl.word import Letter
+from spec.property import Index, Property
+from spec.propositions import Delivery, Facts, Sort, Words, values
+
+
+class Answer(StrEnum):
+    """What a history says of a property. NOT_OBSERVED: there was no evidence for or against it."""
+
+    HOLDS = "HOLDS"
+    VIOLATED = "VIOLATED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_OBSERVED = "not observed"
+
+
+class Witness(NamedTuple):
+    """The letter with which a property was violated for good; for a violation at exit, the last malloc concerned.
+
+    event: its number. thread: whose. base, size, born: the block that it is about, bytes requested and the number of
+    the event that handed it out, as far as there is one (0: none).
+    """
+
+    event: int
+    thread: int
+    letter: Letter
+    base: int = 0
+    size: int = 0
+    born: int = 0
+
+    def __str__(self) -> str:
+        block = f", {self.size} bytes at {self.base:#x}" if self.born and self.base else ""
+        block = block or (f", at {self.base:#x}" if self.base else "")
+        since = f", handed out at event {self.born}" if self.born and self.born != self.event else ""
+        return f"event {self.event:,} of thread {self.thread}{block}{since}"
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyVerdict:
+    """What a history says of one property (`which`), over all values of its index.
+
+    letters: how many there were for it in all words together; instances: words. violated: words that violate it
+    whatever follows. unfulfilled: words that would satisfy it only if they went on; `bytes`: requested, of the blocks
+    handed out last in these. exited: whether the history is the whole of a run, so that they never will.
+    witness: the first violation for good, or at exit the first unfulfilled word.
+    missing: propositions that there was no evidence of; nothing else but the numbers of letters and words is said then.
+    """
+
+    which: Property
+    letters: int
+    instances: int
+    violated: int
+    unfulfilled: int
+    bytes: int
+    exited: bool
+    witness: Witness | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def answer(self) -> Answer:
+        """What it comes to.  At exit a word is judged as a finished run, with weak X."""
+        if self.missing or not self.letters:
+            return Answer.NOT_OBSERVED
+        if self.violated or (self.unfulfilled and self.exited):
+            return Answer.VIOLATED
+        return Answer.INCONCLUSIVE if self.unfulfilled else Answer.HOLDS
+
+    @property
+    def at_exit(self) -> bool:
+        """Whether it is violated only because the run is over."""
+        return self.answer is Answer.VIOLATED and not self.violated
+
+
+OF_BLOCKS = frozenset({Index.ADDRESS, Index.BLOCK})
+"""The indexes whose words are about blocks."""
+
+
+def evaluate(
+    property: Property,
+    events: Iterable[Event],
+    *,
+    heap: Heap | None = None,
+    quarantine: int = 0,
+    quarantine_limit: int = SIZE_MAX,
+    facts: Facts | None = None,
+    sees: Iterable[str] = (),
+    exited: bool = True,
+) -> PropertyVerdict:
+    """What the history says of `property`: by definition, one monitor for each value of its index.
+
+    events, heap, quarantine, facts, sees: as for Words. exited: whether the process ended by exit after the last event;
+    a block of `heap` that was neither freed nor handed out again is then nobody's leak.
+    Raises: ValueError when begins do not ascend; TooLargeError when the formula needs too large a monitor, or there are
+    more than `spec.ltl.parametric.LIMIT` values.
+    Cost: some microseconds an event.
+
+    >>> from spec.event import Function
+    >>> from spec.properties import find
+    >>> events = [Event(Function.MALLOC, size=24, result=0x1000), Event(Function.LOAD, address=0x1008, size=8)]
+    >>> verdict = evaluate(find("freed-eventually"), events)
+    >>> verdict.answer, verdict.at_exit, verdict.unfulfilled, verdict.bytes
+    (<Answer.VIOLATED: 'VIOLATED'>, True, 1, 24)
+    >>> print(evaluate(find("S1"), [*events, Event(Function.FREE, address=0x1000), events[1]]).witness)
+    event 4 of thread 0, 24 bytes at 0x1000, handed out at event 1
+    """
+    words = Words(events, heap=heap, quarantine=quarantine, quarantine_limit=quarantine_limit, facts=facts, sees=sees)
+    return judge(property, words, words, exited=exited)
+
+
+def evaluate_all(
+    properties: Iterable[Property],
+    events: Iterable[Event],
+    *,
+    heap: Heap | None = None,
+    quarantine: int = 0,
+    quarantine_limit: int = SIZE_MAX,
+    exited: bool = True,
+) -> list[PropertyVerdict]:
+    """What the history says of each property, as `evaluate` does, its letters found only once.
+
+    >>> from spec.properties import REPORTED
+    >>> from spec.event import Function
+    >>> events = [Event(Function.MALLOC, size=24, result=0x1000), Event(Function.FREE, address=0x1000)]
+    >>> sum(verdict.answer is Answer.HOLDS for verdict in evaluate_all(REPORTED, events))
+    6
+    """
+    words = Words(events, heap=heap, quarantine=quarantine, quarantine_limit=quarantine_limit)
+    deliveries = list(words)
+    return [judge(one, deliveries, words, exited=exited) for one in properties]
+
+
+def judge(property: Property, deliveries: Iterable[Delivery], words: Words, *, exited: bool) -> PropertyVerdict:
+    """The same of letters that `words` gives, or gave."""
+    follow, of_blocks = Parametric(monitor(property.formula), property.index), property.index in OF_BLOCKS
+    last: dict[Hashable, Witness] = {}
+    block: dict[Hashable, Witness] = {}  # handed out last
+    letters = violated = 0
+    witness: Witness | None = None
+    for delivery in deliveries:
+        whose = values(property.index, delivery)
+        if delivery.sort is Sort.RESIZE:
+            for value in block.keys() & set(whose or ()):
+                block[value] = block[value]._replace(size=delivery.size)
+        if not concerns(property, delivery):
+            continue
+        letters += delivery.number > 0
+        for value in whose or ():
+            last[value] = seen(delivery)
+            if of_blocks and "malloc" in delivery.letter:
+                block[value] = last[value]
+        for outcome in follow.read(Occurrence(delivery.letter, whose, delivery.thread)):
+            if outcome.truth is FourTruth.FALSE:
+                violated += 1
+                witness = witness or seen(delivery, block.get(outcome.value))
+    unseen = missing(property, words.observed)
+    if unseen:
+        return PropertyVerdict(property, letters, len(last), 0, 0, 0, exited, None, unseen)
+    unfulfilled = [
+        outcome.value
+        for outcome in follow.finish()
+        if outcome.truth is FourTruth.PRESUMABLY_FALSE
+        and not (exited and excused(property.index, last[outcome.value].thread, block.get(outcome.value), words.cut))
+    ]
+    if witness is None and exited:
+        owed = [block.get(value, last[value]) for value in unfulfilled]
+        witness = min(owed, key=lambda one: (one.event, one.base), default=None)
+    return PropertyVerdict(
+        property,
+        letters,
+        len(last),
+        violated,
+        len(unfulfilled),
+        sum(block[value].size for value in unfulfilled if value in block),
+        exited,
+        witness,
+    )
+
+
+def concerns(property: Property, delivery: Delivery) -> bool:
+    """Whether the letter is one of the words of the property.
+
+    Events always are, so that X means the same whatever a formula names; labels and ends of calls when it names one.
+    The blocks that a history starts with are handed out in words of addresses and blocks only.
+    """
+    if delivery.sort is Sort.EVENT:
+        return delivery.number > 0 or property.index in OF_BLOCKS
+    if delivery.sort is Sort.RESIZE or not delivery.letter & property.formula.propositions:
+        return False
+    return delivery.sort is Sort.LABEL or delivery.base is not None or property.index not in OF_BLOCKS
+
+
+def seen(delivery: Delivery, block: Witness | None = None) -> Witness:
+    """The letter as a witness, with the block handed out last in its word."""
+    number, base = delivery.number, delivery.base or 0
+    if "malloc" in delivery.letter:
+        return Witness(number, delivery.thread, delivery.letter, base, delivery.size, number)
+    if block is not None and (not base or base == block.base):
+        return Witness(number, delivery.thread, delivery.letter, block.base, block.size, block.born)
+    return Witness(number, delivery.thread, delivery.letter, base)
+
+
+def excused(index: Index, thread: int, block: Witness | None, cut: Container[int]) -> bool:
+    """Whether a word that exit left unfulfilled is nobody's fault.
+
+    The block was inherited and stays the parent's, or a call was under way that the end of the recording cut off.
+    """
+    match index:
+        case Index.THREAD:
+            return thread in cut
+        case Index.GLOBAL:
+            return bool(cut)
+        case _:
+            return block is not None and not block.born
+
+
+def missing(property: Property, observed: Iterable[str]) -> tuple[str, ...]:
+    """What the property speaks of and the history has no evidence of: of the labels, only when there is none of any."""
+    known = frozenset(observed)
+    unseen = property.needs - known
+    if property.labels and not property.labels & known:
+        unseen |= property.labels
+    return tuple(sorted(unseen))

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spec.ltl.evaluate import holds
+from spec.ltl.formula import Formula
+from spec.ltl.parser import parse
+from spec.ltl.word import Word
+from spec.model.counterexample import replay
+from spec.model.execution import Execution
+from spec.model.options import OptionError
+from spec.model.path import PathSystem
+from spec.model.program import Binary, Choice, Constant, Element, Program, Read, Symmetry
+from spec.model.search import check
+from spec.model.symmetry import canonical, exchanged, invariant
+from spec.model.system import Verdict
+from tests.spec.ltl.formulas import formulas
+from tests.spec.model.programs import alternating, counters, symmetric_programs
+
+# Three processes with two cells each, the second a name; cell 6 is a name outside of them.
+NAMED = Symmetry((0, 1, 2), ((0, 1), (2, 3), (4, 5)), (1, 3, 5, 6))
+PLAIN = Symmetry((0, 1, 2), ((0, 1), (2, 3), (4, 5)))
+
+
+@pytest.mark.parametrize("symmetry", [NAMED, PLAIN])
+@given(state=st.tuples(*[st.integers(0, 1), st.integers(-1, 2)] * 3, st.integers(-1, 3)))
+def test_all_exchanges_of_a_state_have_one_representative_which_is_one_of_them(
+    symmetry: Symmetry, state: tuple[int, ...]
+) -> None:
+    orbit = {exchanged(state, symmetry, order) for order in permutations(range(3))}
+    representatives = {canonical(one, [symmetry]) for one in orbit}
+    assert len(representatives) == 1 and representatives <= orbit
+
+
+@pytest.mark.parametrize(("named", "counts"), [(False, (81, 22)), (True, (81, 22))])
+def test_symmetry_merges_states_and_keeps_verdicts(named: bool, counts: tuple[int, int]) -> None:
+    system = Execution(counters(3, named=named))
+    whole, merged = check(system), check(system, symmetry=True)
+    assert (whole.verdict, merged.verdict) == (Verdict.HOLDS, Verdict.HOLDS)
+    assert (whole.states, merged.states) == counts
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("text", ["[]<>some", "<>some", "[](some -> <>!some)", "[]!some", "some W !some", "X some"])
+def test_a_formula_of_all_processes_has_its_verdict_and_a_run_that_replays(named: bool, text: str) -> None:
+    system, formula = Execution(counters(3, named=named)), parse(text)
+    whole, merged = check(system, formula), check(system, formula, symmetry=True)
+    assert whole.verdict == merged.verdict
+    if merged.counterexample is not None:
+        replay(system, merged.counterexample)
+        if merged.counterexample.back is not None:
+            assert not holds(formula, merged.counterexample.word(system))
+
+
+@given(symmetric_programs(), formulas(names="pqe", leaves=4))
+def test_symmetry_keeps_verdicts_and_its_runs_replay(program: Program, formula: Formula) -> None:
+    system = Execution(program)
+    for asked in (None, formula):
+        whole = check(system, asked)
+        for engine in ("nested", "scc"):
+            merged = check(system, asked, symmetry=True, engine=engine)
+            assert merged.verdict == whole.verdict
+            if merged.counterexample is not None:
+                replay(system, merged.counterexample)
+                if asked is not None and merged.counterexample.back is not None:
+                    assert not holds(formula, merged.counterexample.word(system))
+        assert merged.verdict is Verdict.VIOLATED or merged.states <= check(system, asked, engine="scc").states
+
+
+def test_a_proposition_of_one_process_is_refused() -> None:
+    with pytest.raises(OptionError, match="the proposition first does not say the same of all symmetric processes"):
+        check(Execution(counters(2)), parse("[]!first"), symmetry=True)
+
+
+def test_a_system_that_declares_no_symmetry_is_refused() -> None:
+    with pytest.raises(OptionError, match="symmetry needs the processes of a model"):
+        check(PathSystem(Word.of([], [[]])), symmetry=True)
+
+
+def test_invariance_is_seen_through_the_order_of_operands_and_names() -> None:
+    def both(a: int, b: int) -> Binary:
+        return Binary("&&", Read(a), Read(b))
+
+    total = Binary("+", Binary("+", Read(4), Read(2)), Read(0))
+    assert invariant(total, PLAIN) and invariant(Binary(">", total, Constant(1)), PLAIN)
+    assert not invariant(both(0, 2), PLAIN)
+    pairs = Binary("||", Binary("||", both(0, 2), both(4, 2)), both(4, 0))
+    assert invariant(pairs, PLAIN)
+    assert not invariant(Element(0, 6, Constant(0)), PLAIN)
+    assert not invariant(Choice(Read(0), Read(2), Read(4)), PLAIN)
+    # A name may be compared with none, and with another name; with one process alone it may not.
+    assert invariant(Binary("==", Read(6), Constant(-1)), NAMED)
+    assert not invariant(Binary("==", Read(6), Constant(1)), NAMED)
+    assert not invariant(Binary("<", Read(6), Constant(1)), NAMED)
+
+
+def test_a_cycle_of_representatives_is_unfolded_until_the_processes_are_where_they_were() -> None:
+    system = Execution(alternating())
+    merged = check(system, parse("[]<>!begun"), symmetry=True)
+    assert check(system, symmetry=True).states == 2
+    path = merged.counterexample
+    assert path is not None and path.back is not None
+    replay(system, path)
+    assert [step.process for step in path.steps[path.back :]] in ([0, 1], [1, 0])
