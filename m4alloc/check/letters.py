@@ -165,8 +165,9 @@ def from_words(words: Words) -> Columns:
         )
         for one in words
     ]
-    table = np.array(rows, np.int64).reshape(len(rows), 6).T
-    return Columns(tuple(codes), *table, frozenset(words.observed), frozenset(words.cut))
+    code, number, thread, base, generation, size = np.array(rows, np.int64).reshape(len(rows), 6).T
+    observed, cut = frozenset(words.observed), frozenset(words.cut)
+    return Columns(tuple(codes), code, number, thread, base, generation, size, observed, cut)
 
 
 def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) -> Columns:
@@ -257,7 +258,7 @@ def generations(base: Integers, born: Booleans) -> Integers:
     count = np.cumsum(born[order])
     there = base[order]
     starts = np.flatnonzero(np.concatenate(([True], there[1:] != there[:-1]))) if len(there) else np.zeros(0, np.int64)
-    before = count[starts] - born[order][starts]
+    before: NDArray[np.int64] = count[starts] - born[order][starts]
     lengths = np.diff(np.concatenate((starts, [len(there)])))
     found: NDArray[np.int64] = np.empty(len(base), np.int64)
     found[order] = count - np.repeat(before, lengths)
