@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Container, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from spec.event import Event
 from spec.heap import Heap
 from spec.judge import SIZE_MAX
-from spec.ltl.monitor import monitor
+from spec.ltl.monitor import Monitor, monitor
 from spec.ltl.parametric import Occurrence, Parametric
 from spec.ltl.truth import FourTruth
 from spec.ltl.word import Letter
 from spec.property import Index, Property
-from spec.propositions import Delivery, Facts, Sort, Words, values
+from spec.property_certain import can_fail, certain
+from spec.propositions import ACCESS, Delivery, Facts, Sort, Words, values
 
 
 class Answer(StrEnum):
@@ -56,7 +57,8 @@ class PropertyVerdict:
     whatever follows. unfulfilled: words that would satisfy it only if they went on; `bytes`: requested, of the blocks
     handed out last in these. exited: whether the history is the whole of a run, so that they never will.
     witness: the first violation for good, or at exit the first unfulfilled word.
-    missing: propositions that there was no evidence of; nothing else but the numbers of letters and words is said then.
+    missing: propositions that there was no evidence of. The property is then violated if it is so whatever these were
+    (`spec.property_certain`), and else nothing but the numbers of letters and words is said.
     """
 
     which: Property
@@ -72,11 +74,15 @@ class PropertyVerdict:
     @property
     def answer(self) -> Answer:
         """What it comes to.  At exit a word is judged as a finished run, with weak X."""
-        if self.missing or not self.letters:
-            return Answer.NOT_OBSERVED
         if self.violated or (self.unfulfilled and self.exited):
             return Answer.VIOLATED
+        if self.missing or not self.letters:
+            return Answer.NOT_OBSERVED
         return Answer.INCONCLUSIVE if self.unfulfilled else Answer.HOLDS
+
+    def silent(self) -> PropertyVerdict:
+        """The same, saying nothing but how many letters and words there were."""
+        return replace(self, violated=0, unfulfilled=0, bytes=0, witness=None)
 
     @property
     def at_exit(self) -> bool:
@@ -144,12 +150,16 @@ def evaluate_all(
 
 def judge(property: Property, deliveries: Iterable[Delivery], words: Words, *, exited: bool) -> PropertyVerdict:
     """The same of letters that `words` gives, or gave."""
-    follow, of_blocks = Parametric(monitor(property.formula), property.index), property.index in OF_BLOCKS
+    letters_of_all = list(deliveries)  # only then does `words` know what there was to be seen
+    unseen = missing(property, words.observed)
+    machine = machine_of(property, unseen)
+    of_blocks = property.index in OF_BLOCKS
+    follow = Parametric(machine or monitor(property.formula), property.index)
     last: dict[Hashable, Witness] = {}
     block: dict[Hashable, Witness] = {}  # handed out last
     letters = violated = 0
     witness: Witness | None = None
-    for delivery in deliveries:
+    for delivery in letters_of_all:
         whose = values(property.index, delivery)
         if delivery.sort is Sort.RESIZE:
             for value in block.keys() & set(whose or ()):
@@ -161,13 +171,10 @@ def judge(property: Property, deliveries: Iterable[Delivery], words: Words, *, e
             last[value] = seen(delivery)
             if of_blocks and "malloc" in delivery.letter:
                 block[value] = last[value]
-        for outcome in follow.read(Occurrence(delivery.letter, whose, delivery.thread)):
+        for outcome in follow.read(Occurrence(delivery.letter, whose, delivery.thread)) if machine else ():
             if outcome.truth is FourTruth.FALSE:
                 violated += 1
                 witness = witness or seen(delivery, block.get(outcome.value))
-    unseen = missing(property, words.observed)
-    if unseen:
-        return PropertyVerdict(property, letters, len(last), 0, 0, 0, exited, None, unseen)
     unfulfilled = [
         outcome.value
         for outcome in follow.finish()
@@ -177,7 +184,7 @@ def judge(property: Property, deliveries: Iterable[Delivery], words: Words, *, e
     if witness is None and exited:
         owed = [block.get(value, last[value]) for value in unfulfilled]
         witness = min(owed, key=lambda one: (one.event, one.base), default=None)
-    return PropertyVerdict(
+    found = PropertyVerdict(
         property,
         letters,
         len(last),
@@ -186,7 +193,9 @@ def judge(property: Property, deliveries: Iterable[Delivery], words: Words, *, e
         sum(block[value].size for value in unfulfilled if value in block),
         exited,
         witness,
+        unseen,
     )
+    return found if found.answer is not Answer.NOT_OBSERVED else found.silent()
 
 
 def concerns(property: Property, delivery: Delivery) -> bool:
@@ -224,6 +233,20 @@ def excused(index: Index, thread: int, block: Witness | None, cut: Container[int
             return bool(cut)
         case _:
             return block is not None and not block.born
+
+
+def machine_of(property: Property, unseen: tuple[str, ...]) -> Monitor | None:
+    """What steps on the words of `property` where there was no evidence of `unseen`; None if it could find no fault."""
+    if not unseen:
+        return monitor(property.formula)
+    machine = certain(property.formula, property.formula.propositions & _named(unseen))
+    return machine if can_fail(machine) else None
+
+
+def _named(unseen: Iterable[str]) -> frozenset[str]:
+    """The propositions themselves: an access has two names."""
+    names = frozenset(unseen)
+    return names | ACCESS if names & ACCESS else names
 
 
 def missing(property: Property, observed: Iterable[str]) -> tuple[str, ...]:

@@ -199,10 +199,10 @@ def measure(case: Case, rounds: int) -> tuple[Sample, Sample]:
 
 def rows(cases: tuple[Case, ...], rounds: int) -> Iterator[tuple[Case, Sample, Sample]]:
     """A line of the table for each case."""
-    print(f"{'':40}{'states':>11}{'transitions':>13}{'CPU s':>8}{'M tr/s':>8}{'before':>8}{'ratio':>13}")
+    print(f"{'':40}{'states':>11}{'transitions':>13}{'CPU s':>8}{'M tr/s':>8}{'before':>8}{'ratio':>15}")
     for case in cases:
         best, other = measure(case, rounds)
-        faster = f"{best.rate / other.rate:8.2f}{other.seconds / best.seconds:5.1f}"
+        faster = f"{best.rate / other.rate:8.2f}{other.seconds / best.seconds:7.1f}"
         for name, sample, ratio in ((case.name, best, faster), ("  SPIN", other, "")):
             counts = f"{sample.states:11,}{sample.transitions:13,}"
             print(

@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--engine",
         choices=("auto", "own", "compiled", "spin"),
         default="auto",
-        help="our own search, the compiled one (default where numba is), or SPIN",
+        help="our own search, the compiled one, or SPIN; auto (default): our own, and for more states the compiled one",
     )
     parser.add_argument(
         "--const", action="append", default=[], metavar="NAME=VALUE", help="another value for a constant; repeatable"
@@ -72,7 +72,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print the report, and return the exit status it stands for."""
-    from m4alloc.cli.record import parse_size
     from m4alloc.model import text
     from m4alloc.model.check import model
     from spec.ltl.error import TooLargeError
@@ -84,10 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _replay(Path(arguments.replay), constants(arguments.const))
     if arguments.source is None:
         raise UsageError("no model is named; give a file or a bundled model (m4alloc model --list)")
-    try:
-        memory = None if arguments.memory is None else parse_size(arguments.memory)
-    except UsageError:
-        raise UsageError(f"--memory {arguments.memory}: a number of bytes, as in 500M or 2Gi") from None
+    memory = None if arguments.memory is None else _memory(arguments.memory)
     with _progress() as progress:
         try:
             report = model(
@@ -116,6 +112,15 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(str(error)) from error
     print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(text.lines(report)))
     return report.exit_status
+
+
+def _memory(text: str) -> int:
+    from m4alloc.cli.record import parse_size
+
+    try:
+        return parse_size(text)
+    except UsageError:
+        raise UsageError(f"--memory {text}: a number of bytes, as in 500M or 2Gi") from None
 
 
 def constants(words: list[str]) -> dict[str, int]:

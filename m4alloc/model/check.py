@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path as File
 
 from m4alloc.model import runs
@@ -15,7 +16,7 @@ from m4alloc.model.continuation import continued
 from m4alloc.model.report import Answer, ModelReport
 from m4alloc.model.source import ModelError, Source, load
 from spec.ltl.error import LogicError
-from spec.ltl.formula import Formula, conjunction, implies
+from spec.ltl.formula import Formula, Operator, conjunction, implies
 from spec.ltl.meter import Meter
 from spec.ltl.parser import parse
 from spec.model import search
@@ -25,11 +26,14 @@ from spec.model.options import OptionError
 from spec.model.program import Program
 from spec.model.promela import promela as to_promela
 from spec.model.system import Result, Verdict
+from spec.model.vocabulary import vocabulary, with_locations
 
 ENGINES = ("auto", "own", "compiled", "spin")
 DEADLOCK = "deadlock"
 GOES_ON = "decided by the finite run below, which can go on fairly and as assumed"
 Progress = Callable[[str, Meter], object]
+_FEW = 10_000
+"""States that our own search may store before "auto" goes on to the compiled one: some tenths of a second."""
 
 
 def model(
@@ -55,8 +59,8 @@ def model(
 
     source: a file, or the name of a bundled model (`spec.model.catalogue`). properties: names of the model's, or
     formulas; none for the search for deadlocks and faults and all the properties that the model declares.
-    engine: "own", readable Python; "compiled", the same made fast, which needs numba; "spin"; "auto", the compiled one
-    where it is there and does what is asked, else our own.
+    engine: "own", readable Python; "compiled", the same made fast, which needs numba; "spin"; "auto": our own, and the
+    compiled one for what has more than 10,000 states, where it is there and does what is asked.
     A property is first looked for in all runs. If that fails, and the model declares fairness or assumptions (fair:
     weak fairness of every process instead of what it declares), runs that are unfair or not as assumed are left out.
     deadlock: a state without successors in which a process has not come to its end counts. reduction, symmetry,
@@ -75,6 +79,8 @@ def model(
     loaded = load(os.fspath(source), constants)
     program = loaded.program
     questions = _questions(program, properties)
+    program = with_locations(program, [formula for _, formula in questions if formula is not None])
+    loaded = loaded._replace(program=program)
     bounds = _Bounds(states, seconds, memory)
     asker = _Asker(program, engine, bounds, deadlock, reduction, symmetry, compaction, progress, not properties)
     answers: list[Answer] = []
@@ -108,19 +114,15 @@ def _questions(program: Program, wanted: Sequence[str]) -> list[tuple[str, Formu
     if not wanted:
         return [(DEADLOCK, None), *named.items()]
     questions: list[tuple[str, Formula | None]] = []
-    propositions = {name for name, _ in program.predicates}.union(*program.event_letters)
     for text in wanted:
         if text in named or text == DEADLOCK:
             questions.append((text, named.get(text)))
             continue
         formula = parse(text)
-        unknown = sorted(formula.propositions - propositions)
-        if unknown:
-            what = "property or proposition" if text == unknown[0] else "proposition"
-            known = sorted({*propositions, *(named if text == unknown[0] else ())})
-            raise ModelError(
-                f"the model {program.name} has no {what} {unknown[0]}; it has {', '.join(known) or 'none'}"
-            )
+        if formula.operator is Operator.PROPOSITION and text not in vocabulary(program) and "@" not in text:
+            close = get_close_matches(text, [*named, DEADLOCK], 1)
+            hint = f"{close[0]} may be meant" if close else f"it has {', '.join([*named, DEADLOCK])}"
+            raise ModelError(f"the model {program.name} has no property or proposition {text}; {hint}")
         questions.append((text, formula))
     return questions
 
@@ -210,6 +212,14 @@ class _Asker:
         step = None if progress is None else lambda meter: progress(name, meter)
         bounds = self.bounds
         engine = self._chosen()
+        if engine == "compiled" and self.engine == "auto":
+            # Loading machine code takes longer than our own search takes for a small model.
+            few = _FEW if bounds.states is None else min(_FEW, bounds.states)
+            result = self._own(formula, assumed, fairness, step, replace(bounds, states=few))
+            if result.reason != f"more than {few:,} states" or few == bounds.states:
+                return result
+            if bounds.seconds is not None:
+                bounds = replace(bounds, seconds=max(0.0, bounds.seconds - result.seconds))
         if engine == "spin":
             from m4alloc.model import spin
 
@@ -243,6 +253,16 @@ class _Asker:
                 seconds=bounds.seconds,
                 progress=step,
             )
+        return self._own(formula, assumed, fairness, step, bounds)
+
+    def _own(
+        self,
+        formula: Formula | None,
+        assumed: tuple[Formula, ...],
+        fairness: bool | tuple[int, ...],
+        step: Callable[[Meter], object] | None,
+        bounds: _Bounds,
+    ) -> Result:
         return search.check(
             Execution(self.program),
             formula,

@@ -1,4 +1,4 @@
-"""Explores a program as `spec.model.search` does, a hundred times as fast: with machine code made for the program."""
+"""Explores a program as `spec.model.search` does, some twenty times as fast: with machine code made for a program."""
 
 from __future__ import annotations
 

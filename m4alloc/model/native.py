@@ -16,8 +16,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Native:
     """The machine code of a module; addresses are good as long as this object is.
 
-    Little is optimised: the searches wait for memory, and are not measurably faster with all that LLVM can do, which
-    takes three times as long.  Cost: about 10 us a line of LLVM's language, and 10 ms.
+    Nothing is optimised: the searches wait for memory, and are hardly faster with all that LLVM can do, which takes
+    three times as long.  Cost: about 10 us a line of LLVM's language, and 10 ms.
     """
 
     def __init__(self, made: Any) -> None:
@@ -27,12 +27,6 @@ class Native:
         made.triple, made.data_layout = machine.triple, str(machine.target_data)
         parsed = llvm.parse_assembly(str(made))
         parsed.verify()
-        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-        passes = llvm.create_new_function_pass_manager()
-        passes.add_sroa_pass()
-        passes.add_simplify_cfg_pass()
-        for function in parsed.functions:
-            passes.run(function, builder)
         self._engine = llvm.create_mcjit_compiler(parsed, machine)
         self._engine.finalize_object()
 

@@ -16,6 +16,7 @@ from spec.model.execution import Execution, Values
 from spec.model.product import STAY
 from spec.model.program import Program
 from spec.model.system import Path, Step
+from spec.model.vocabulary import with_locations
 
 FORMAT = "m4alloc/1 run"
 
@@ -85,11 +86,12 @@ def read(file: File, constants: Mapping[str, int] | None = None) -> tuple[Progra
     if not wanted:
         raise RunError(f"{file} holds no run of a model: its format is {content['format']!r}, not {FORMAT!r}")
     program = load(content["source"], {**content["constants"], **(constants or {})}).program
+    formula = content["formula"]
+    program = with_locations(program, [parse(formula)] if formula else [])
     system = Execution(program)
     path = _followed(system, steps, back, tracked)
     replay(system, path)
     lines = tuple(show(system, path).split("\n"))
-    formula = content["formula"]
     word = path.word(system)
     if formula and not word.finite and holds(parse(formula), word):
         raise RunError(f"{file}: the run no longer violates {formula}")

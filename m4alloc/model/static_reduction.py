@@ -3,7 +3,7 @@
 At some locations the steps of one process are enough: nothing that other processes do can matter to them, nor they to
 what the formula looks at. Which locations these are is decided before the search, and which of them is used depends on
 the state alone; so any search may walk what is left, breadth-first, depth-first, or with an automaton beside it.
-It leaves more than `spec.model.reduction`, which decides in each state, and costs nothing.
+It leaves more states than `spec.model.reduction`, which decides in each, and costs nothing during the search.
 """
 
 from __future__ import annotations

@@ -66,6 +66,10 @@ def _counterexample(answer: Answer) -> Iterator[str]:
         shown = (*shown[: LONGEST // 2], middle, *shown[-LONGEST // 2 :])
     for line in shown:
         yield f"  {line}"
+    path = answer.path
+    fault = path.steps[-1].fault if path is not None and path.steps else ""
+    if answer.formula is not None and fault:
+        yield f"  fault   {fault}, after which the model has no meaning, and nothing holds"
     claim = answer.result.reason if answer.formula is None else f"{answer.name}: {answer.formula}"
     yield f"  claim   {claim}"
     if answer.replay:

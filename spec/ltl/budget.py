@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from spec.ltl.error import TooLargeError
@@ -23,13 +25,23 @@ class Budget:
     """
 
     states: int = 5000
-    work: int = 3_000_000
+    work: int = 8_000_000
     letters: int = 1
     weight: int = field(init=False)
     spent: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.weight = 1 + self.letters // 4096
+
+    @contextmanager
+    def over(self, letters: int) -> Iterator[None]:
+        """Meanwhile labels are over so many letters."""
+        weight = self.weight
+        self.weight = 1 + letters // 4096
+        try:
+            yield
+        finally:
+            self.weight = weight
 
     def admit(self, states: int, what: str) -> None:
         """Raise TooLargeError if that many states are too many."""

@@ -11,7 +11,7 @@ from spec.ltl.budget import Budget
 from spec.ltl.emptiness import Graph, Node, connected
 from spec.ltl.error import TooLargeError
 from spec.ltl.formula import Formula, negation
-from spec.ltl.intersection import accepting_components, intersection, nonempty, trimmed
+from spec.ltl.intersection import accepting_components, nonempty, trimmed
 from spec.ltl.meter import BoundReached, Meter
 from spec.ltl.network import Network, Row
 from spec.ltl.obligation import disjoint, included, weak_deterministic
@@ -147,12 +147,11 @@ def closed(own: Automaton, complement: Automaton, budget: Budget) -> bool:
 
     own: trimmed. complement: of the words that `own` does not accept.  Raises: TooLargeError.
     """
-    closure = Automaton(own.propositions, tuple(map(_unmarked, own.edges)), own.initial, 0)
-    return not (nonempty(own) and nonempty(intersection(closure, complement, states=budget.states)))
-
-
-def _unmarked(edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
-    return tuple(edge._replace(marks=0) for edge in edges)
+    if not nonempty(own):
+        return True
+    closure = [[(edge.label, edge.target, 0) for edge in edges] for edges in own.edges]
+    graph = _Paired(closure, [True] * own.states, own.initial, complement, budget)
+    return not _has_cycle(graph, budget, "the product with the complement")
 
 
 def live(own: Automaton, budget: Budget) -> bool:
@@ -192,7 +191,7 @@ def persistent(own: Automaton, complement: Automaton, budget: Budget) -> bool:
     if not nonempty(own):
         return True
     rows, good = _with_subsets(own, budget)
-    return not _has_cycle(_Paired(rows, good, complement, budget), budget, "the product with the complement")
+    return not _has_cycle(_Paired(rows, good, 0, complement, budget), budget, "the product with the complement")
 
 
 def _has_cycle(graph: Graph[Node, None], budget: Budget, what: str) -> bool:
@@ -205,10 +204,11 @@ def _has_cycle(graph: Graph[Node, None], budget: Budget, what: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Paired:
-    """The product of the pairs of state and subset with the complement; one more set, of edges between good pairs."""
+    """The product of an automaton with the complement; one more set, of edges that leave what is good."""
 
     rows: list[Row]
     good: list[bool]
+    start: int
     complement: Automaton
     budget: Budget
 
@@ -217,7 +217,7 @@ class _Paired:
         return self.complement.sets + 1
 
     def initial(self) -> list[tuple[int, int]]:
-        return [(0, self.complement.initial)]
+        return [(self.start, self.complement.initial)]
 
     def accepting(self, node: tuple[int, int]) -> bool:
         return False

@@ -41,6 +41,8 @@ class Operator(Enum):
     ONCE = "O"
     HISTORICALLY = "H"
 
+    __hash__ = object.__hash__  # an Enum hashes its name, in Python; formulas are looked up by their operators often
+
 
 CONSTANTS = frozenset({Operator.TRUE, Operator.FALSE})
 BOOLEAN = frozenset({Operator.NOT, Operator.AND, Operator.OR, Operator.IMPLIES, Operator.IFF})

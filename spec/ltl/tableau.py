@@ -56,6 +56,7 @@ class _Tableau:
         self.needed: dict[Formula, int] = {}
         self.plain: dict[Formula, Terms | None] = {}
         self.uncovered: set[tuple[int, int]] = set()
+        self.compared: dict[tuple[int, int], bool] = {}
 
     def network(self) -> Network:
         start = self.reduce(self.wanted(self.formula))
@@ -434,16 +435,23 @@ class _Tableau:
                     continue
                 for other in groups[other_promised]:
                     # What is left of the other counts, so that of two that absorb each other one keeps the letters.
-                    if other[0] & ~following and (many or not label & rest[other]):
-                        continue
-                    operations += 1
+                    if other[0] & ~following:
+                        operations += 1
+                        if many or not label & rest[other]:
+                            continue
+                    operations += 4
                     if other is not key and (not other[0] & ~following or self.weaker(other[0], following)):
                         label &= ~rest[other]
             rest[key] = label
-            self.budget.spend(1 + operations, "the tableau")
+            self.budget.spend(1 + operations // 4, "the tableau")
             self.budget.spend(len(groups[promised] if many else terms) // 16, "the tableau", labels=False)
         return {key: label for key, label in rest.items() if label}
 
     def weaker(self, left: int, right: int) -> bool:
         """Whether the set `right` is seen to imply each formula of `left`."""
-        return all(any(self.relation(i, j) == 1 for i in bits(right)) for j in bits(left & ~right))
+        known = self.compared.get((left, right))
+        if known is None:
+            self.budget.spend(4 + left.bit_count() * right.bit_count(), "the tableau", labels=False)
+            known = all(any(self.relation(i, j) == 1 for i in bits(right)) for j in bits(left & ~right))
+            self.compared[left, right] = known
+        return known

@@ -24,7 +24,7 @@ STATES = 5000
 """The default bound on the states of any automaton on the way."""
 PROPOSITIONS = 16
 """More propositions are refused: a label is a set of the 2**propositions letters."""
-_ATTEMPT = 800_000
+_ATTEMPT = 1_000_000
 """Steps that an attempt at a smaller automaton may take before it is given up."""
 
 
@@ -145,7 +145,8 @@ class _Translation:
                 f"the formula has {len(self.propositions)} propositions and {len(fresh)} past operators over future "
                 f"ones, together more than propositions={PROPOSITIONS}"
             )
-        network = tableau(gathered(formula), self.propositions + fresh, budget, self.known)
+        with budget.over(1 << len(self.propositions + fresh)):
+            network = tableau(gathered(formula), self.propositions + fresh, budget, self.known)
         if fresh:
             network = Network.of(hide(network.automaton(self.propositions + fresh), len(fresh)))
         return pruned(network)

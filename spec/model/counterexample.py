@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence, Set
+from functools import reduce
 from itertools import combinations, islice
-from typing import TypeVar
+from operator import or_
+from typing import NamedTuple, TypeVar
 
 from spec.ltl.emptiness import Cycle, Graph, Label, Lasso, accepting_cycle, shortest_cycle
 from spec.ltl.graph import components as strong_components
@@ -16,13 +18,13 @@ from spec.model.system import Path, State, Step, System
 
 Node = TypeVar("Node", bound=Hashable)
 
-WORK = 100_000
+WORK = 30_000
 """Edges that shortening one counterexample looks at, at most."""
 EXACT_SETS = 4
 """With more acceptance sets than this the shortest cycle is not looked for, but one from each mark to the next."""
 PIECES = 1000
 """Cuts of one path that are tried before one is made, at most."""
-LETTERS = 1_000_000
+LETTERS = 500_000
 """Squares of lengths of the paths that simplifying one counterexample looks at, in sum, at most."""
 
 
@@ -51,7 +53,7 @@ def replay(system: System[State], path: Path) -> None:
         raise ReplayError(f"the path has {last + 1} states and {len(path.steps)} steps")
     states: Sequence[State] = path.states  # type: ignore[assignment]
     if states[0] not in set(system.initial()):
-        raise ReplayError(f"the path begins in {system.show(states[0])}, which is not initial")
+        raise ReplayError(f"the path begins in {_line(system, states[0], None)}, which is not initial")
     for position, step in enumerate(path.steps):
         state = states[position]
         target = states[position + 1] if position < last else states[path.back or 0]
@@ -60,8 +62,8 @@ def replay(system: System[State], path: Path) -> None:
             continue
         said = f"step {position + 1}, {_who(system, step)}{step.text}"
         if any(step == other for other, _ in successors):
-            raise ReplayError(f"{said}: leads to {system.show(target)}, which is not among what it leads to")
-        raise ReplayError(f"{said}: cannot be taken in {system.show(state)}")
+            raise ReplayError(f"{said}: leads to {_line(system, target, None)}, which is not among what it leads to")
+        raise ReplayError(f"{said}: cannot be taken in {_line(system, state, None)}")
 
 
 def _who(system: System[State], step: Step) -> str:
@@ -104,95 +106,82 @@ def simplify(path: Path, wanted: Callable[[Path], bool]) -> Path:
     """
     left = LETTERS
     while True:
-        for cut in sorted(islice(_cuts(path), PIECES), key=lambda cut: len(cut.states)):
-            left -= len(cut.states) ** 2
+        for cut in sorted(islice(_cuts(path), PIECES), key=lambda cut: cut.length):
+            left -= cut.length**2
             if left < 0:
                 return path
-            if wanted(cut):
-                path = _rolled(cut)
+            shorter = cut.of(path)
+            if wanted(shorter):
+                path = _rolled(shorter)
                 break
         else:
             return path
 
 
-def _cuts(path: Path) -> Iterator[Path]:
-    """The path without one of the pieces that begin and end in the same state, or with one as its cycle."""
-    states, steps, back = path
+class _Cut(NamedTuple):
+    """What is left of a path without the states `begin` to `end - 1`, or of one that goes round these for ever."""
+
+    length: int
+    begin: int
+    end: int
+    round: bool
+
+    def of(self, path: Path) -> Path:
+        states, steps, back = path
+        begin, end = self.begin, self.end
+        if self.round:
+            return Path(states[:end], steps[:end], begin)
+        moved = back if back is None or end > back else back - (end - begin)
+        return Path(states[:begin] + states[end:], steps[:begin] + steps[end:], moved)
+
+
+def _cuts(path: Path) -> Iterator[_Cut]:
+    """Of each piece that begins and ends in the same state: the path without it, or with it as its cycle."""
+    states, back = path.states, path.back
     visits: dict[Hashable, list[int]] = {}
     for place, state in enumerate(states):
         visits.setdefault(state, []).append(place)
     pairs = (pair for places in visits.values() for pair in combinations(places, 2))
     pieces = sorted(islice(pairs, 100 * PIECES), key=lambda piece: piece[0] - piece[1])
     for i, j in pieces:
-        if back is None or j <= back:
-            moved = None if back is None else back - (j - i)
-        elif i >= back:
-            moved = back
-        else:
-            continue
-        yield Path(states[:i] + states[j:], steps[:i] + steps[j:], moved)
+        if back is None or j <= back or i >= back:
+            yield _Cut(len(states) - (j - i), i, j, False)
     if back is not None:
         # Going round such a piece for ever is a run too.
         for i, j in pieces:
-            yield Path(states[:j], steps[:j], i)
+            yield _Cut(j, i, j, True)
 
 
 def shorten(graph: Graph[Node, Label], lasso: Lasso[Node, Label], work: int = WORK) -> Lasso[Node, Label]:
     """A lasso that accepts too, of the fewest nodes that can be found with so many edges looked at.
 
-    Every accepting component is gathered, or, where that is too much work, the lasso's own. Their nodes are found
-    breadth-first, and from the nearest on the shortest accepting cycle through each is measured. When the work is used
-    up, the best so far.
+    What is nearest to an initial node is looked at, with the lasso itself: first a little, then four times as much each
+    time. In each accepting component of that the shortest accepting cycle through each node is measured, from the
+    nearest on. A lasso is a shortest one when everything that is nearer than it is long has been looked at; when the
+    work is used up, it is the best so far.
     """
     best = lasso
-    around = shortest_cycle if graph.sets <= EXACT_SETS else accepting_cycle
-    for gather in (_accepting, lambda graph: [_component(graph, lasso.cycle[0])]):
-        allowance = _Allowance(graph, work)
+    known = _Known(graph)
+    for edges in (work // 64, work // 16, work // 4, work):
+        near, radius = _nearest(known, edges, len(best.nodes))
+        nodes = near | (set(best.nodes) if len(best.nodes) <= work // 4 else set())
+        part = _Part(known, nodes, edges)
         try:
-            components = gather(allowance)
-            of = {node: component for component in components for node in component}
-            distance, before = _distances(allowance, set(of))
-        except _UsedUp:
-            continue
-        try:
-            for node in sorted(of.keys() & distance.keys(), key=distance.__getitem__):
-                if distance[node] + 1 >= len(best.nodes):
-                    break
-                cycle = around(allowance, node, of[node])
-                if cycle is not None and distance[node] + len(cycle.nodes) < len(best.nodes):
-                    best = _joined(before, node, cycle)
+            for shorter in _shorter(part, best):
+                best = shorter
         except _UsedUp:
             pass
-        break
+        if radius >= len(best.nodes) - 1:
+            break
     return best
 
 
-def _accepting(graph: Graph[Node, Label]) -> list[set[Node]]:
-    """The components that have a cycle with every mark."""
-    found: list[set[Node]] = []
-    for component in strong_components(graph.initial(), lambda node: [edge[1] for edge in graph.successors(node)]):
-        inside = set(component)
-        marks, cyclic = 0, False
-        for node in component:
-            for _, target, mark in graph.successors(node):
-                if target in inside:
-                    marks, cyclic = marks | mark, True
-        if cyclic and marks == (1 << graph.sets) - 1:
-            found.append(inside)
-    return found
+class _Known(Graph[Node, Label]):
+    """The same graph, which remembers its edges."""
 
-
-class _UsedUp(Exception):  # noqa: N818
-    pass
-
-
-class _Allowance(Graph[Node, Label]):
-    """The same graph, for so many edges."""
-
-    def __init__(self, graph: Graph[Node, Label], work: int) -> None:
+    def __init__(self, graph: Graph[Node, Label]) -> None:
         self._graph = graph
-        self._left = work
-        self._known: dict[Node, list[tuple[Label, Node, int]]] = {}
+        self._edges: dict[Node, list[tuple[Label, Node, int]]] = {}
 
     @property
     def sets(self) -> int:
@@ -205,54 +194,96 @@ class _Allowance(Graph[Node, Label]):
         return self._graph.accepting(node)
 
     def successors(self, node: Node) -> list[tuple[Label, Node, int]]:
-        edges = self._known.get(node)
+        edges = self._edges.get(node)
         if edges is None:
-            edges = self._known[node] = list(self._graph.successors(node))
+            edges = self._edges[node] = list(self._graph.successors(node))
+        return edges
+
+
+class _UsedUp(Exception):  # noqa: N818
+    pass
+
+
+class _Part(_Known[Node, Label]):
+    """Some nodes of a graph and the edges between them; so many edges may be asked for."""
+
+    def __init__(self, graph: Graph[Node, Label], nodes: Set[Node], work: int) -> None:
+        super().__init__(graph)
+        self.nodes = nodes
+        self._edges = {node: [edge for edge in graph.successors(node) if edge[1] in nodes] for node in nodes}
+        self._left = work
+
+    def initial(self) -> Iterator[Node]:
+        return (node for node in self._graph.initial() if node in self.nodes)
+
+    def successors(self, node: Node) -> list[tuple[Label, Node, int]]:
+        edges = self._edges[node]
         self._left -= 1 + len(edges)
         if self._left < 0:
             raise _UsedUp
         return edges
 
+    def accepting_components(self) -> Iterator[set[Node]]:
+        """Those that have a cycle with every mark."""
+        for component in strong_components(self.nodes, lambda node: [edge[1] for edge in self._edges[node]]):
+            inside = set(component)
+            within = [edge[2] for node in component for edge in self._edges[node] if edge[1] in inside]
+            if within and reduce(or_, within) == (1 << self.sets) - 1:
+                yield inside
 
-def _component(graph: Graph[Node, Label], start: Node) -> set[Node]:
-    """The nodes that `start` leads to and that lead to it."""
-    sources: dict[Node, list[Node]] = {start: []}
-    waiting = [start]
-    while waiting:
-        node = waiting.pop()
-        for _, target, _ in graph.successors(node):
-            if target not in sources:
-                sources[target] = []
-                waiting.append(target)
-            sources[target].append(node)
-    component = {start}
-    waiting = [start]
-    while waiting:
-        for source in sources[waiting.pop()]:
-            if source not in component:
-                component.add(source)
-                waiting.append(source)
-    return component
+    def distances(self) -> tuple[dict[Node, int], _Before[Node, Label]]:
+        """How far each node is from an initial one, and the way there."""
+        before: _Before[Node, Label] = dict.fromkeys(self.initial())
+        distance = dict.fromkeys(before, 0)
+        queue = deque(before)
+        while queue:
+            node = queue.popleft()
+            for label, target, _ in self._edges[node]:
+                if target not in before:
+                    before[target] = node, label
+                    distance[target] = distance[node] + 1
+                    queue.append(target)
+        return distance, before
 
 
 _Before = dict[Node, tuple[Node, Label] | None]
 
 
-def _distances(graph: Graph[Node, Label], wanted: set[Node]) -> tuple[dict[Node, int], _Before[Node, Label]]:
-    """How far each node is from an initial one, as far as the farthest that is wanted, and the way there."""
-    before: _Before[Node, Label] = dict.fromkeys(graph.initial())
-    distance = dict.fromkeys(before, 0)
-    queue = deque(before)
-    missing = len(wanted - before.keys())
-    while queue and missing:
+def _nearest(graph: _Known[Node, Label], edges: int, enough: int) -> tuple[set[Node], int]:
+    """The nodes nearest to an initial one, as many as have so many edges, and how far away the first is that is not.
+
+    enough: nodes from which there are so many to an initial one are not wanted.
+    """
+    distance = dict.fromkeys(graph.initial(), 0)
+    queue = deque(distance)
+    near = set[Node]()
+    while queue:
         node = queue.popleft()
-        for label, target, _ in graph.successors(node):
-            if target not in before:
-                before[target] = node, label
+        if edges <= 0 or distance[node] + 1 >= enough:
+            return near, distance[node]
+        near.add(node)
+        found = graph.successors(node)
+        edges -= 1 + len(found)
+        for _, target, _ in found:
+            if target not in distance:
                 distance[target] = distance[node] + 1
                 queue.append(target)
-                missing -= target in wanted
-    return distance, before
+    return near, enough
+
+
+def _shorter(graph: _Part[Node, Label], lasso: Lasso[Node, Label]) -> Iterator[Lasso[Node, Label]]:
+    """Accepting lassos, each shorter than the one before.  Raises: _UsedUp."""
+    length = len(lasso.nodes)
+    inside = {node: component for component in graph.accepting_components() for node in component}
+    distance, before = graph.distances()
+    around = shortest_cycle if graph.sets <= EXACT_SETS else accepting_cycle
+    for node in sorted(inside.keys() & distance.keys(), key=distance.__getitem__):
+        if distance[node] + 1 >= length:
+            return
+        cycle = around(graph, node, inside[node])
+        if cycle is not None and distance[node] + len(cycle.nodes) < length:
+            length = distance[node] + len(cycle.nodes)
+            yield _joined(before, node, cycle)
 
 
 def _joined(before: _Before[Node, Label], start: Node, cycle: Cycle[Node, Label]) -> Lasso[Node, Label]:

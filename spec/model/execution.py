@@ -107,15 +107,13 @@ class Execution:
         return all(state[counter] in ends for counter, ends in self._ends)
 
     def show(self, state: Values) -> str:
-        """The globals, then each process at its location with its locals; arrays in brackets."""
+        """The globals, then each process at its location with its locals; arrays in brackets. Events are in the letter."""
         program = self.program
         hidden = {process.counter for process in program.processes} | {program.event_cell}
         parts = _assignments(program.cells, state, -1, hidden, "")
         for number, process in enumerate(program.processes):
             parts.append(f"{process.name}@{process.locations[state[process.counter]]}")
             parts.extend(_assignments(program.cells, state, number, hidden, process.name + "."))
-        if program.event_cell is not None and state[program.event_cell]:
-            parts.append(f"raises {show_letter(program.event_letters[state[program.event_cell]])}")
         return " ".join(parts)
 
 

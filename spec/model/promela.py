@@ -28,6 +28,7 @@ from spec.model.program import (
     Unary,
     reads,
 )
+from spec.model.vocabulary import refuse_unknown, vocabulary
 
 
 class PromelaError(ValueError):
@@ -133,9 +134,7 @@ class _Writer:
         self.formula, self.fair, self.ltl = formula, fair, ltl
         self.lines: list[str] = []
         self.commands: dict[int, int] = {}
-        known = {name for name, _ in program.predicates}.union(*program.event_letters)
-        if formula is not None and (unknown := sorted(formula.propositions - known)):
-            raise PromelaError(f"the model has no proposition {unknown[0]!r}; it has {', '.join(sorted(known))}")
+        refuse_unknown(program, () if formula is None else (formula,))
         self.counters = {process.counter: number for number, process in enumerate(program.processes)}
         # What the claims look at has to be global. Whether there is a claim must not change the file otherwise.
         self.guards = [enabled(command.body, self.cells) for command in program.commands]
@@ -143,7 +142,7 @@ class _Writer:
         looked_at += [guard for guard, c in zip(self.guards, program.commands, strict=True) if c.process in fair]
         self.public = {cell for expression in looked_at for cell in reads(expression)}
         self.public |= {program.processes[number].counter for number in fair}
-        self.names = _Names(known)
+        self.names = _Names(vocabulary(program))
         self.groups = self._groups()
         self.place = {cell: group for group in self.groups for cell in range(group.first, group.stop)}
         self.event = self.names.new("event") if program.event_cell is not None else ""
@@ -400,7 +399,7 @@ class _Writer:
         numbers = [number for number, letter in enumerate(self.program.event_letters) if name in letter]
         parts = [f"{self.event} == {number}" for number in numbers]
         parts += [self.value(expression) for known, expression in self.program.predicates if known == name]
-        return _bare(parts[0]) if len(parts) == 1 else " || ".join(parts)
+        return _bare(parts[0]) if len(parts) == 1 else " || ".join(parts) or "0"
 
     def _fair(self, number: int) -> str:
         """That the process has just moved, or could not move if no event were shown."""

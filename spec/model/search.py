@@ -22,6 +22,7 @@ from spec.model.product import FailedStep, Product, terminal, universal
 from spec.model.reduction import Reduced
 from spec.model.symmetry import Quotient
 from spec.model.system import Path, Result, State, Step, System, Verdict
+from spec.model.vocabulary import refuse_unknown
 
 STATES = 1_000_000
 """How many states a search may store when nothing else is asked for."""
@@ -57,8 +58,9 @@ def check(
     compaction: bytes of a digest stored for a state, True for 8. states, memory (bytes of the process), seconds: bounds
     on one search; reached, the verdict is EXHAUSTED, as it is, "interrupted", on KeyboardInterrupt.
     progress: called about once a second with how far the search is.
-    Raises: OptionError for options that may not be combined (`spec.model.options`); TooLargeError for a formula whose
-    automaton is.  Cost: states * edges of the automaton, times the fair processes.
+    Raises: OptionError for options that may not be combined (`spec.model.options`); PropositionError for a proposition
+    that the model of an `Execution` does not have; TooLargeError for a formula whose automaton is.
+    Cost: states * edges of the automaton, times the fair processes.
     Source: Vardi and Wolper, An automata-theoretic approach to automatic program verification (1986).
 
     >>> from spec.ltl.parser import parse, parse_word
@@ -79,6 +81,8 @@ def check(
         search.prepare({Option.FAIRNESS} if fairness else set(), reduction, symmetry, ())
         return search.run(lambda: search.explore(deadlock))
     violation = conjunction(*assumptions, negation(formula))
+    if isinstance(system, Execution):
+        refuse_unknown(system.program, [violation])
     automaton = buchi(violation) if engine != "scc" else translate(violation)
     fair = fair_processes(system, fairness)
     asked = {Option.NEXT} if reduction and stutter_sensitive(violation) else set()

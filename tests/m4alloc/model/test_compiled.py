@@ -24,7 +24,7 @@ from spec.model.counterexample import replay
 from spec.model.execution import Execution
 from spec.model.fairness import fair_processes, is_fair
 from spec.model.options import OptionError
-from spec.model.program import Assign, Binary, Cell, Command, Constant, Process, Program, Raise, Read
+from spec.model.program import Assign, Binary, Cell, Command, Constant, Expression, Process, Program, Raise, Read
 from spec.model.reader import read_file
 from spec.model.system import Result, Verdict
 
@@ -125,6 +125,63 @@ def test_the_readable_search_finds_the_same_in_many_more_programs(
     same_verdicts(program, text, fairness)
 
 
+def walk(edges: list[tuple[int, int]], true: list[int]) -> Program:
+    """One process that walks through a graph; p is true in some of its nodes."""
+    nodes = max(max(edge) for edge in edges) + 1
+    process = Process("walk", 0, tuple(f"n{i}" for i in range(nodes)), frozenset())
+    commands = tuple(Command(0, source, target, ()) for source, target in edges)
+    p: Expression = Constant(0)
+    for node in true:
+        p = Binary("||", p, Binary("==", Read(0), Constant(node)))
+    return Program("graph", (Cell("at", 0, nodes - 1, 0, 0),), (process,), commands, predicates=(("p", p),))
+
+
+@st.composite
+def graphs(draw: st.DrawFn, most: int = 7) -> Program:
+    """Walks of a few nodes, p true in one or two of them."""
+    nodes = draw(st.integers(2, most))
+    node = st.integers(0, nodes - 1)
+    edges = draw(st.lists(st.tuples(node, node), min_size=nodes - 1, max_size=2 * nodes, unique=True))
+    return walk(edges, draw(st.lists(node, min_size=1, max_size=2, unique=True)))
+
+
+def same_cycles(program: Program) -> None:
+    """Nested search finds a cycle through p exactly when the search by components does."""
+    formula = parse("<>[]!p")
+    ours, theirs = check(program, formula), search.check(Execution(program), formula, engine="scc")
+    assert_equal(program, ours, replace_counts(theirs, ours))
+
+
+def replace_counts(result: Result, like: Result) -> Result:
+    return result._replace(states=like.states, depth=like.depth)
+
+
+@pytest.mark.usefixtures("small")
+@few(40)
+@given(graphs())
+def test_cycles_are_found_that_components_show(program: Program) -> None:
+    same_cycles(program)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (0, 2, 1, 3, 4)])
+def test_a_state_with_a_way_back_to_one_that_was_left_is_not_red(order: tuple[int, ...]) -> None:
+    # The short cycle is left first; the long one, through the only node where p holds, closes over what it left.
+    edges = [(0, 1), (1, 0), (1, 2), (2, 3), (3, 0)]
+    program = walk([edges[place] for place in order], [2])
+    result = check(program, parse("<>[]!p"))
+    assert result.verdict is Verdict.VIOLATED
+    assert result.counterexample is not None
+    assert len(result.counterexample.states) == 4
+
+
+@pytest.mark.campaign
+@pytest.mark.usefixtures("small")
+@few(3000)
+@given(graphs(12))
+def test_cycles_are_found_that_components_show_in_many_more_graphs(program: Program) -> None:
+    same_cycles(program)
+
+
 STUTTERING = [text for text in FORMULAS if "X" not in text]
 
 
@@ -168,6 +225,18 @@ def test_reduction_leaves_one_order_of_steps_that_only_their_process_sees() -> N
     # that are still to come: none is.
     assert (result.verdict, check(program, parse("<>ended")).verdict) == (Verdict.HOLDS, Verdict.HOLDS)
     assert result.states <= 2 * 13
+
+
+def test_reduction_does_not_put_off_a_step_for_ever() -> None:
+    # One process goes round without doing anything; that must not keep the other one from being looked at.
+    cells = Cell("idler@", 0, 1, 0, 0), Cell("worker@", 0, 1, 0, 1)
+    processes = Process("idler", 0, ("a", "b"), frozenset()), Process("worker", 1, ("a", "b"), frozenset({1}))
+    commands = Command(0, 0, 1, ()), Command(0, 1, 0, ()), Command(1, 0, 1, ())
+    worked = ("worked", Binary("==", Read(1), Constant(1)))
+    program = Program("idler", cells, processes, commands, predicates=(worked,))
+    assert check(program, parse("[]!worked"), reduction=True).verdict is Verdict.VIOLATED
+    assert check(program, parse("<>worked"), reduction=True).verdict is Verdict.VIOLATED
+    assert check(program, reduction=True).states == 4
 
 
 def test_reduction_is_refused_where_it_could_be_seen() -> None:

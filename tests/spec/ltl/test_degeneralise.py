@@ -16,7 +16,7 @@ from tests.spec.ltl.formulas import lassos
 
 
 @given(automata(states=4, sets=3), lassos("pq"))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_the_plain_automaton_accepts_the_same_words(automaton: Automaton, word: Word) -> None:
     plain = degeneralised(pruned(Network.of(automaton)), Budget()).automaton(automaton.propositions)
     plain.check()

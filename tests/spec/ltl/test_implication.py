@@ -46,7 +46,7 @@ def test_what_holds_of_infinite_words_only_is_not_used_for_finite_ones(left: str
 
 
 @given(formulas(EVERYTHING, leaves=4), formulas(EVERYTHING, leaves=4), lassos(), finite_words())
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_what_is_seen_to_be_implied_is_implied(f: Formula, g: Formula, word: Word, finite: Word) -> None:
     f, g = negation_normal_form(f), negation_normal_form(g)
     for known, one in ((Implication(), word), (Implication(finite=True), finite)):
@@ -56,7 +56,7 @@ def test_what_is_seen_to_be_implied_is_implied(f: Formula, g: Formula, word: Wor
 
 
 @given(formulas(EVERYTHING, leaves=5), lassos(), finite_words())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_eventual_formulas_hold_before_and_universal_ones_after(f: Formula, word: Word, finite: Word) -> None:
     f = negation_normal_form(f)
     for known, one in ((Implication(), word.unrolled(2)), (Implication(finite=True), finite)):
@@ -68,7 +68,7 @@ def test_eventual_formulas_hold_before_and_universal_ones_after(f: Formula, word
 
 
 @given(formulas(EVERYTHING, leaves=5))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_formula_is_eventual_exactly_if_its_negation_is_universal(f: Formula) -> None:
     for known in (Implication(), Implication(finite=True)):
         g = negation_normal_form(f)

@@ -19,7 +19,7 @@ def test_bits_are_listed_from_the_lowest() -> None:
 
 
 @given(automata(states=6))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_components_are_those_of_the_general_search(automaton: Automaton) -> None:
     which, found = components(Network.of(automaton).rows, automaton.initial)
     general = graph.components([automaton.initial], lambda state: [edge.target for edge in automaton.edges[state]])
@@ -30,7 +30,7 @@ def test_components_are_those_of_the_general_search(automaton: Automaton) -> Non
 
 
 @given(automata(states=5), lassos("pq"))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_a_pruned_automaton_accepts_the_same_words(automaton: Automaton, word: Word) -> None:
     small = pruned(Network.of(automaton)).automaton(automaton.propositions)
     small.check()
@@ -39,7 +39,7 @@ def test_a_pruned_automaton_accepts_the_same_words(automaton: Automaton, word: W
 
 
 @given(automata(states=5, sets=1), lassos("pq"))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_pruning_by_state_keeps_the_marks_on_states(automaton: Automaton, word: Word) -> None:
     if automaton.sets:
         plain = on_states(automaton)

@@ -16,7 +16,7 @@ def test_every_dual_has_the_operator_as_its_dual() -> None:
 
 
 @given(formulas(EVERYTHING), lassos(), finite_words())
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_the_normal_form_says_the_same_on_infinite_and_finite_words(formula: Formula, word: Word, finite: Word) -> None:
     for one in (word, finite):
         assert holds(negation_normal_form(formula), one) == holds(formula, one)
@@ -24,7 +24,7 @@ def test_the_normal_form_says_the_same_on_infinite_and_finite_words(formula: For
 
 
 @given(formulas(EVERYTHING))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_only_propositions_are_negated_in_the_normal_form(formula: Formula) -> None:
     for part in subformulas(negation_normal_form(formula)):
         assert part.operator not in (Operator.IMPLIES, Operator.IFF)

@@ -31,7 +31,7 @@ def states(text: str) -> int:
 
 
 @given(formulas(leaves=6), lassos())
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_the_weak_automaton_of_an_obligation_accepts_its_words(formula: Formula, word: Word) -> None:
     if syntactic_obligation(negation_normal_form(formula)):
         general = network(formula)
@@ -43,7 +43,7 @@ def test_the_weak_automaton_of_an_obligation_accepts_its_words(formula: Formula,
 
 
 @given(formulas(leaves=5), lassos())
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_a_weak_automaton_found_to_agree_does(formula: Formula, word: Word) -> None:
     general, complement = network(formula), network(negated(formula))
     weak = weak_deterministic(general, Budget())
@@ -71,7 +71,7 @@ def test_the_automaton_is_minimal(text: str, expected: int) -> None:
 
 
 @given(formulas(leaves=5))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_equal_languages_have_automata_of_equal_size(formula: Formula) -> None:
     if syntactic_obligation(negation_normal_form(formula)):
         twice = negation_normal_form(parse(f"({formula}) && (({formula}) || X({formula}))"))

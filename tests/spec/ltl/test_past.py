@@ -18,7 +18,7 @@ from tests.spec.ltl.formulas import EVERYTHING, formulas, lassos
 
 
 @given(formulas(EVERYTHING, leaves=6))
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_afterwards_no_past_operator_is_over_a_future_one(formula: Formula) -> None:
     separated, fresh = without_mixed_past(negation_normal_form(formula))
     assert not any(part.operator in PAST and looks_ahead(part) for part in subformulas(separated))
@@ -27,7 +27,7 @@ def test_afterwards_no_past_operator_is_over_a_future_one(formula: Formula) -> N
 
 
 @given(formulas(EVERYTHING, leaves=6), lassos())
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_at_the_beginning_the_same_is_said_with_less_past(formula: Formula, word: Word) -> None:
     normal = negation_normal_form(formula)
     first = at_beginning(normal)
@@ -56,7 +56,7 @@ def _extensions(word: Word, names: tuple[str, ...]) -> list[Word]:
 
 
 @given(formulas(EVERYTHING, names="pq", leaves=3), lassos("pq", prefix=1, cycle=2))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_an_extension_satisfies_the_result_iff_the_word_satisfies_the_formula(formula: Formula, word: Word) -> None:
     separated, fresh = without_mixed_past(negation_normal_form(formula))
     if len(fresh) <= 1:
@@ -65,7 +65,7 @@ def test_an_extension_satisfies_the_result_iff_the_word_satisfies_the_formula(fo
 
 
 @given(automata(("p", "q"), states=3), lassos("p", prefix=2, cycle=2))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_hiding_accepts_a_word_iff_an_extension_is_accepted(automaton: Automaton, word: Word) -> None:
     if automaton.propositions == ("p", "q"):
         hidden = hide(automaton, 1)

@@ -30,7 +30,7 @@ def network(formula: Formula) -> Network:
 
 
 @given(automata(states=3), automata(states=3), lassos("pq"))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_the_intersection_accepts_what_both_accept(left: Automaton, right: Automaton, word: Word) -> None:
     if left.propositions == right.propositions:
         both = intersection(Network.of(left), Network.of(right), Budget()).automaton(left.propositions)
@@ -38,7 +38,7 @@ def test_the_intersection_accepts_what_both_accept(left: Automaton, right: Autom
 
 
 @given(formulas(names="pq", leaves=5), formulas(names="pq", leaves=3), lassos("pq"))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_what_holds_always_or_never_may_wait(formula: Formula, goal: Formula, word: Word) -> None:
     steady = always(eventually(goal))
     both = suspended(network(formula), network(steady), Budget()).automaton(NAMES)
@@ -46,7 +46,7 @@ def test_what_holds_always_or_never_may_wait(formula: Formula, goal: Formula, wo
 
 
 @given(formulas(names="pq", leaves=5), lassos("pq"))
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_a_guarantee_recurs_where_the_made_automaton_accepts(goal: Formula, word: Word) -> None:
     goal = negation_normal_form(goal)
     if syntactic_guarantee(goal):

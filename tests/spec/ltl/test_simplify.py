@@ -104,7 +104,7 @@ def substituted(formula: Formula, by: dict[str, Formula]) -> Formula:
 @given(
     st.sampled_from(RULES), st.lists(formulas(EVERYTHING, leaves=3), min_size=3, max_size=3), lassos(), finite_words()
 )
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_each_rule_is_right_of_whatever_it_is_applied_to(
     rule: tuple[str, str], parts: list[Formula], word: Word, finite: Word
 ) -> None:
@@ -115,20 +115,20 @@ def test_each_rule_is_right_of_whatever_it_is_applied_to(
 
 
 @given(formulas(EVERYTHING, leaves=10), lassos(), finite_words())
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_a_simplified_formula_says_the_same(formula: Formula, word: Word, finite: Word) -> None:
     assert holds(simplify(formula), word) == holds(formula, word)
     assert holds(simplify(formula, finite=True), finite) == holds(formula, finite)
 
 
 @given(formulas(EVERYTHING, leaves=8), lassos())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_gathering_keeps_what_is_said_of_infinite_words(formula: Formula, word: Word) -> None:
     assert holds(gathered(simplify(formula)), word) == holds(formula, word)
 
 
 @given(formulas(EVERYTHING, leaves=8))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_simplified_formula_is_in_negation_normal_form_and_has_no_weak_next(formula: Formula) -> None:
     for part in subformulas(simplify(formula)):
         assert part.operator.name not in ("IMPLIES", "IFF", "WEAK_NEXT")

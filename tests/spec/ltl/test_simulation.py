@@ -18,7 +18,7 @@ ROWS = [[(1, 1, 0), (1, 2, 0)], [(3, 1, 0)], [(3, 2, 0), (1, 3, 0)], [(1, 3, 0)]
 
 
 @given(automata(states=5), lassos("pq"))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_reduction_by_simulation_keeps_the_language(automaton: Automaton, word: Word) -> None:
     small = simulated(Network.of(automaton), Budget()).automaton(automaton.propositions)
     small.check()
@@ -27,7 +27,7 @@ def test_reduction_by_simulation_keeps_the_language(automaton: Automaton, word: 
 
 
 @given(automata(states=5, sets=1), lassos("pq"))
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_reduction_by_state_keeps_the_language_and_the_marks_on_states(automaton: Automaton, word: Word) -> None:
     if automaton.sets:
         plain = on_states(automaton)
@@ -38,7 +38,7 @@ def test_reduction_by_state_keeps_the_language_and_the_marks_on_states(automaton
 
 
 @given(automata(states=5), lassos("pq"))
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_a_state_accepts_what_those_that_it_simulates_do(automaton: Automaton, word: Word) -> None:
     network = Network.of(automaton)
     for state, simulating in enumerate(simulators(network.rows)):
@@ -49,14 +49,14 @@ def test_a_state_accepts_what_those_that_it_simulates_do(automaton: Automaton, w
 
 
 @given(automata(states=6), lassos("pq"))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_the_quotient_by_bisimulation_keeps_the_language(automaton: Automaton, word: Word) -> None:
     small = bisimulated(Network.of(automaton)).automaton(automaton.propositions)
     assert small.accepts(word) == automaton.accepts(word)
 
 
 @given(automata(states=5))
-@settings(max_examples=50)
+@settings(max_examples=40)
 def test_edges_turned_round_twice_are_the_same_edges(automaton: Automaton) -> None:
     rows = Network.of(automaton).rows
     assert [sorted(row) for row in reversed_rows(reversed_rows(rows))] == [sorted(row) for row in rows]

@@ -21,7 +21,7 @@ NAMES = ("p", "q", "r")
 
 
 @given(formulas(leaves=7), lassos())
-@settings(max_examples=250)
+@settings(max_examples=150)
 def test_it_accepts_the_words_that_satisfy_the_formula(formula: Formula, word: Word) -> None:
     automaton = tableau(negation_normal_form(formula), NAMES, Budget(), Implication()).automaton(NAMES)
     automaton.check()
@@ -29,7 +29,7 @@ def test_it_accepts_the_words_that_satisfy_the_formula(formula: Formula, word: W
 
 
 @given(formulas(EVERYTHING, leaves=5), lassos(prefix=3, cycle=3))
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_it_remembers_the_past(formula: Formula, word: Word) -> None:
     separated, fresh = without_mixed_past(negation_normal_form(formula))
     if not fresh:

@@ -69,7 +69,7 @@ def test_a_formula_without_an_accepting_run_is_unsatisfiable() -> None:
 
 
 @given(formulas(leaves=8), lassos())
-@settings(max_examples=150)
+@settings(max_examples=90)
 def test_automata_accept_the_words_that_satisfy_the_formula(formula: Formula, word: Word) -> None:
     for automaton in (translate(formula), buchi(formula)):
         automaton.check()
@@ -78,14 +78,14 @@ def test_automata_accept_the_words_that_satisfy_the_formula(formula: Formula, wo
 
 
 @given(formulas(EVERYTHING, leaves=5), lassos(prefix=3, cycle=3))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_past_operators_may_be_anywhere(formula: Formula, word: Word) -> None:
     assert translate(formula).accepts(word) == holds(formula, word)
     assert buchi(formula).accepts(word) == holds(formula, word)
 
 
 @given(formulas(EVERYTHING, leaves=5), lassos(prefix=3, cycle=3))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_of_a_formula_and_its_negation_each_word_satisfies_one(formula: Formula, word: Word) -> None:
     for yes, no in ((translate(formula), buchi(negation(formula))), (buchi(formula), translate(negation(formula)))):
         assert not common(yes, no)
@@ -93,7 +93,7 @@ def test_of_a_formula_and_its_negation_each_word_satisfies_one(formula: Formula,
 
 
 @given(formulas(leaves=5), formulas(leaves=4), lassos())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_what_recurs_is_translated_by_composition(formula: Formula, goal: Formula, word: Word) -> None:
     for whole in (always(eventually(goal)), formula & always(eventually(goal)), formula | always(eventually(goal))):
         assert buchi(whole).accepts(word) == holds(whole, word)

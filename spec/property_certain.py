@@ -1,0 +1,99 @@
+"""What is certain of a property although some of what it speaks of was not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from spec.ltl.error import TooLargeError
+from spec.ltl.formula import Formula
+from spec.ltl.monitor import STATES, Monitor, monitor
+from spec.ltl.truth import Truth
+from spec.ltl.word import Letter
+from spec.property import NUMBERS
+
+_ACCESS: Letter = frozenset({"access", "client_access_mem"})
+
+
+@lru_cache(maxsize=256)
+def certain(formula: Formula, unseen: frozenset[str], *, states: int = STATES) -> Monitor:
+    """The monitor of all words that the word it reads may have been, before `unseen` was left out of it.
+
+    unseen: propositions of the formula. Accesses and labels are letters of their own, which may have come anywhere;
+    what the heap computes (`spec.property.NUMBERS`) may have been true in the letter of any malloc.
+    A state is FALSE when every such word violates the formula whatever follows, else INCONCLUSIVE; it is false at the
+    end when none of them satisfies the formula, were the run over. So a double free violates the whole life of an
+    address, whoever accessed it in between.
+    Raises: TooLargeError when it, or the formula's own monitor, needs more than `states`.
+    Cost: the subset construction on the monitor of the formula, as far as it is reached.
+
+    >>> from spec.ltl.parser import parse, parse_word
+    >>> proper = parse("[](free -> X(!access W malloc)) && [](free -> X(!free W malloc))")
+    >>> blind = certain(proper, frozenset({"access"}))
+    >>> [blind.verdict[state].value for state in blind.run(parse_word("malloc; free; malloc; free; free"))[-2:]]
+    ['inconclusive', 'false']
+    """
+    machine = monitor(formula, states=states)
+    inserted = [machine.number(letter) for letter in _letters(unseen)]
+    width = 1 << len(machine.propositions)
+    may_be = [_may_be(machine, number, unseen) for number in range(width)]
+    start = _closed(machine, {machine.initial}, inserted)
+    numbers, waiting, table = {start: 0}, [start], []
+    for possible in waiting:
+        row = []
+        for letters in may_be:
+            after = {machine.step(state, letter) for state in possible for letter in letters}
+            target = _closed(machine, after, inserted)
+            if target not in numbers:
+                if len(numbers) >= states:
+                    raise TooLargeError(f"{formula}: more than {states} states without {', '.join(sorted(unseen))}")
+                numbers[target] = len(numbers)
+                waiting.append(target)
+            row.append(numbers[target])
+        table.append(tuple(row))
+    return Monitor(
+        machine.propositions,
+        tuple(table),
+        0,
+        tuple(Truth.INCONCLUSIVE if possible else Truth.FALSE for possible in waiting),
+        tuple(any(machine.at_end[state] for state in possible) for possible in waiting),
+    )
+
+
+def can_fail(machine: Monitor) -> bool:
+    """Whether there is a word that `machine` finds fault with.
+
+    >>> from spec.ltl.parser import parse
+    >>> can_fail(certain(parse("[](access -> <>free)"), frozenset({"access"})))
+    False
+    """
+    return Truth.FALSE in machine.verdict or not all(machine.at_end)
+
+
+def _letters(unseen: Iterable[str]) -> list[Letter]:
+    """The letters that `unseen` may have been in, other than those of a malloc."""
+    return [_ACCESS if name in _ACCESS else frozenset({name}) for name in unseen if name not in NUMBERS]
+
+
+def _may_be(machine: Monitor, number: int, unseen: frozenset[str]) -> tuple[int, ...]:
+    """The numbers of the letters that the letter of that number may have been."""
+    seen = machine.letter(number) - unseen
+    found = [machine.number(seen)]
+    if "malloc" in seen or "malloc" not in machine.propositions:
+        for name in unseen & NUMBERS:
+            found += [letter | machine.number(frozenset({name})) for letter in found]
+    return tuple(found)
+
+
+def _closed(machine: Monitor, states: Iterable[int], inserted: Iterable[int]) -> frozenset[int]:
+    """The states that the inserted letters lead to from these, but for those in which all is lost."""
+    found = {state for state in states if machine.verdict[state] is not Truth.FALSE}
+    waiting = list(found)
+    while waiting:
+        state = waiting.pop()
+        for letter in inserted:
+            target = machine.step(state, letter)
+            if target not in found and machine.verdict[target] is not Truth.FALSE:
+                found.add(target)
+                waiting.append(target)
+    return frozenset(found)
