@@ -74,9 +74,11 @@ class PropertyVerdict:
     @property
     def answer(self) -> Answer:
         """What it comes to.  At exit a word is judged as a finished run, with weak X."""
+        if not self.letters:
+            return Answer.NOT_OBSERVED
         if self.violated or (self.unfulfilled and self.exited):
             return Answer.VIOLATED
-        if self.missing or not self.letters:
+        if self.missing:
             return Answer.NOT_OBSERVED
         return Answer.INCONCLUSIVE if self.unfulfilled else Answer.HOLDS
 
@@ -195,7 +197,7 @@ def judge(property: Property, deliveries: Iterable[Delivery], words: Words, *, e
         witness,
         unseen,
     )
-    return found if found.answer is not Answer.NOT_OBSERVED else found.silent()
+    return found.silent() if unseen and found.answer is Answer.NOT_OBSERVED else found
 
 
 def concerns(property: Property, delivery: Delivery) -> bool:

@@ -6,7 +6,7 @@ of a reply. A trace with accesses or labels goes through `spec.propositions`, wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,12 @@ PLAIN: tuple[Key, ...] = (
     (NOTHING, Sort.RESIZE, True),
 )
 _MALLOC, _FREE, _ALLOCATE_START, _ALLOCATE_END, _FREE_END, _RESIZE = range(6)
-_PLACE = (3, 1, 0, 3, 2, 2)
+_PLACE = np.array((3, 1, 0, 3, 2, 2))
 """By code: letters of one call that fall on one number stand in this order."""
+_CODES = np.arange(len(PLAIN))
+_AT_BEGIN, _SIZED, _FREED = (
+    np.isin(_CODES, codes) for codes in ((_FREE, _ALLOCATE_START), (_MALLOC, _RESIZE), (_FREE, _FREE_END))
+)
 _NUMBERS = ("early", "overlap", "dirty")
 _KEYS = PLAIN + tuple(
     (MALLOC | {name for bit, name in enumerate(_NUMBERS) if bits >> bit & 1}, Sort.EVENT, True) for bits in range(1, 8)
@@ -52,6 +56,7 @@ class Columns:
     """Deliveries in order, as columns of equal length, and what there was to be seen.
 
     code: an index into `keys`. base, size: modulo 2**64, as signed numbers; 0 where the letter is about no block.
+    by_base: the places by base, and by time where that is equal.
     The other columns, `observed` and `cut` are as in `spec.propositions`.
     """
 
@@ -62,6 +67,7 @@ class Columns:
     base: Integers
     generation: Integers
     size: Integers
+    by_base: Integers
     observed: frozenset[str]
     cut: frozenset[int]
 
@@ -94,7 +100,7 @@ def columns_of(trace: Trace, acceptor: Acceptor, inherited: Lives | None = None)
 def is_plain(records: Records) -> bool:
     """Whether the letters follow from the columns: no access, no label, and all calls are numbered, or none."""
     function = records["function"]
-    if np.isin(function, [int(one) for one in (*ACCESSING, Function.LABEL)]).any():
+    if _among(function, (*ACCESSING, Function.LABEL)).any():
         return False
     begins = records["begin"][function > 0]
     return bool((begins > 0).all() or not begins.any())
@@ -167,7 +173,8 @@ def from_words(words: Words) -> Columns:
     ]
     code, number, thread, base, generation, size = np.array(rows, np.int64).reshape(len(rows), 6).T
     observed, cut = frozenset(words.observed), frozenset(words.cut)
-    return Columns(tuple(codes), code, number, thread, base, generation, size, observed, cut)
+    by_base = np.argsort(base, kind="stable")
+    return Columns(tuple(codes), code, number, thread, base, generation, size, by_base, observed, cut)
 
 
 def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) -> Columns:
@@ -183,12 +190,12 @@ def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) ->
         number_of = np.arange(1, len(begin) + 1, dtype=np.int64)
         begin, end = 2 * number_of - 1, 2 * number_of
     address, result = records["address"].astype(np.int64), records["result"].astype(np.int64)
-    counted = np.isin(function, (Function.CALLOC, Function.REALLOCARRAY))
+    counted = _among(function, (Function.CALLOC, Function.REALLOCARRAY))
     count = np.where(counted, records["extra"], np.uint64(1))
     granted = (records["size"] * count).astype(np.int64)
     never = (records["flags"] & NEVER_RETURNED) != 0
 
-    resizing, allocating, freeing = (np.isin(function, tuple(family)) for family in (RESIZING, ALLOCATING, FREEING))
+    resizing, allocating, freeing = (_among(function, family) for family in (RESIZING, ALLOCATING, FREEING))
     asks = resizing | allocating
     came_back = (end > 0) & ~never
     failed = (function == Function.POSIX_MEMALIGN) & (records["errno"] != 0)
@@ -203,11 +210,11 @@ def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) ->
     rows = [np.flatnonzero(mask) for mask in chosen]
     code = np.repeat(np.arange(len(rows)), [len(found) for found in rows])
     row = np.concatenate(rows)
-    when = np.where(np.isin(code, (_FREE, _ALLOCATE_START)), begin[row], end[row]) * 4 + np.array(_PLACE)[code]
+    when = np.where(_AT_BEGIN[code], begin[row], end[row]) * 4 + _PLACE[code]
     order = np.argsort(when, kind="stable")
     code, row = code[order], row[order]
-    sized = np.isin(code, (_MALLOC, _RESIZE))
-    base = np.where(sized, result[row], np.where(np.isin(code, (_FREE, _FREE_END)), address[row], 0))
+    sized, freed = _SIZED[code], _FREED[code]
+    base = np.where(sized, result[row], np.where(freed, address[row], 0))
     columns = [
         code,
         number_of[row],
@@ -227,17 +234,22 @@ def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) ->
     dirty = scanned & (wraps | (records["intact"].astype(np.uint64) < granted.astype(np.uint64)))
     born = code == _MALLOC
     told = (list(replies.early), list(replies.overlap), number_of[dirty])
-    bits = sum(np.isin(number, numbers).astype(np.int64) << bit for bit, numbers in enumerate(told))
+    bits = np.zeros(len(number), np.int64)
+    for bit, numbers in enumerate(told):
+        if len(numbers):
+            bits |= np.isin(number, numbers).astype(np.int64) << bit
     observed = {"overlap"} | ({"early"} if trace.quarantine else set()) | ({"dirty"} if scanned.any() else set())
     cut = (records["begin"] > 0) & (end == 0) & ~never
+    by_base = np.argsort(base, kind="stable")
     return Columns(
         _KEYS,
         np.where(born & (number > 0) & (bits > 0), bits + _RESIZE, code),
         number,
         thread,
         base,
-        generations(base, born),
+        generations(base, born, by_base),
         size,
+        by_base,
         frozenset(observed),
         frozenset(records["thread"][cut].tolist()),
     )
@@ -248,18 +260,27 @@ def _signed(number: int) -> int:
     return number - (1 << 64) if number >= 1 << 63 else number
 
 
-def generations(base: Integers, born: Booleans) -> Integers:
-    """For each place, how many blocks were handed out at its address so far, it included.  Cost: O(n log n).
+def _among(function: NDArray[Any], family: Iterable[Function]) -> Booleans:
+    """Whether each function is one of the family."""
+    table = np.zeros(256, np.bool_)
+    table[[int(one) for one in family]] = True
+    return table[function]
 
-    >>> generations(np.array([7, 7, 9, 7]), np.array([True, False, False, True])).tolist()
+
+def generations(base: Integers, born: Booleans, by_base: Integers) -> Integers:
+    """For each place, how many blocks were handed out at its address so far, it included.  Cost: O(n).
+
+    by_base: the places by address, and by time where that is equal.
+
+    >>> base = np.array([7, 7, 9, 7])
+    >>> generations(base, np.array([True, False, False, True]), np.argsort(base, kind="stable")).tolist()
     [1, 1, 0, 2]
     """
-    order = np.argsort(base, kind="stable")
-    count = np.cumsum(born[order])
-    there = base[order]
+    there, born = base[by_base], born[by_base]
+    count = np.cumsum(born)
     starts = np.flatnonzero(np.concatenate(([True], there[1:] != there[:-1]))) if len(there) else np.zeros(0, np.int64)
-    before: NDArray[np.int64] = count[starts] - born[order][starts]
+    before: NDArray[np.int64] = count[starts] - born[starts]
     lengths = np.diff(np.concatenate((starts, [len(there)])))
     found: NDArray[np.int64] = np.empty(len(base), np.int64)
-    found[order] = count - np.repeat(before, lengths)
+    found[by_base] = count - np.repeat(before, lengths)
     return found

@@ -6,6 +6,7 @@ What it says is what `spec.property_verdict.evaluate` says of the same history, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,21 @@ from m4alloc.check.lives import Booleans, Integers, Lives
 from m4alloc.trace.format import EndReason
 from m4alloc.trace.read import Trace
 from spec.acceptor import Acceptor
-from spec.ltl.monitor import monitor
 from spec.ltl.truth import Truth
 from spec.properties import REPORTED
 from spec.property import Index, Property
-from spec.property_verdict import OF_BLOCKS, PropertyVerdict, Witness, concerns, excused, judge, missing, seen
+from spec.property_verdict import (
+    OF_BLOCKS,
+    Answer,
+    PropertyVerdict,
+    Witness,
+    concerns,
+    excused,
+    judge,
+    machine_of,
+    missing,
+    seen,
+)
 from spec.propositions import Delivery, Sort
 
 
@@ -65,33 +76,35 @@ def evaluate(
 
 def _together(index: Index, properties: Sequence[Property], columns: Columns, exited: bool) -> list[PropertyVerdict]:
     """What the words of one index say of several of its properties."""
-    monitors = {one: monitor(one.formula) for one in properties if not missing(one, columns.observed)}
+    unseen = {one: missing(one, columns.observed) for one in properties}
+    machines = {one: machine_of(one, unseen[one]) for one in properties}
+    monitors = {one: machine for one, machine in machines.items() if machine is not None}
     samples = [Delivery(letter, sort, 1, 0, 0 if about else None) for letter, sort, about in columns.keys]
+    concerned = {one: tuple(concerns(one, sample) for sample in samples) for one in properties}
     letters = [
-        [machine.number(sample.letter) if concerns(one, sample) else None for one, machine in monitors.items()]
-        for sample in samples
+        [machine.number(sample.letter) if concerned[one][code] else None for one, machine in monitors.items()]
+        for code, sample in enumerate(samples)
     ]
     # Resizes are no letters and step nothing; they come along because they say how large blocks are.
     wanted = [
-        any(concerns(one, sample) for one in properties) or (sample.sort is Sort.RESIZE and index in OF_BLOCKS)
-        for sample in samples
+        any(concerned[one][code] for one in properties) or (sample.sort is Sort.RESIZE and index in OF_BLOCKS)
+        for code, sample in enumerate(samples)
     ]
     stepped = np.array(wanted, np.bool_)[columns.code]
     if index not in OF_BLOCKS:
         stepped &= columns.number > 0
     places = np.flatnonzero(stepped)
-    code = columns.code[places]
-    keys, instances = _keys(index, columns, places)
+    keys, order, instances = _keys(index, columns, stepped, places)
     joint = Joint(tuple(monitors.values()), letters)
-    states, first = joint.run(keys.tolist(), code.tolist(), instances)
-    words = _Words(index, columns, places, keys, np.array(states, np.int64))
+    states, first = joint.run(keys, columns.code[places], instances, order)
+    words = _Words(index, columns, places, keys, states)
     places_of = dict(zip(monitors, range(len(monitors)), strict=True))
     found = []
     for one in properties:
-        own = np.array([concerns(one, sample) for sample in samples], np.bool_)[code]
-        told = int(np.count_nonzero(own & (columns.number[places] > 0))), words.touched(own)
+        own = words.own(concerned[one])
         if one not in monitors:
-            found.append(PropertyVerdict(one, *told, 0, 0, 0, exited, None, missing(one, columns.observed)))
+            verdict = PropertyVerdict(one, own.letters, own.words, 0, 0, 0, exited, None, unseen[one])
+            found.append(verdict)
             continue
         which, machine = places_of[one], monitors[one]
         ends = [parts[which] for parts in joint.parts]
@@ -101,26 +114,56 @@ def _together(index: Index, properties: Sequence[Property], columns: Columns, ex
         witness = words.witness(place) if place is not None else None
         if witness is None and exited:
             witness = words.at_exit(unfulfilled, own)
-        owed_bytes = words.bytes(unfulfilled)
-        found.append(PropertyVerdict(one, *told, joint.violated[which], len(unfulfilled), owed_bytes, exited, witness))
+        verdict = PropertyVerdict(
+            one,
+            own.letters,
+            own.words,
+            joint.violated[which],
+            len(unfulfilled),
+            words.bytes(unfulfilled),
+            exited,
+            witness,
+            unseen[one],
+        )
+        silent = verdict.missing and verdict.answer is Answer.NOT_OBSERVED
+        found.append(verdict.silent() if silent else verdict)
     return found
 
 
-def _keys(index: Index, columns: Columns, places: Integers) -> tuple[Integers, int]:
-    """For each letter the number of its word, and how many words there are."""
-    match index:
-        case Index.GLOBAL:
-            return np.zeros(len(places), np.int64), 1
-        case Index.THREAD:
-            values = columns.thread[places]
-        case Index.ADDRESS:
-            values = columns.base[places]
-        case Index.BLOCK:
-            _, where = np.unique(columns.base[places], return_inverse=True)
-            generation = columns.generation[places]
-            values = where * (int(generation.max(initial=0)) + 1) + generation
-    named, keys = np.unique(values, return_inverse=True)
-    return keys, len(named)
+def _keys(index: Index, columns: Columns, stepped: Booleans, places: Integers) -> tuple[Integers, Integers, int]:
+    """For each letter the number of its word; the letters by word and time; and how many words there are."""
+    keys = np.zeros(len(places), np.int64)
+    if index is Index.GLOBAL or not len(places):
+        return keys, np.arange(len(places)), 1 if index is Index.GLOBAL else 0
+    if index is Index.THREAD:
+        values = columns.thread[places]
+        order = np.argsort(values, kind="stable")
+        changes = _changes(values[order])
+    else:
+        # At one address, generations do not descend.
+        sorted_places = columns.by_base[stepped[columns.by_base]]
+        order = (np.cumsum(stepped) - 1)[sorted_places]
+        changes = _changes(columns.base[sorted_places])
+        if index is Index.BLOCK:
+            changes |= _changes(columns.generation[sorted_places])
+    keys[order] = np.cumsum(changes)
+    return keys, order, int(np.count_nonzero(changes)) + 1
+
+
+def _changes(values: Integers) -> Booleans:
+    """Where a value is another than the one before it; the first one is not."""
+    found = np.zeros(len(values), np.bool_)
+    found[1:] = values[1:] != values[:-1]
+    return found
+
+
+class _Own(NamedTuple):
+    """The letters that are of one property's words: a mask of them, the words that have one, and how many of each."""
+
+    mask: Booleans
+    touched: Booleans
+    letters: int
+    words: int
 
 
 class _Words:
@@ -132,26 +175,31 @@ class _Words:
         self.places = places
         self.keys = keys
         self.states = states
+        self._own: dict[tuple[bool, ...], _Own] = {}
         born = np.array(["malloc" in letter for letter, _, _ in columns.keys], np.bool_)
         self.born = np.flatnonzero(born[columns.code[places]]) if index in OF_BLOCKS else np.zeros(0, np.int64)
         self.block = np.full(len(states), -1, np.int64)
         self.block[keys[self.born]] = self.born
         resized = np.array([sort is Sort.RESIZE for _, sort, _ in columns.keys], np.bool_)[columns.code[places]]
         self.resized = np.flatnonzero(resized)
-        self.sized = np.union1d(self.born, self.resized)
+        sized = np.sort(np.concatenate((self.born, self.resized)), kind="stable")
         self.size = np.zeros(len(states), np.int64)
-        self.size[keys[self.sized]] = columns.size[places[self.sized]]
+        self.size[keys[sized]] = columns.size[places[sized]]
 
-    def touched(self, own: Booleans) -> int:
-        """How many words have a letter of their `own`."""
-        found = np.zeros(len(self.states), np.bool_)
-        found[self.keys[own]] = True
-        return int(np.count_nonzero(found))
+    def own(self, concerned: tuple[bool, ...]) -> _Own:
+        """The letters of the codes that a property is concerned with: the same for many properties."""
+        found = self._own.get(concerned)
+        if found is None:
+            mask = np.array(concerned, np.bool_)[self.columns.code[self.places]]
+            touched = np.zeros(len(self.states), np.bool_)
+            touched[self.keys[mask]] = True
+            letters = int(np.count_nonzero(mask & (self.columns.number[self.places] > 0)))
+            found = self._own[concerned] = _Own(mask, touched, letters, int(np.count_nonzero(touched)))
+        return found
 
-    def unfulfilled(self, owed: Booleans, own: Booleans, exited: bool) -> NDArray[np.int64]:
+    def unfulfilled(self, owed: Booleans, own: _Own, exited: bool) -> NDArray[np.int64]:
         """The words that ended in a state of `owed` and have a letter of their `own`, but for the excused ones."""
-        waiting = np.flatnonzero(owed[self.states])
-        waiting = waiting[np.isin(waiting, self.keys[own])] if len(waiting) else waiting
+        waiting = np.flatnonzero(owed[self.states] & own.touched)
         if not exited or not len(waiting):
             return waiting
         if self.index in OF_BLOCKS:
@@ -176,7 +224,7 @@ class _Words:
         known = self.born[(self.keys[self.born] == self.keys[letter]) & (self.born <= letter)]
         return self._seen(letter, self._block(int(known[-1]), letter) if len(known) else None)
 
-    def at_exit(self, words: Integers, own: Booleans) -> Witness | None:
+    def at_exit(self, words: Integers, own: _Own) -> Witness | None:
         """Of these words the one whose last malloc (or last letter, if there is none) comes first."""
         if not len(words):
             return None
@@ -195,10 +243,10 @@ class _Words:
             return witness
         return witness._replace(size=int(self.columns.size[self.places[sizes[-1]]]) % (1 << 64))
 
-    def _last(self, own: Booleans) -> Integers:
+    def _last(self, own: _Own) -> Integers:
         """For each word its last letter."""
         last = np.full(len(self.states), -1, np.int64)
-        letters = np.flatnonzero(own)
+        letters = np.flatnonzero(own.mask)
         last[self.keys[letters]] = letters
         return last
 

@@ -26,7 +26,7 @@ from spec.model.options import OptionError
 from spec.model.program import Program
 from spec.model.promela import promela as to_promela
 from spec.model.system import Result, Verdict
-from spec.model.vocabulary import vocabulary, with_locations
+from spec.model.vocabulary import PropositionError, vocabulary, with_locations
 
 ENGINES = ("auto", "own", "compiled", "spin")
 DEADLOCK = "deadlock"
@@ -79,7 +79,10 @@ def model(
     loaded = load(os.fspath(source), constants)
     program = loaded.program
     questions = _questions(program, properties)
-    program = with_locations(program, [formula for _, formula in questions if formula is not None])
+    try:
+        program = with_locations(program, [formula for _, formula in questions if formula is not None])
+    except PropositionError as error:
+        raise ModelError(str(error)) from None
     loaded = loaded._replace(program=program)
     bounds = _Bounds(states, seconds, memory)
     asker = _Asker(program, engine, bounds, deadlock, reduction, symmetry, compaction, progress, not properties)
@@ -121,7 +124,7 @@ def _questions(program: Program, wanted: Sequence[str]) -> list[tuple[str, Formu
         formula = parse(text)
         if formula.operator is Operator.PROPOSITION and text not in vocabulary(program) and "@" not in text:
             close = get_close_matches(text, [*named, DEADLOCK], 1)
-            hint = f"{close[0]} may be meant" if close else f"it has {', '.join([*named, DEADLOCK])}"
+            hint = f"did you mean {close[0]}?" if close else f"it has {', '.join([*named, DEADLOCK])}"
             raise ModelError(f"the model {program.name} has no property or proposition {text}; {hint}")
         questions.append((text, formula))
     return questions
@@ -335,7 +338,8 @@ def _draw(file: File, program: Program, answer: Answer) -> None:
     from m4alloc.view.svg import document
 
     assert answer.path is not None
-    file.write_text(document(lasso(Execution(program), answer.path)), encoding="utf-8")
+    title = answer.result.reason if answer.formula is None else f"{answer.name}: {answer.formula}"
+    file.write_text(document(lasso(Execution(program), answer.path, title)), encoding="utf-8")
 
 
 __all__ = ["DEADLOCK", "ENGINES", "LogicError", "ModelError", "ModelReport", "model"]

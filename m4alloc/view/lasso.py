@@ -20,6 +20,7 @@ _LINE = 16.0
 _STEP = 34.0
 _RADIUS = 6.0
 _LONGEST = int((WIDTH - _TEXT - 10) / _LETTER)
+_WHOLE = int((WIDTH - 24) / (1.1 * _LETTER))
 _COLOURS = ("series-1", "series-3", "series-4", "group-0", "group-6", "series-2")
 
 
@@ -38,9 +39,11 @@ def lasso(system: System[State], run: Path, title: str = "Counterexample") -> El
     """
     states: Sequence[State] = run.states  # type: ignore[assignment]
     last = len(states) - 1
-    parts: list[Child] = []
+    parts: list[Child] = [
+        element("text", [element("title", title), element("tspan", _cut(title, _WHOLE), font_weight="600")], x=12, y=20)
+    ]
     heights: list[float] = []
-    y = 30.0
+    y = 46.0
     for position, state in enumerate(states):
         before = states[position - 1] if position else None
         step = run.steps[position - 1] if position else None

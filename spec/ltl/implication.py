@@ -145,7 +145,7 @@ class Implication:
             return True
         if c is O.OR and any(implies(f, part) for part in d):
             return True
-        if a is c and len(b) == len(d) and a is not O.AND and b and all(map(implies, b, d)):
+        if a is c and len(b) == len(d) and b and all(map(implies, b, d)):
             return a is not O.NOT
         return self._by_right(f, c, d) or self._by_left(a, b, g) or self._by_both(a, b, c, d)
 

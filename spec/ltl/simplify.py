@@ -249,8 +249,8 @@ class Simplifier:
             if len(rest := self._without(a, b)) < len(b.operands):
                 return self.build(O.STRONG_RELEASE, self.both(*rest), a)
         if b.operator is O.OR:
-            if (rest := self._without_always(a, b)) is not None:
-                return self.build(O.WEAK_UNTIL, a, rest)
+            if (other := self._without_always(a, b)) is not None:
+                return self.build(O.WEAK_UNTIL, a, other)
             lasting, rest = self._split(b.operands, known.eventual)
             if lasting:
                 return self.either(self.build(O.UNTIL, a, self.either(*rest)), *lasting)
@@ -286,8 +286,8 @@ class Simplifier:
         if b.operator is O.AND and len(rest := self._without(a, b)) < len(b.operands):
             return self.build(O.RELEASE, self.both(*rest), a)
         if b.operator is O.OR:
-            if (rest := self._without_always(a, b)) is not None:
-                return self.build(O.WEAK_UNTIL, a, rest)
+            if (other := self._without_always(a, b)) is not None:
+                return self.build(O.WEAK_UNTIL, a, other)
             lasting, rest = self._split(b.operands, known.eventual)
             if lasting:
                 return self.either(self.build(O.WEAK_UNTIL, a, self.either(*rest)), *lasting)

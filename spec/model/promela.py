@@ -28,7 +28,7 @@ from spec.model.program import (
     Unary,
     reads,
 )
-from spec.model.vocabulary import refuse_unknown, vocabulary
+from spec.model.vocabulary import PropositionError, refuse_unknown, vocabulary
 
 
 class PromelaError(ValueError):
@@ -134,7 +134,10 @@ class _Writer:
         self.formula, self.fair, self.ltl = formula, fair, ltl
         self.lines: list[str] = []
         self.commands: dict[int, int] = {}
-        refuse_unknown(program, () if formula is None else (formula,))
+        try:
+            refuse_unknown(program, () if formula is None else (formula,))
+        except PropositionError as error:
+            raise PromelaError(str(error)) from None
         self.counters = {process.counter: number for number, process in enumerate(program.processes)}
         # What the claims look at has to be global. Whether there is a claim must not change the file otherwise.
         self.guards = [enabled(command.body, self.cells) for command in program.commands]

@@ -82,7 +82,7 @@ def _location(program: Program, name: str) -> Expression:
 def _unknown(program: Program, name: str) -> PropositionError:
     known = vocabulary(program)
     close = get_close_matches(name, known, 1)
-    hint = f"{close[0]} may be meant" if close else f"it has {', '.join(sorted(known - ALLOCATOR_EVENTS)) or 'none'}"
+    hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known - ALLOCATOR_EVENTS)) or 'none'}"
     location = ""
     if not close and "@" not in name:
         location = ", the events of allocators, and locations in quotes"

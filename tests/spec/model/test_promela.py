@@ -175,7 +175,11 @@ def test_ltl_text_is_for_spin_to_translate() -> None:
 @pytest.mark.parametrize(
     ("formula", "options", "message"),
     [
-        ("[]nobody", {}, "the model has no proposition 'nobody'; it has critical0, critical1, waiting0"),
+        (
+            "[]nobody",
+            {},
+            "the model peterson has no proposition nobody; it has critical0, critical1, waiting0, the events",
+        ),
         ("X critical0", {"ltl": True}, "SPIN does not know X; without `ltl` the formula becomes our own never claim"),
         ("O critical0", {"ltl": True}, "SPIN does not know O; "),
         ("[]critical0", {"ltl": True, "fair": {0}}, "fairness is part of our own never claim"),

@@ -178,7 +178,7 @@ def test_steps_that_change_a_proposition_are_never_the_only_ones_kept() -> None:
             assert all(not (step.process == 0 and step.command in (1, 2)) for step, _ in chosen)
 
 
-@pytest.mark.parametrize("text", ["X p", "[](p -> N q)", "<>(p && Y q)"])
+@pytest.mark.parametrize("text", ["X eats0", "[](eats0 -> N eats1)", "<>(eats0 && Y eats1)"])
 def test_a_formula_that_sees_stuttering_is_refused(text: str) -> None:
     with pytest.raises(OptionError, match="X, N, Y, Z with reduction is refused: runs are kept only up to stuttering"):
         check(Execution(philosophers(3)), parse(text), reduction=True)
