@@ -7,6 +7,7 @@ tools read them. `spec.property` says what the parts of an entry mean.
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Final
 
 from spec.ltl.error import LogicError
@@ -288,19 +289,22 @@ PROPERTIES: Final = (
 REPORTED: Final = tuple(p for p in PROPERTIES if not p.restates and p.about is not About.NOBODY)
 """What reports speak of when nothing else is asked: each property in one form, none twice."""
 
-_OWN = re.compile(rf"\s*({'|'.join(Index)})\s*:\s*(.*)", re.DOTALL)
+_OWN = re.compile(r"\s*(\w+)\s*:(?![:=])\s*(.*)", re.DOTALL)
 _WORD = re.compile(r"[\w-]+")
 
 
 def find(name_or_text: str) -> Property:
     """The property of this name or alias, or that of the formula itself.
 
-    A formula is of an address unless it says otherwise: `block: FORMULA`, `thread: FORMULA`, `global: FORMULA`.
-    Propositions are those of EVENTS, CALLS and NUMBERS; every other name is a label of the history.
-    Raises: LogicError for a word that is no name (the message lists them), and for a formula that cannot be read.
+    A formula is of an address unless it says otherwise: `block: FORMULA`, `thread: FORMULA`, `global: FORMULA`. One
+    that the library has is the library's. Propositions are those of KNOWN; every other name is a label of the history.
+    Raises: LogicError for a word that is no name (the message lists them), for an index that there is not, and for a
+    formula that cannot be read.
 
     >>> find("S1").name, find("thread: [](begin -> <>commit)").index
     ('access-only-while-allocated', <Index.THREAD: 'thread'>)
+    >>> find("address: [](malloc -> F free)").name
+    'freed-eventually'
     >>> find("no-leaks")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     spec.ltl.error.LogicError: no property is called no-leaks. The properties are published, ...
@@ -311,10 +315,17 @@ def find(name_or_text: str) -> Property:
             return one
     own = _OWN.fullmatch(asked)
     if own is None and _WORD.fullmatch(asked):
+        near = get_close_matches(asked, [one.name for one in PROPERTIES], 1)
         raise LogicError(
-            f"no property is called {asked}. The properties are {', '.join(p.name for p in PROPERTIES)}; "
-            "a formula of one word is written with its index, as in `address: malloc`"
+            f"no property is called {asked}{f'; did you mean {near[0]}?' if near else '.'} The properties are "
+            f"{', '.join(p.name for p in PROPERTIES)}; a formula of one word is written with its index, as in "
+            "`address: malloc`"
         )
+    if own is not None and own[1] not in frozenset(Index):
+        raise LogicError.at(asked, own.start(1), f"{own[1]} is no index; a property is of {', '.join(Index)}")
     index, text = (Index(own[1]), own[2]) if own else (Index.ADDRESS, asked)
-    shown = f"{index}: {formula_of(text)}"
-    return Property(shown, str(formula_of(text)), index, "Asked for on the command line.", About.PROGRAM)
+    formula = formula_of(text)
+    for one in PROPERTIES:
+        if (one.index, one.formula) == (index, formula):
+            return one
+    return Property(f"{index}: {formula}", str(formula), index, "", About.PROGRAM)

@@ -19,6 +19,9 @@ NUMBERS: Final = frozenset({"early", "overlap", "stale_tag", "dirty"})
 than Q frees of their size class ago; overlap: it shares bytes with a live block; stale_tag: it has the tag that its
 memory had before it was freed; dirty: it had to be zero and is not."""
 
+KNOWN: Final = EVENTS | CALLS | NUMBERS
+"""The propositions that are no labels."""
+
 
 class Index(StrEnum):
     """What a property is a property of: each value of the index has a word of its own.
@@ -87,7 +90,7 @@ class Property:
         >>> Property("p", "[](free -> (!malloc W quarantine_end))", Index.ADDRESS, "", About.ALLOCATOR).labels
         frozenset({'quarantine_end'})
         """
-        return self.formula.propositions - EVENTS - CALLS - NUMBERS
+        return self.formula.propositions - KNOWN
 
     @property
     def needs(self) -> frozenset[str]:

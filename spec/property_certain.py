@@ -12,6 +12,7 @@ from spec.ltl.truth import Truth
 from spec.ltl.word import Letter
 from spec.property import NUMBERS
 
+_BOTH: Letter = frozenset({"malloc", "free"})
 _ACCESS: Letter = frozenset({"access", "client_access_mem"})
 
 
@@ -61,13 +62,21 @@ def certain(formula: Formula, unseen: frozenset[str], *, states: int = STATES) -
 
 
 def can_fail(machine: Monitor) -> bool:
-    """Whether there is a word that `machine` finds fault with.
+    """Whether `machine` finds fault with some history: with a word in which no letter is both a malloc and a free.
 
     >>> from spec.ltl.parser import parse
     >>> can_fail(certain(parse("[](access -> <>free)"), frozenset({"access"})))
     False
     """
-    return Truth.FALSE in machine.verdict or not all(machine.at_end)
+    letters = [number for number in range(len(machine.table[0])) if not _BOTH <= machine.letter(number)]
+    waiting, reached = [machine.initial], {machine.initial}
+    for state in waiting:
+        if machine.verdict[state] is Truth.FALSE or not machine.at_end[state]:
+            return True
+        after = {machine.step(state, letter) for letter in letters} - reached
+        reached |= after
+        waiting += after
+    return False
 
 
 def _letters(unseen: Iterable[str]) -> list[Letter]:

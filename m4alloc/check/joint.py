@@ -61,7 +61,7 @@ class Joint:
         states = self._settled(code, begins)
         last = np.concatenate((begins[1:], [True]))
         ends[key[last]] = states[last]
-        return ends, self._violations(states, begins, last, order)
+        return ends, self._violations(states, code, key, order)
 
     def _settled(self, code: Integers, begins: Booleans) -> Integers:
         """The state after each letter of the words, which stand one after the other."""
@@ -109,17 +109,18 @@ class Joint:
             done = here
         return np.array(right, np.int64)
 
-    def _violations(self, states: Integers, begins: Booleans, last: Booleans, order: Integers) -> list[int | None]:
+    def _violations(self, states: Integers, code: Integers, key: Integers, order: Integers) -> list[int | None]:
         """Count the words that violated each monitor, and say where one did so first, of the places in `order`."""
         first: list[int | None] = []
         for which, machine in enumerate(self.monitors):
-            false = np.array([machine.verdict[parts[which]] is Truth.FALSE for parts in self.parts], np.bool_)
             first.append(None)
+            false = np.array([machine.verdict[parts[which]] is Truth.FALSE for parts in self.parts], np.bool_)
             if false.any():
-                violated = false[states]
-                self.violated[which] = int(np.count_nonzero(violated[last]))
-                since = violated & (begins | ~np.concatenate(([False], violated[:-1])))
-                first[which] = int(order[since].min()) if since.any() else None
+                own = np.array([row[which] is not None for row in self.letters], np.bool_)
+                lost = np.flatnonzero(false[states] & own[code])
+                if len(lost):
+                    self.violated[which] = 1 + int(np.count_nonzero(np.diff(key[lost])))
+                    first[which] = int(order[lost].min())
         return first
 
     def _table(self) -> NDArray[np.int64]:

@@ -183,7 +183,7 @@ def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) ->
     Cost: O(n log n), some tenths of a microsecond a call.
     """
     records = trace.records[trace.order()]
-    function = records["function"]
+    function = np.ascontiguousarray(records["function"])
     begin, end = records["begin"].astype(np.int64), records["end"].astype(np.int64)
     number_of = begin
     if not begin.any():

@@ -76,7 +76,7 @@ def _found(
         unfulfilled=sum(one.unfulfilled for one in owed),
         bytes=sum(one.bytes for one in owed),
         at_exit=answer is Answer.VIOLATED and not any(one.violated for _, one in told),
-        missing=() if told else tuple(sorted({name for one in verdicts for name in one.missing})),
+        missing=tuple(sorted({name for one in (owed if told else verdicts) for name in one.missing})),
         message="" if witness is None else str(witness),
         image=image,
         event=0 if witness is None else witness.event,

@@ -71,9 +71,10 @@ class PropertyFound:
 
     index, about: as in `spec.property`. asked: whether `--property` asked for it. answer: HOLDS, VIOLATED,
     INCONCLUSIVE, or "not observed". observed: letters of its words; instances: words.
+    missing: what there was no evidence of; a violation is then one whatever that was.
     violated: words that violate it whatever follows; unfulfilled: words that only a longer run could have satisfied,
     and the bytes of the blocks handed out last in them. at_exit: violated only because the run is over.
-    missing: what there was no evidence of. message, image, event: the first violation. after_misuse: as in Found.
+    message, image, event: the first violation. after_misuse: as in Found.
     """
 
     name: str
@@ -99,6 +100,11 @@ class PropertyFound:
     def fails(self) -> bool:
         """Whether its violation is one of the report: the innocent program's allocator's, or asked for."""
         return self.answer == "VIOLATED" and (self.asked or (self.about == "allocator" and not self.after_misuse))
+
+    @property
+    def told(self) -> bool:
+        """Whether its first violation is worth telling: those at exit are counted, unless they were asked for."""
+        return self.asked or not self.at_exit
 
     @property
     def undecided(self) -> bool:
@@ -230,7 +236,8 @@ class VerifyReport:
         """
         if any(not violation.after_misuse for violation in self.violations) or self.failed_properties:
             return Verdict.VIOLATED
-        decided = self.checked and self.checked == self.requests and not any(one.undecided for one in self.properties)
+        observed = any(rule.observed for rule in self.rules)
+        decided = observed and self.checked == self.requests and not any(one.undecided for one in self.properties)
         return Verdict.HOLDS if decided else Verdict.UNDECIDED
 
     @property

@@ -5,13 +5,25 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 
 from m4alloc.check.compare import Comparison, Output
 from m4alloc.check.verify_report import Found, Image, PropertyFound, Verdict, VerifyReport
 from m4alloc.view import text
 from m4alloc.view.quantity import duration, number, percent, plural, ratio, size
 from spec.properties import PROPERTIES
+from spec.property import KNOWN
+from spec.property_verdict import Answer
 
+UNSEEN = Answer.NOT_OBSERVED.value
+_UNSEEN = {
+    "access": "no access was recorded",
+    "early": "the allocator promises no quarantine",
+    "dirty": "no calloc was looked into",
+    "stale_tag": "no tag of memory was recorded",
+}
+"""What there is to say where there was no evidence of a proposition."""
 LABEL = 13
 WIDTH = 100
 """Columns for the answers of properties, unless one alone needs more."""
@@ -74,23 +86,36 @@ def misuse(counts: Mapping[str, int]) -> str:
 
 
 def properties(found: Sequence[PropertyFound]) -> list[tuple[str, str]]:
-    """The answers of the properties that there was evidence of, several a line; each violation; the others by name."""
-    told, row = [], ""
-    for one in found:
-        if not one.missing and one.observed:
-            answer = f"{one.name} {property_answer(one)}"
-            if row and len(row) + len(answer) + 3 > WIDTH:
-                told.append(row)
-                row = ""
-            row += f"   {answer}" if row else answer
-    told += [row] if row else []
-    told += [f"{one.name}: {property_story(one)}" for one in found if one.answer == "VIOLATED" and not one.at_exit]
-    told += [
-        f"{one.name}: no {' and no '.join(one.missing)} was recorded" for one in found if one.asked and one.missing
-    ]
-    silent = [one.name for one in found if one.missing or not one.observed]
+    """The answers of the properties that there was evidence of, by whose they are; each violation; the others by name."""
+    told = []
+    for whose, group in by_whose(found):
+        answers = [f"{one.name} {property_answer(one)}" for one in group if one.answer != UNSEEN]
+        told += _wrapped(f"{whose}: ", answers)
+    told += [f"{one.name}: {property_story(one)}" for one in found if one.answer == "VIOLATED" and one.told]
+    told += [f"{one.name}: {unseen(one)}" for one in found if one.asked and one.answer == UNSEEN]
+    silent = [one.name for one in found if one.answer == UNSEEN and not one.asked]
     told += [f"not observed: {', '.join(silent)}"] if silent else []
     return [("properties" if place == 0 else "", line) for place, line in enumerate(told)]
+
+
+def by_whose(found: Sequence[PropertyFound]) -> list[tuple[str, list[PropertyFound]]]:
+    """The properties that were asked for, then those that the allocator, then those that the program has to keep."""
+    return [
+        ("asked for", [one for one in found if one.asked]),
+        ("of the allocator", [one for one in found if not one.asked and one.about == "allocator"]),
+        ("of the program", [one for one in found if not one.asked and one.about != "allocator"]),
+    ]
+
+
+def _wrapped(head: str, answers: Sequence[str]) -> list[str]:
+    """The answers, several a line, after the head in the first one."""
+    rows: list[str] = []
+    for answer in answers:
+        if rows and len(rows[-1]) + len(answer) + 3 <= WIDTH:
+            rows[-1] += f"   {answer}"
+        else:
+            rows.append((" " * len(head) if rows else head) + answer)
+    return rows
 
 
 def property_answer(one: PropertyFound) -> str:
@@ -114,7 +139,26 @@ def property_answer(one: PropertyFound) -> str:
 def property_story(one: PropertyFound) -> str:
     """The first violation, and what should have been so."""
     late = f" (after the program's own misuse at event {number(one.after_misuse)})" if one.after_misuse else ""
-    return f"violated at {one.message}{late}. {one.sentence}"
+    end = "at exit; it concerns first " if one.at_exit else "at "
+    return f"violated {end}{one.message}{late}. {one.sentence}".rstrip()
+
+
+def unseen(one: PropertyFound) -> str:
+    """Why there is no answer: what the recording does not show.
+
+    >>> blank = PropertyFound("p", "", "address", "", "program", True, "not observed", 0, 0, 0, 0, 0, False)
+    >>> unseen(replace(blank, missing=("access", "mallocs")))
+    'no access was recorded; nothing recorded is called mallocs (did you mean malloc?)'
+    >>> unseen(blank)
+    'nothing that it speaks of happened'
+    """
+    reasons = [_UNSEEN[name] for name in one.missing if name in _UNSEEN]
+    labels = [name for name in one.missing if name not in _UNSEEN]
+    if labels:
+        near = {word for name in labels for word in get_close_matches(name, sorted(KNOWN), 1, 0.75)}
+        hint = f" (did you mean {' and '.join(sorted(near))}?)" if near else ""
+        reasons.append(f"nothing recorded is called {' or '.join(labels)}{hint}")
+    return "; ".join(reasons) or "nothing that it speaks of happened"
 
 
 def library() -> list[str]:
@@ -250,7 +294,9 @@ def _closing(report: VerifyReport) -> list[tuple[str, str]]:
         rows = [("claim", f"{rule.name}: {rule.sentence}" if rule else first.name)]
     else:
         property_ = report.failed_properties[0]
-        rows = [("claim", f"{property_.name}: {property_.sentence}  {property_.index}: {property_.formula}")]
+        text = f"{property_.index}: {property_.formula}"
+        told = text if property_.name == text else f"{property_.name}: {property_.sentence}  {text}"
+        rows = [("claim", told)]
     if report.trace:
         rows.append(("replay", replay(report)))
     held = " and ".join(name for name in (report.trace, report.script) if name)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 from spec.ltl.automaton import Automaton, Edge
 from spec.ltl.budget import Budget
+from spec.ltl.decide import satisfying
 from spec.ltl.emptiness import Graph, Node, connected
 from spec.ltl.error import TooLargeError
-from spec.ltl.formula import Formula, negation
+from spec.ltl.formula import Formula, Operator, conjunction, disjunction, negation
 from spec.ltl.intersection import accepting_components, nonempty, trimmed
+from spec.ltl.limit import limit
 from spec.ltl.meter import BoundReached, Meter
 from spec.ltl.network import Network, Row
+from spec.ltl.normal import negation_normal_form
 from spec.ltl.obligation import disjoint, included, weak_deterministic
-from spec.ltl.prefix import Prefixes
-from spec.ltl.syntax import syntax
+from spec.ltl.prefix import Prefixes, independent, operands_of
+from spec.ltl.simplify import simplify
+from spec.ltl.syntax import Syntax, syntax
 from spec.ltl.translate import translate
 
 STATES = 20_000
 """How many states any construction may have, unless told otherwise."""
-WORK = 6_000_000
-"""How many elementary steps any one of them may take."""
+WORK = 4_000_000
+"""How many elementary steps any one of them may take; all of those of a formula twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ def classify(formula: Formula, *, states: int = STATES) -> Classes:
     """The classes of `formula`, by what its automata accept.
 
     states: how many each construction may have; what needs more is None.
+    Formulas that say only what comes again and again need no automaton, and of conjunctions and disjunctions of
+    formulas that have no proposition in common each is classified for itself.
     Cost: the two translations, then subset constructions of them, bounded: a few seconds at worst.
     Source: Alpern and Schneider, Recognizing safety and liveness (1987); Landweber, Decision problems for
     omega-automata (1969); Boker and Kupferman, Co-ing Buchi made tight and useful (2009), for persistence; Michaud and
@@ -80,19 +86,99 @@ def classify(formula: Formula, *, states: int = STATES) -> Classes:
     >>> found.name, found.safety, found.liveness, found.stutter_invariant
     ('recurrence', False, True, True)
     """
-    return _Classifier(formula, states).classes()
+    shown = syntax(formula)
+    try:
+        normal = negation_normal_form(formula)
+        if not normal.past:
+            normal = simplify(normal)
+        found = _of_limits(normal) or _of_parts(normal, states)
+    except (TooLargeError, RecursionError):
+        found = None
+    if found is None:
+        return _Classifier(formula, states, shown).classes()
+    return replace(found, syntactic_safety=shown.safety)
+
+
+def _of_limits(normal: Formula) -> Classes | None:
+    """The classes of a formula about what comes again and again; None of others."""
+    if not normal.temporal or (found := limit(normal)) is None:
+        return None
+    return Classes(
+        safety=found.constant,
+        liveness=found.satisfiable,
+        guarantee=found.constant,
+        obligation=found.constant,
+        recurrence=found.recurrence,
+        persistence=found.persistence,
+        stutter_invariant=True,
+        syntactic_safety=False,
+    )
+
+
+def _of_parts(normal: Formula, states: int) -> Classes | None:
+    """The classes of a conjunction, or disjunction, of formulas that have no proposition in common; None of others.
+
+    If each part can be true, fix a word for all but one: what is left of the conjunction is that one. So in each class
+    that is closed under intersection, and whose sets stay in it when some propositions are fixed, the conjunction is
+    iff each part is. Those of the hierarchy are, and stutter-invariant properties too: if letters of a word for the one
+    part are repeated, so can those of the word that is fixed for the others. It is a liveness property iff each part
+    is. A disjunction is the negation of such a conjunction; it is a liveness property iff some part is.
+    """
+    if normal.operator not in (Operator.AND, Operator.OR):
+        return None
+    both = normal.operator is Operator.AND
+    groups = independent(operands_of(normal, normal.operator))
+    if len(groups) < 2:
+        return None
+    parts = [conjunction(*group) if both else disjunction(*group) for group in groups]
+    for part in parts:
+        if satisfying(part if both else negation(part)) is None:
+            return classify(part, states=states)  # as is the whole: false, or true
+    found = [classify(part, states=states) for part in parts]
+
+    def all_of(name: str) -> bool | None:
+        return _all(getattr(one, name) for one in found)
+
+    live = all_of("liveness") if both else _not(_all(_not(one.liveness) for one in found))
+    return Classes(
+        safety=all_of("safety"),
+        liveness=live,
+        guarantee=all_of("guarantee"),
+        obligation=all_of("obligation"),
+        recurrence=all_of("recurrence"),
+        persistence=all_of("persistence"),
+        stutter_invariant=all_of("stutter_invariant"),
+        syntactic_safety=False,
+    )
+
+
+def _all(values: Iterable[bool | None]) -> bool | None:
+    """Whether all of them are true; None where what is not known decides."""
+    values = list(values)
+    return False if False in values else None if None in values else True
+
+
+def _not(value: bool | None) -> bool | None:
+    return None if value is None else not value
 
 
 class _Classifier:
-    def __init__(self, formula: Formula, states: int) -> None:
+    def __init__(self, formula: Formula, states: int, shown: Syntax) -> None:
         self.formula = formula
         self.states = states
-        self.shown = syntax(formula)
+        self.shown = shown
+        # A step looks at a label, of one bit for each letter.
+        self.most = WORK // (1 + (1 << len(self.formula.propositions)) // 2048)
+        self.left = 2 * self.most
 
     def classes(self) -> Classes:
         shown = self.shown
-        safety = shown.safety or self.known(lambda: closed(self.positive(), self.negative(), self.budget()))
-        guarantee = shown.guarantee or self.known(lambda: closed(self.negative(), self.positive(), self.budget()))
+        safety = shown.safety or self.known(lambda budget: closed(self.positive(), self.negative(), budget))
+        guarantee = shown.guarantee or self.known(lambda budget: closed(self.negative(), self.positive(), budget))
+        liveness = self.known(lambda budget: live(self.positive(), budget))
+        stuttering = shown.step_free or self.known(
+            lambda budget: stutter_invariant(self.positive(), self.negative(), budget)
+        )
         obligation = shown.obligation or bool(safety or guarantee) or self.known(self.obligation)
         persistence = obligation or shown.persistence or self.known(self.persistence)
         if obligation is False and persistence:
@@ -103,27 +189,27 @@ class _Classifier:
             obligation = persistence and recurrence
         if obligation is False:
             safety = guarantee = False
+            if recurrence:
+                persistence = False
         return Classes(
             safety=safety,
-            liveness=self.known(lambda: live(self.positive(), self.budget())),
+            liveness=liveness,
             guarantee=guarantee,
             obligation=obligation,
             recurrence=recurrence,
             persistence=persistence,
-            stutter_invariant=shown.step_free
-            or self.known(lambda: stutter_invariant(self.positive(), self.negative(), self.budget())),
+            stutter_invariant=stuttering,
             syntactic_safety=shown.safety,
         )
 
-    def known(self, question: Callable[[], bool]) -> bool | None:
+    def known(self, question: Callable[[Budget], bool]) -> bool | None:
+        budget = Budget(self.states, min(self.most, max(0, self.left)))
         try:
-            return question()
+            return question(budget)
         except TooLargeError:
             return None
-
-    def budget(self) -> Budget:
-        # A step looks at a label, of one bit for each letter.
-        return Budget(self.states, WORK // (1 + (1 << len(self.formula.propositions)) // 2048))
+        finally:
+            self.left -= budget.spent
 
     def positive(self) -> Automaton:
         return trimmed(translate(self.formula))
@@ -131,15 +217,15 @@ class _Classifier:
     def negative(self) -> Automaton:
         return trimmed(translate(negation(self.formula)))
 
-    def obligation(self) -> bool:
+    def obligation(self, budget: Budget) -> bool:
         left, right = sorted((self.positive(), self.negative()), key=lambda automaton: automaton.states)
-        return weak(left, right, self.budget())
+        return weak(left, right, budget)
 
-    def persistence(self) -> bool:
-        return persistent(self.positive(), self.negative(), self.budget())
+    def persistence(self, budget: Budget) -> bool:
+        return persistent(self.positive(), self.negative(), budget)
 
-    def recurrence(self) -> bool:
-        return persistent(self.negative(), self.positive(), self.budget())
+    def recurrence(self, budget: Budget) -> bool:
+        return persistent(self.negative(), self.positive(), budget)
 
 
 def closed(own: Automaton, complement: Automaton, budget: Budget) -> bool:
@@ -264,18 +350,20 @@ def _with_subsets(own: Automaton, budget: Budget) -> tuple[list[Row], list[bool]
 
 def _branches(own: Automaton, subset: int, budget: Budget) -> dict[int, int]:
     """Where the states of the subset, given as bits, lead: of each subset the label."""
-    parts = {0: own.everything}
+    by_target: dict[int, int] = {}
     for state in range(subset.bit_length()):
-        if not subset >> state & 1:
-            continue
-        for edge in own.edges[state]:
-            budget.spend(len(parts), "the subset construction")
-            finer: dict[int, int] = {}
-            for targets, label in parts.items():
-                for more, part in ((1 << edge.target, label & edge.label), (0, label & ~edge.label)):
-                    if part:
-                        finer[targets | more] = finer.get(targets | more, 0) | part
-            parts = finer
+        if subset >> state & 1:
+            for edge in own.edges[state]:
+                by_target[edge.target] = by_target.get(edge.target, 0) | edge.label
+    parts = {0: own.everything}
+    for target, label in by_target.items():
+        budget.spend(len(parts), "the subset construction")
+        finer: dict[int, int] = {}
+        for targets, letters in parts.items():
+            for more, part in ((1 << target, letters & label), (0, letters & ~label)):
+                if part:
+                    finer[targets | more] = finer.get(targets | more, 0) | part
+        parts = finer
     return parts
 
 

@@ -31,15 +31,16 @@ class Machine(Generic[Output]):
     outputs: tuple[Output, ...]
 
     def table(self, letters: int) -> tuple[tuple[int, ...], ...]:
-        """For each state, the successor of each of so many letters.  Cost: O(states * letters)."""
+        """For each state, the successor of each of so many letters.  Cost: O(edges * letters)."""
         table = []
         for row in self.rows:
             successors = [0] * letters
             for target, label in row.items():
-                while label:
-                    lowest = label & -label
-                    successors[lowest.bit_length() - 1] = target
-                    label ^= lowest
+                digits = bin(label)[:1:-1]  # the lowest bit first
+                letter = digits.find("1")
+                while letter >= 0:
+                    successors[letter] = target
+                    letter = digits.find("1", letter + 1)
             table.append(tuple(successors))
         return tuple(table)
 

@@ -100,19 +100,26 @@ class Prefixes:
         return bool(subset)
 
     def branches(self, subset: Subset) -> dict[Subset, int]:
-        """The label of each subset that one letter leads to.  Cost: O(edges that leave `subset` * subsets)."""
+        """The label of each subset that one letter leads to.  Cost: O(edges that leave `subset` + targets * subsets)."""
+        everything = self.automaton.everything
         if subset == FOREVER:
-            return {FOREVER: self.automaton.everything}
-        parts: dict[Subset, int] = {frozenset(): self.automaton.everything}
+            return {FOREVER: everything}
+        by_target: dict[int, int] = {}
         for edge in (edge for state in subset for edge in self._edges[state]):
+            by_target[edge.target] = by_target.get(edge.target, 0) | edge.label
+        forever = by_target.pop(_FOREVER, 0)
+        parts: dict[Subset, int] = {frozenset(): everything & ~forever} if forever != everything else {}
+        for target, label in by_target.items():
             finer: dict[Subset, int] = {}
-            for targets, label in parts.items():
-                if with_it := label & edge.label:
-                    more = FOREVER if edge.target == _FOREVER or targets == FOREVER else targets | {edge.target}
-                    finer[more] = finer.get(more, 0) | with_it
-                if without := label & ~edge.label:
-                    finer[targets] = finer.get(targets, 0) | without
+            one = frozenset({target})
+            for targets, letters in parts.items():
+                if with_it := letters & label:
+                    finer[targets | one] = with_it
+                if without := letters & ~label:
+                    finer[targets] = without
             parts = finer
+        if forever:
+            parts[FOREVER] = forever
         return parts
 
 
@@ -163,19 +170,19 @@ def beginnings(formula: Formula) -> Beginnings:
 
 def _beginnings(formula: Formula) -> Beginnings:
     if formula.temporal and formula.operator is Operator.OR:
-        operands = _operands(formula, Operator.OR)
+        operands = operands_of(formula, Operator.OR)
         present = [operand for operand in operands if not operand.temporal]
         parts = [operand for operand in operands if operand.temporal]
         parts += [disjunction(*present)] if present else []
         return Together(tuple(_beginnings(part) for part in parts), True)
     if formula.temporal and formula.operator is Operator.AND:
-        groups = _independent(_operands(formula, Operator.AND))
+        groups = independent(operands_of(formula, Operator.AND))
         if len(groups) > 1:
             return Together(tuple(_beginnings(conjunction(*group)) for group in groups), False)
     return Prefixes(translate(formula))
 
 
-def _operands(formula: Formula, operator: Operator) -> list[Formula]:
+def operands_of(formula: Formula, operator: Operator) -> list[Formula]:
     """What `formula` is a conjunction or disjunction of, whatever the brackets."""
     found: dict[Formula, None] = {}
     waiting = [formula]
@@ -188,7 +195,7 @@ def _operands(formula: Formula, operator: Operator) -> list[Formula]:
     return [part for part in found if part.operator is not operator]
 
 
-def _independent(formulas: Iterable[Formula]) -> list[list[Formula]]:
+def independent(formulas: Iterable[Formula]) -> list[list[Formula]]:
     """The formulas in groups that have no proposition in common."""
     groups: list[tuple[frozenset[str], list[Formula]]] = []
     for formula in formulas:

@@ -107,7 +107,7 @@ class Execution:
         return all(state[counter] in ends for counter, ends in self._ends)
 
     def show(self, state: Values) -> str:
-        """The globals, then each process at its location with its locals; arrays in brackets. Events are in the letter."""
+        """The globals, then each process at its location with its locals; arrays in brackets; no events."""
         program = self.program
         hidden = {process.counter for process in program.processes} | {program.event_cell}
         parts = _assignments(program.cells, state, -1, hidden, "")

@@ -320,7 +320,7 @@ def _explained(text: str, source: str, error: UnexpectedInput) -> ModelError:
     found, before = word[0], _before(text, position)
     if accepts >= {"EQUAL", "COLON"} and text[before:position].strip() in _MEANT:
         found, position = text[before:position].strip(), before
-        message = f"`{found}` is no sign here; {_MEANT[found]}"
+        message = _sign(found, text, position)
     elif accepts >= {"EQUAL", "COLON"} and text[before:position].strip() in KEYWORDS:
         found, position = text[before:position].strip(), before
         message = f"a statement is expected, and `{found}` begins none here"
@@ -333,12 +333,18 @@ def _explained(text: str, source: str, error: UnexpectedInput) -> ModelError:
     elif found == "=" and "EQUAL" not in accepts and accepts & {"COMPARISON", "LBRACE", "AWAIT"}:
         message = "`=` gives a value; `==`, which compares, would be right"
     elif found in _MEANT:
-        message = f"`{found}` is no sign here; {_MEANT[found]}"
+        message = _sign(found, text, position)
     elif found == "}" and _uncommented(text[: position + 1]).count("}") > _uncommented(text[:position]).count("{"):
         message = "this brace closes none that is open"
     else:
         message = f"{_wanted(accepts)} is expected, not `{found}`"
     return ModelError.at(text, position, message, source)
+
+
+def _sign(found: str, text: str, position: int) -> str:
+    if re.compile(r"or\s*\{").match(text, position):
+        return "`or` goes on from `choose { ... }` alone; other statements, `choose b in` too, stand in its branches"
+    return f"`{found}` is no sign here; {_MEANT[found]}"
 
 
 def _before(text: str, position: int) -> int:

@@ -67,9 +67,11 @@ def _location(program: Program, name: str) -> Expression:
     if process is None:
         names = ", ".join(one.name for one in program.processes)
         raise PropositionError(f"the model {program.name} has no process {match[1]}; it has {names}")
-    places = [place for place, location in enumerate(process.locations) if location == match[2]]
+    # Copies of a location, in `for` and `choose k in`, have a number in brackets behind its name.
+    locations = [location.partition("[")[0] for location in process.locations]
+    places = [place for place, location in enumerate(locations) if location == match[2]]
     if not places:
-        named = ", ".join(sorted({one for one in process.locations if not one.isdigit()})) or "none with a name"
+        named = ", ".join(sorted({one for one in locations if not one.isdigit()})) or "none with a name"
         raise PropositionError(f"the model {program.name}: {process.name} has no location {match[2]}; it has {named}")
     test: Expression | None = None
     for place in places:

@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from capability.mte.policy import HardenedMalloc, RandomTags, TagPolicy
 from capability.mte.protection import MTE, MtePointer
 from spec.allocator import ReferenceAllocator
-from spec.event import NEVER_RETURNED, Event, Function
+from spec.event import ACCESSING, NEVER_RETURNED, Event, Function
 from spec.heap import Block, Heap
 from spec.ltl.error import TooLargeError
 from spec.ltl.finite import ltl3, ltlf
 from spec.ltl.parametric import Occurrence, slices
 from spec.ltl.truth import Truth
 from spec.properties import PROPERTIES, Index, Property, find
-from spec.property_verdict import Answer, PropertyVerdict, concerns, evaluate
+from spec.property_certain import certain
+from spec.property_verdict import Answer, PropertyVerdict, concerns, evaluate, missing
 from spec.propositions import Words, values
 from tests.spec.test_history import history, mutations
 
@@ -150,6 +151,26 @@ def test_without_evidence_nothing_is_said() -> None:
     assert say("freed-eventually").answer is Answer.NOT_OBSERVED
 
 
+def test_what_is_certain_is_a_violation_whatever_was_not_observed() -> None:
+    twice = say("whole-life", malloc(A), free(A), free(A), malloc(B), free(B))
+    assert (twice.answer, twice.violated, twice.missing) == (Answer.VIOLATED, 1, ("access",))
+    assert str(twice.witness) == "event 3 of thread 0, 24 bytes at 0x1000, handed out at event 1"
+    for name in ("whole-life", "one-life"):
+        leaked = say(name, malloc(A), malloc(B, 100), free(B))
+        assert (leaked.answer, leaked.at_exit, leaked.unfulfilled, leaked.bytes) == (Answer.VIOLATED, True, 1, 24)
+        running = say(name, malloc(A), malloc(B, 100), free(B), exited=False)
+        assert (running.answer, running.unfulfilled, running.witness) == (Answer.NOT_OBSERVED, 0, None)
+        correct = say(name, malloc(A), free(A))
+        assert (correct.answer, correct.missing) == (Answer.NOT_OBSERVED, ("access",))
+
+
+def test_what_an_unseen_letter_could_have_put_right_is_no_violation() -> None:
+    for text in ("access || X free", "[](free -> X !free) || <>[]here"):  # first the access, at last the word
+        assert say(f"address: {text}", malloc(A), free(A), free(A)).answer is Answer.NOT_OBSERVED, text
+    assert say("[](free -> X !free) && []!here", malloc(A), free(A), free(A)).answer is Answer.VIOLATED
+    assert say("(!free W malloc) && []!here", free(A)).answer is Answer.VIOLATED
+
+
 # Labels.
 
 
@@ -200,11 +221,19 @@ def test_a_formula_too_large_for_a_monitor_is_refused() -> None:
 DEFINITIONS = [*PROPERTIES, find("[](access -> O malloc)"), find("block: [](free -> X mem_free_end)"), find("<>free")]
 
 
-@given(seed=st.integers(0, 2**32), wrong=st.booleans(), exited=st.booleans(), one=st.sampled_from(DEFINITIONS))
+@given(
+    seed=st.integers(0, 2**32),
+    wrong=st.booleans(),
+    accesses=st.booleans(),
+    exited=st.booleans(),
+    one=st.sampled_from(DEFINITIONS),
+)
 def test_each_word_is_judged_as_finite_words_are_by_definition(
-    seed: int, wrong: bool, exited: bool, one: Property
+    seed: int, wrong: bool, accesses: bool, exited: bool, one: Property
 ) -> None:
     events = history(seed, 40, 2, 0)
+    if not accesses:
+        events = [event for event in events if event.function not in ACCESSING]
     if wrong:
         events = list(mutations(random.Random(seed), events))
     found = evaluate(one, events, quarantine=2, exited=exited)
@@ -215,20 +244,24 @@ def test_each_word_is_judged_as_finite_words_are_by_definition(
         if concerns(one, delivery)
     ]
     sliced = slices(stream, one.index, formula.propositions)
-    verdicts = {value: ltl3(formula, word).truth for value, word in sliced.items()}
-    unfulfilled = {
-        value
-        for value, truth in verdicts.items()
-        if truth is Truth.INCONCLUSIVE and not ltlf(formula, sliced[value], weak=True)
-    }
+    unseen = missing(one, words.observed)
+    if unseen:
+        blind = certain(formula, frozenset(unseen))
+        ends = {value: blind.run(word)[-1] for value, word in sliced.items()}
+        verdicts = {value: blind.verdict[end] for value, end in ends.items()}
+        ended = {value: blind.at_end[end] for value, end in ends.items()}
+    else:
+        verdicts = {value: ltl3(formula, word).truth for value, word in sliced.items()}
+        ended = {value: ltlf(formula, word, weak=True) for value, word in sliced.items()}
+    unfulfilled = {value for value, truth in verdicts.items() if truth is Truth.INCONCLUSIVE and not ended[value]}
+    violated = sum(truth is Truth.FALSE for truth in verdicts.values())
     if one.index is Index.THREAD and exited:
         unfulfilled -= words.cut
-    assert found.instances == len(sliced)
-    if found.missing:
-        assert (found.violated, found.unfulfilled, found.witness) == (0, 0, None)
+    assert (found.instances, found.missing) == (len(sliced), unseen)
+    if unseen and not violated and not (exited and unfulfilled):
+        assert (found.answer, found.violated, found.unfulfilled) == (Answer.NOT_OBSERVED, 0, 0)
     else:
-        assert found.violated == sum(truth is Truth.FALSE for truth in verdicts.values())
-        assert found.unfulfilled == len(unfulfilled)
+        assert (found.violated, found.unfulfilled) == (violated, len(unfulfilled))
 
 
 # Tags: the allocator of the specification over memory tagging.

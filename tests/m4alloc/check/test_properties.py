@@ -29,6 +29,7 @@ from spec.acceptor import Acceptor
 from spec.event import ACCESSING, MISUSE_CAUGHT, Event, Function
 from spec.heap import Block, Heap
 from spec.ltl.monitor import monitor
+from spec.ltl.truth import Truth
 from spec.properties import PROPERTIES, REPORTED, find
 from spec.property_verdict import Answer, evaluate_all
 from tests.m4alloc.native import ROOT
@@ -44,6 +45,10 @@ OWN = (
     find("block: [](free -> N mem_free_end)"),
     find("global: [](access -> O malloc)"),
     find("<>access"),
+    find("address: malloc && !malloc"),
+    find("block: [](malloc -> <>free) && [](free -> X !access) && []!early"),
+    find("global: [](free -> !dirty && X !free) && <>here"),
+    find("thread: []!(here && access) && [](mem_free_start -> X mem_free_end)"),
 )
 LIMIT = 64
 
@@ -149,22 +154,46 @@ def test_labels_are_left_to_the_specification(tmp_path: Path) -> None:
     assert [one.answer for one in evaluate_trace(without, [property_])] == [Answer.NOT_OBSERVED]
 
 
-def test_a_joint_machine_steps_each_monitor_as_it_steps_alone() -> None:
-    rng = random.Random(5)
-    monitors = [monitor(find(name).formula) for name in ("F2", "S1", "no-double-free")]
-    letters = [[one.number(frozenset(letter)) for one in monitors] for letter in (["malloc"], ["access"], ["free"])]
+LONG_MEMORY = (
+    "<>(malloc && X<>(malloc && X<>malloc))",
+    "[](free -> X X X !free)",
+    "malloc && !malloc",
+    "!free W access",
+)
+LETTERS = ["malloc"], ["access"], ["free"], []
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_joint_machine_steps_each_monitor_as_it_steps_alone(data: st.DataObject) -> None:
+    names = ("F2", "S1", "no-double-free", "no-double-allocation", *(f"address: {text}" for text in LONG_MEMORY))
+    monitors = [monitor(find(name).formula) for name in data.draw(st.lists(st.sampled_from(names), max_size=4))]
+    letters = [[one.number(frozenset(letter)) for one in monitors] for letter in LETTERS]
+    for row in letters:
+        row[:1] = [None] if row and data.draw(st.booleans()) else row[:1]
+    rng, length = data.draw(st.randoms(use_true_random=False)), data.draw(st.integers(0, 80))
+    # Mostly what programs do, malloc after free after malloc, or anything at all.
+    order, words = data.draw(st.sampled_from((0.1, 1.0))), data.draw(st.integers(1, 9))
+    keys = [rng.randrange(words) for _ in range(length)]
+    usual = [(keys[:place].count(key) * 2) % 4 for place, key in enumerate(keys)]
+    codes = [rng.randrange(4) if rng.random() < order else code for code in usual]
     joint = Joint(monitors, letters)
-    keys, codes = [rng.randrange(9) for _ in range(60)], [rng.randrange(3) for _ in range(60)]
-    states, _ = joint.run(keys, codes, 9)
-    for word in range(9):
-        alone = [one.initial for one in monitors]
-        for key, code in zip(keys, codes, strict=True):
-            if key == word:
-                alone = [
-                    one.step(at, letters[code][which])
-                    for which, (one, at) in enumerate(zip(monitors, alone, strict=True))
-                ]
-        assert joint.parts[states[word]] == tuple(alone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("m4alloc.check.joint._SAMPLE", data.draw(st.sampled_from((3, 4096))))
+        patch.setattr("m4alloc.check.joint._ROUNDS", data.draw(st.sampled_from((0, 3))))
+        states, first = joint.run(np.array(keys, np.int64), np.array(codes, np.int64), words)
+    found: list[list[int | None]] = [[None] * words for _ in monitors]
+    alone = [[one.initial for one in monitors] for _ in range(words)]
+    for place, (key, code) in enumerate(zip(keys, codes, strict=True)):
+        for which, (one, letter) in enumerate(zip(monitors, letters[code], strict=True)):
+            if letter is None:
+                continue
+            alone[key][which] = one.step(alone[key][which], letter)
+            if one.verdict[alone[key][which]] is Truth.FALSE and found[which][key] is None:
+                found[which][key] = place
+    assert [list(joint.parts[state]) for state in states] == alone
+    assert joint.violated == [sum(place is not None for place in places) for places in found]
+    assert first == [min((place for place in places if place is not None), default=None) for places in found]
 
 
 # The report.

@@ -178,7 +178,7 @@ def test_ltl_text_is_for_spin_to_translate() -> None:
         (
             "[]nobody",
             {},
-            "the model peterson has no proposition nobody; it has critical0, critical1, waiting0, the events",
+            "the model peterson has no proposition nobody; it has critical0, critical1,",
         ),
         ("X critical0", {"ltl": True}, "SPIN does not know X; without `ltl` the formula becomes our own never claim"),
         ("O critical0", {"ltl": True}, "SPIN does not know O; "),
