@@ -31,7 +31,7 @@ TOOLS = {
 """Optional system tools: command, then its Debian package and what it is for."""
 
 EXTRAS = {
-    "fast": ("numba",),
+    "fast": ("numba", "llvmlite"),
     "check": ("hypothesis",),
     "tune": ("numba", "optuna", "gymnasium"),
     "superopt": ("llvmlite", "z3", "gymnasium"),

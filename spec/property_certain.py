@@ -68,7 +68,7 @@ def can_fail(machine: Monitor) -> bool:
     >>> can_fail(certain(parse("[](access -> <>free)"), frozenset({"access"})))
     False
     """
-    letters = [number for number in range(len(machine.table[0])) if not _BOTH <= machine.letter(number)]
+    letters = [number for number in range(len(machine.table[0])) if not machine.letter(number) >= _BOTH]
     waiting, reached = [machine.initial], {machine.initial}
     for state in waiting:
         if machine.verdict[state] is Truth.FALSE or not machine.at_end[state]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 
 from m4alloc.check.compare import Comparison, Output
@@ -86,7 +85,7 @@ def misuse(counts: Mapping[str, int]) -> str:
 
 
 def properties(found: Sequence[PropertyFound]) -> list[tuple[str, str]]:
-    """The answers of the properties that there was evidence of, by whose they are; each violation; the others by name."""
+    """The answers that there was evidence for, by whose they are; each violation; the other properties by name."""
     told = []
     for whose, group in by_whose(found):
         answers = [f"{one.name} {property_answer(one)}" for one in group if one.answer != UNSEEN]
@@ -146,6 +145,7 @@ def property_story(one: PropertyFound) -> str:
 def unseen(one: PropertyFound) -> str:
     """Why there is no answer: what the recording does not show.
 
+    >>> from dataclasses import replace
     >>> blank = PropertyFound("p", "", "address", "", "program", True, "not observed", 0, 0, 0, 0, 0, False)
     >>> unseen(replace(blank, missing=("access", "mallocs")))
     'no access was recorded; nothing recorded is called mallocs (did you mean malloc?)'
