@@ -264,7 +264,8 @@ def _among(function: NDArray[Any], family: Iterable[Function]) -> Booleans:
     """Whether each function is one of the family."""
     table = np.zeros(256, np.bool_)
     table[[int(one) for one in family]] = True
-    return table[function]
+    found: Booleans = table[function]
+    return found
 
 
 def generations(base: Integers, born: Booleans, by_base: Integers) -> Integers:

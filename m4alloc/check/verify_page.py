@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from m4alloc import __version__
 from m4alloc.check import verify_text as words
 from m4alloc.check.heap_life import HeapLife
-from m4alloc.check.verify_report import Found, Image, PropertyFound, Verdict, VerifyReport
+from m4alloc.check.verify_page_properties import properties
+from m4alloc.check.verify_report import Found, Image, Verdict, VerifyReport
 from m4alloc.view import chart, heap_map, html, ticks
 from m4alloc.view.html import Html, Section
 from m4alloc.view.quantity import binary_size, brief, duration, number, percent, plural, ratio, size
@@ -38,7 +39,8 @@ def page(report: VerifyReport) -> str:
     if report.comparison is not None:
         sections.append(Section("Against the other allocator", _against(report)))
     if report.properties:
-        sections.append(Section("Order in time", _properties(report)))
+        again = _again(report) if report.failed_properties and not report.violations else Html("")
+        sections.append(Section("Order in time", html.join([properties(report.properties), again])))
     if report.rules:
         sections.append(Section("Rules", _rules(report)))
     if report.images:
@@ -105,13 +107,16 @@ def _sentence(report: VerifyReport) -> str:
     observed = sum(1 for rule in report.rules if rule.observed)
     silent = len(report.rules) - observed
     unseen = f"; for {plural(silent, 'more rule')} the run held no evidence" if silent else ""
-    match report.verdict:
-        case Verdict.HOLDS:
-            told = f"Every reply was admitted: the {plural(observed, 'rule')} observed hold{unseen}."
-        case Verdict.VIOLATED:
-            told = f"The allocator gave {plural(report.refused, 'reply', 'replies')} that no allocator may give."
-        case _:
-            told = "Nothing could be decided."
+    if not observed:
+        told = "Nothing could be decided."
+    elif report.refused:
+        told = f"The allocator gave {plural(report.refused, 'reply', 'replies')} that no allocator may give."
+    else:
+        judged = "Every reply" if report.checked == report.requests else "Every reply that was judged"
+        told = f"{judged} was admitted: the {plural(observed, 'rule')} observed hold{unseen}."
+    if report.failed_properties:
+        broken = len(report.failed_properties)
+        told += f" {plural(broken, 'property', 'properties')} of order in time that had to hold did not."
     return f"{told} {words.verdict(report)}." if words.verdict(report) != report.verdict else told
 
 
@@ -126,10 +131,7 @@ def _findings(report: VerifyReport) -> Html:
         told = _first_of_each(report.violations)
         pieces += [_finding(report, found, "bad") for found in told]
         pieces.append(html.paragraph(_more(len(told), report.refused)))
-        if report.trace:
-            command = words.replay(report)
-            held = " and ".join(name for name in (report.trace, report.script) if name)
-            pieces += [html.paragraph("Check it again:"), html.listing(command), html.paragraph(f"Held in {held}.")]
+        pieces.append(_again(report))
     if report.misuses:
         total = sum(report.misuse_counts.values())
         pieces.append(Html("<h3>What the program did wrong</h3>"))
@@ -137,6 +139,15 @@ def _findings(report: VerifyReport) -> Html:
         pieces += [_finding(report, found, "warn") for found in told]
         pieces.append(html.paragraph(_more(len(told), total)))
     return html.join(piece for piece in pieces if piece != "<p></p>")
+
+
+def _again(report: VerifyReport) -> Html:
+    """How to judge the recording again."""
+    if not report.trace:
+        return Html("")
+    held = " and ".join(name for name in (report.trace, report.script) if name)
+    again = [html.paragraph("Check it again:"), html.listing(words.replay(report)), html.paragraph(f"Held in {held}.")]
+    return html.join(again)
 
 
 def _first_of_each(findings: Sequence[Found]) -> list[Found]:
@@ -352,78 +363,6 @@ def _rules(report: VerifyReport) -> Html:
     )
     table = html.table(["rule", "what must hold", "source", "observed", ""], rows, right=[3], whole=[0, 4])
     return html.join([html.paragraph(explained), table])
-
-
-_WHOSE = {
-    "asked for": "What was asked for",
-    "of the allocator": "What the allocator has to keep",
-    "of the program": "What the program has to keep",
-}
-_ANSWERS = (
-    ("HOLDS", "so it was at every address (block, thread), to the end"),
-    ("VIOLATED", "at so many of them it was not, and nothing could have made up for it"),
-    ("VIOLATED at exit", "something that had to come, such as a free, had not come when the program ended"),
-    ("INCONCLUSIVE", "it had not come yet when the recording stopped, as when a program is killed"),
-    ("not observed", "nothing was recorded that could have been evidence for or against it"),
-)
-_OPERATORS = (
-    ("[]p", "p at every moment from here on: always"),
-    ("<>p", "p at some moment from here on: eventually"),
-    ("Xp", "p at the next moment, at which something happens there again"),
-    ("p W q", "p for as long as q has not come, which it need not"),
-    ("p U q", "the same, and q does come"),
-    ("p S q", "q was once, and p ever since"),
-    ("!p, p && q, p || q, p -> q", "not p; both; one of them; if p, then q"),
-)
-
-
-def _properties(report: VerifyReport) -> Html:
-    explained = (
-        "The rules judge one reply at a time; these judge what happened one after the other. All that happens at one "
-        "address (in one thread, where a formula says so) is a story of mallocs and frees, and each sentence has to be "
-        "true of every story. Violations by the program itself, such as leaks, do not count against the allocator."
-    )
-    pieces = [html.paragraph(explained)]
-    silent: list[PropertyFound] = []
-    for whose, group in words.by_whose(report.properties):
-        silent += [one for one in group if one.answer == words.UNSEEN and not one.asked]
-        shown = [one for one in group if one.answer != words.UNSEEN or one.asked]
-        if shown:
-            shown.sort(key=lambda one: (not one.fails, one.answer != "VIOLATED", one.answer == "HOLDS"))
-            head = ["property", "what must hold", "", "letters", "formula"]
-            table = html.table(head, [_property(one) for one in shown], right=[3], whole=[0])
-            pieces += [Html(f"<h3>{_WHOSE[whose]}</h3>"), table]
-    if silent:
-        rows = [[_named(one), one.sentence, words.unseen(one), _formula(one)] for one in silent]
-        table = html.table(["property", "what must hold", "not observed", "formula"], rows, whole=[0])
-        pieces.append(html.details(f"{plural(len(silent), 'property', 'properties')} not observed", table))
-    answers = html.table(["answer", "meaning"], [[name, meaning] for name, meaning in _ANSWERS], whole=[0])
-    operators = html.table(["formula", "true when"], [[html.code(name), told] for name, told in _OPERATORS], whole=[0])
-    letters = html.paragraph(
-        "A letter is one thing that happened, with all that was true of it: malloc is a block handed out, free a block "
-        "given up. The number of letters says how much evidence there was."
-    )
-    pieces.append(html.details("How to read the answers and the formulas", html.join([answers, operators, letters])))
-    return html.join(pieces)
-
-
-def _property(one: PropertyFound) -> list[str]:
-    told = words.property_answer(one)
-    tone = "bad" if one.fails else {"HOLDS": "good", words.UNSEEN: "muted"}.get(one.answer, "warn")
-    if one.answer == "VIOLATED" and one.message:
-        told += f": first at {one.message}" if not one.at_exit else f"; first {one.message}"
-        told += f", after the program's own misuse at event {number(one.after_misuse)}" if one.after_misuse else ""
-    told += f": {words.unseen(one)}" if one.answer == words.UNSEEN else ""
-    answer = Html(f'<span class="{tone}">{html.markup(told)}</span>')
-    return [_named(one), one.sentence, answer, number(one.observed), _formula(one)]
-
-
-def _formula(one: PropertyFound) -> Html:
-    return html.join([Html(f"{one.index}: "), html.code(one.formula)])
-
-
-def _named(one: PropertyFound) -> Html:
-    return html.code(one.name) if one.name != f"{one.index}: {one.formula}" else Html("a formula")
 
 
 def _processes(report: VerifyReport) -> Html:

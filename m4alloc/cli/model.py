@@ -107,11 +107,17 @@ def run(arguments: argparse.Namespace) -> int:
         except TooLargeError as error:
             print(f"m4alloc model: not decided: {error}", file=sys.stderr)
             return 3
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise UsageError(_told(error)) from error
+        except ValueError as error:
             # LogicError, ModelError, OptionError, PromelaError and SpinError are ValueErrors: the input was at fault.
             raise UsageError(str(error)) from error
     print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(text.lines(report)))
     return report.exit_status
+
+
+def _told(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 def _memory(text: str) -> int:
@@ -148,7 +154,9 @@ def _replay(file: Path, changed: dict[str, int]) -> int:
 
     try:
         _, found = runs.read(file, changed)
-    except (ValueError, OSError, ReplayError) as error:
+    except OSError as error:
+        raise UsageError(_told(error)) from error
+    except (ValueError, ReplayError) as error:
         raise UsageError(str(error)) from error
     constant = "".join(f", {name} = {value}" for name, value in found.constants.items())
     print(f"model   {found.source}{constant}")

@@ -15,8 +15,9 @@ from m4alloc.model import runs
 from m4alloc.model.continuation import continued
 from m4alloc.model.report import Answer, ModelReport
 from m4alloc.model.source import ModelError, Source, load
+from spec.ltl.decide import satisfying
 from spec.ltl.error import LogicError
-from spec.ltl.formula import Formula, Operator, conjunction, implies
+from spec.ltl.formula import FALSE, Formula, Operator, conjunction, implies, negation
 from spec.ltl.meter import Meter
 from spec.ltl.parser import parse
 from spec.model import search
@@ -76,6 +77,9 @@ def model(
     """
     if engine not in ENGINES:
         raise ModelError(f"there is no engine {engine!r}; there are {', '.join(ENGINES)}")
+    if seconds is not None and not seconds >= 0:
+        raise ModelError(f"a search of {seconds:g} seconds; a number that is not negative would be right")
+    _refuse_unwritable([file for file in (promela, svg) if file is not None], output)
     loaded = load(os.fspath(source), constants)
     program = loaded.program
     questions = _questions(program, properties)
@@ -101,7 +105,7 @@ def model(
     written = []
     if promela is not None:
         File(promela).write_text(
-            _as_asked(program, answers[0] if len(questions) == 1 else None, fair), encoding="utf-8"
+            _as_asked(program, answers[0] if len(questions) == len(answers) == 1 else None, fair), encoding="utf-8"
         )
         written.append(os.fspath(promela))
     if svg is not None and (first := next((one for one in answers if one.path is not None), None)):
@@ -110,6 +114,18 @@ def model(
     return ModelReport(
         loaded.name, program, engine, tuple(answers), loaded.constants, tuple(written), interrupted=interrupted
     )
+
+
+def _refuse_unwritable(files: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[str] | None) -> None:
+    """Raise ModelError for what cannot be written, before a search has been waited for."""
+    for name in files:
+        file = File(name)
+        if file.is_dir():
+            raise ModelError(f"{file} is a folder; the name of a file would be right")
+        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+            raise ModelError(f"{file} cannot be written: {file.parent} is no folder that can be written to")
+    if folder is not None and File(folder).exists() and not File(folder).is_dir():
+        raise ModelError(f"{os.fspath(folder)} is a file; a folder for counterexamples would be right")
 
 
 def _questions(program: Program, wanted: Sequence[str]) -> list[tuple[str, Formula | None]]:
@@ -164,9 +180,11 @@ class _Asker:
     def answer(self, name: str, formula: Formula | None, fair: bool) -> Answer:
         """The answer of all runs, or, if they do not all satisfy the formula, of those that are fair and as assumed."""
         alone, note = self._asked(name, formula, (), False)
+        program = self.program
         if formula is None or alone.verdict is Verdict.HOLDS or alone.reason == "interrupted":
             return Answer(name, formula, alone, note=note)
-        program = self.program
+        if alone.verdict is Verdict.EXHAUSTED and not program.assumptions:
+            return Answer(name, formula, alone, note=note)  # to keep to fair runs takes more, not less
         processes = range(len(program.processes)) if fair else sorted(program.fair)
         assumed = tuple(one.formula for one in program.assumptions)
         if (not processes and not assumed) or _is_fault(alone):
@@ -178,7 +196,20 @@ class _Asker:
         if self._goes_on(alone, formula, assumed, tuple(processes)):
             return Answer(name, formula, alone, tuple(under), alone.verdict, GOES_ON)
         result, note = self._asked(name, formula, assumed, tuple(processes))
+        if result.verdict is Verdict.HOLDS and assumed and not note:
+            note = self._vacuous(formula, assumed, tuple(processes))
         return Answer(name, formula, result, tuple(under), alone.verdict, note)
+
+    def _vacuous(self, formula: Formula, assumed: tuple[Formula, ...], fairness: tuple[int, ...]) -> str:
+        """Why the answer says nothing of the model, if that can be seen soon."""
+        if satisfying(conjunction(*assumed, negation(formula))) is None:
+            return "says nothing of the model: what is assumed implies it"
+        run = search.check(
+            Execution(self.program), FALSE, assumptions=assumed, fairness=fairness, states=_FEW, progress=None
+        )
+        if run.reason == "interrupted":
+            raise KeyboardInterrupt
+        return "says nothing: no run is fair and as assumed" if run.verdict is Verdict.HOLDS else ""
 
     def _goes_on(
         self, alone: Result, formula: Formula, assumed: tuple[Formula, ...], fairness: tuple[int, ...]
@@ -221,8 +252,6 @@ class _Asker:
             result = self._own(formula, assumed, fairness, step, replace(bounds, states=few))
             if result.reason != f"more than {few:,} states" or few == bounds.states:
                 return result
-            if bounds.seconds is not None:
-                bounds = replace(bounds, seconds=max(0.0, bounds.seconds - result.seconds))
         if engine == "spin":
             from m4alloc.model import spin
 
@@ -311,16 +340,21 @@ def _told(answer: Answer, loaded: Source, folder: File | None) -> Answer:
     if folder is None:
         return answer
     file = folder / f"{_file_name(loaded.program.name)}-{_file_name(answer.name)}.json"
-    runs.write(
-        file,
-        loaded.program,
-        path,
-        source=loaded.name,
-        constants=loaded.constants,
-        name=answer.name,
-        formula="" if answer.formula is None else str(answer.formula),
-        reason=answer.result.reason,
-    )
+    try:
+        runs.write(
+            file,
+            loaded.program,
+            path,
+            source=loaded.name,
+            constants=loaded.constants,
+            name=answer.name,
+            formula="" if answer.formula is None else str(answer.formula),
+            reason=answer.result.reason,
+        )
+    except OSError as error:
+        # What has been found is worth more than the file.
+        lost = f"not written to {file}: {error.strerror}"
+        return replace(answer, note=f"{answer.note}; {lost}" if answer.note else lost)
     return replace(answer, file=str(file), replay=f"m4alloc model --replay {shlex.quote(str(file))}")
 
 

@@ -36,6 +36,7 @@ from spec.model.program import (
     Read,
     Unary,
 )
+from spec.model.vocabulary import refuse_unknown
 
 FAILED = 1 << 40
 """Is added to the number of a command whose step fails."""
@@ -407,7 +408,8 @@ class _Letter(_Function):
         super().__init__(made, program, packed, "letter", 1)
 
     def write(self, propositions: Sequence[str]) -> None:
-        """The whole function: a bit for each proposition."""
+        """The whole function: a bit for each proposition.  Raises: PropositionError."""
+        refuse_unknown(self.program, propositions)
         builder, program = self.builder, self.program
         predicates = dict(program.predicates)
         events = frozenset().union(*program.event_letters)
@@ -420,8 +422,7 @@ class _Letter(_Function):
                     raise ValueError(f"the predicate {name} may have no value: {why}")
                 true = builder.zext(self.truth(expression), I64)
                 found = builder.or_(found, builder.shl(true, number(bit)))
-            elif name not in events:
-                raise ValueError(f"the model {program.name} has no proposition {name!r}")
+            # An event of allocators that nothing raises is false throughout; other names were refused before.
         if program.event_cell is not None and not events.isdisjoint(propositions):
             table = [
                 sum(1 << bit for bit, name in enumerate(propositions) if name in letter)

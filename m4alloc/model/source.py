@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
+from spec.ltl.error import TooLargeError
 from spec.model import catalogue
 from spec.model.program import Program
 
@@ -40,11 +41,19 @@ def load(name: str | Path, constants: Mapping[str, int] | None = None) -> Source
     constants = constants or {}
     text = str(name)
     if "/" in text or "." in text:
-        content = Path(name).read_text(encoding="utf-8")
+        try:
+            content = Path(name).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{text} is no text in UTF-8: {error.reason} at byte {error.start}") from None
     elif text in catalogue.BUNDLED:
         content = catalogue.text(text)
     else:
         close = get_close_matches(text, list(catalogue.BUNDLED), 3)
         hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(catalogue.BUNDLED)}"
         raise ModelError(f"no bundled model is called {text}; {hint}")
-    return Source(text, read(catalogue.with_constants(content, constants), text), dict(constants))
+    try:
+        program = read(catalogue.with_constants(content, constants), text)
+    except TooLargeError as error:
+        # It is the model that is too large as it is written, not what is asked of it.
+        raise ModelError(f"{text}: {error}") from None
+    return Source(text, program, dict(constants))

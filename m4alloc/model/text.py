@@ -42,7 +42,7 @@ def _answer(answer: Answer, width: int) -> Iterator[str]:
         head = ""
     engine = f" ({result.engine})" if result.engine else ""
     counts = (
-        f"{number(result.states)} states, {number(result.transitions)} transitions, depth {number(result.depth)}, "
+        f"{plural(result.states, 'state')}, {plural(result.transitions, 'transition')}, depth {number(result.depth)}, "
         f"{result.seconds:.2f} s{engine}"
     )
     yield f"{head:<{width}}  {result.verdict:<9}  {counts}"
@@ -70,7 +70,10 @@ def _counterexample(answer: Answer) -> Iterator[str]:
     fault = path.steps[-1].fault if path is not None and path.steps else ""
     if answer.formula is not None and fault:
         yield f"  fault   {fault}, after which the model has no meaning, and nothing holds"
-    claim = answer.result.reason if answer.formula is None else f"{answer.name}: {answer.formula}"
+    claim = answer.result.reason
+    if answer.formula is not None:
+        named = f"{answer.name}: " if answer.name != str(answer.formula) else ""
+        claim = f"{named}{answer.formula}"
     yield f"  claim   {claim}"
     if answer.replay:
         yield f"  replay  {answer.replay}"

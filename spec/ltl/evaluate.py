@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spec.ltl.formula import Formula, Operator, subformulas
+from spec.ltl.formula import FUTURE, Formula, Operator, subformulas
 from spec.ltl.word import Word
 
 
@@ -49,8 +49,10 @@ class _Row:
     def _at(self, position: int) -> bool:
         a = self.operands[0] if self.operands else []
         b = self.operands[1] if len(self.operands) > 1 else []
-        future, past = self._future(position), range(position, -1, -1)
-        match self.formula.operator:
+        operator = self.formula.operator
+        future = self._future(position) if operator in _FURTHER else []
+        past = range(position, -1, -1)
+        match operator:
             case Operator.TRUE:
                 return True
             case Operator.FALSE:
@@ -68,9 +70,9 @@ class _Row:
             case Operator.IFF:
                 return a[position] == b[position]
             case Operator.NEXT:
-                return len(future) > 1 and a[future[1]]
+                return (after := self._next(position)) < self.length and a[after]
             case Operator.WEAK_NEXT:
-                return len(future) == 1 or a[future[1]]
+                return (after := self._next(position)) >= self.length or a[after]
             case Operator.EVENTUALLY:
                 return any(a[i] for i in future)
             case Operator.ALWAYS:
@@ -97,11 +99,17 @@ class _Row:
                 return all(a[i] for i in past)
 
     def _future(self, position: int) -> list[int]:
-        """The positions from `position` on, until they repeat or the word ends; and one more turn's beginning for X."""
-        word = self.word
-        if not word.cycle:
-            return list(range(position, self.length))
-        return [*range(position, self.length), *range(len(word.prefix), max(position, len(word.prefix) + 1))]
+        """The positions from `position` on, until they repeat or the word ends."""
+        ahead = range(position, self.length)
+        return [*ahead, *range(len(self.word.prefix), position)] if self.word.cycle else list(ahead)
+
+    def _next(self, position: int) -> int:
+        """The next position; the length of the word if there is none."""
+        return len(self.word.prefix) if self.word.cycle and position + 1 == self.length else position + 1
+
+
+_FURTHER = FUTURE - {Operator.NEXT, Operator.WEAK_NEXT}
+"""The operators that look at all later positions."""
 
 
 def _until(a: list[bool], b: list[bool], positions: range | list[int]) -> bool:

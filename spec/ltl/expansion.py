@@ -19,12 +19,12 @@ WORK = 2_000_000
 """How many times it may take a formula apart."""
 
 
-def search(formula: Formula, *, states: int = STATES) -> Word | None:
+def search(formula: Formula, *, states: int = STATES, work: int = WORK) -> Word | None:
     """A lasso of which `formula`, without past operators, is true, or None if there is none; not a short one.
 
     It needs no automaton: where there are many ways to satisfy a formula, one is often found when the whole automaton
     would be too large. Of the ways to satisfy an until, the one that fulfils it now is tried first.
-    Raises: TooLargeError when it has not ended within `states` sets of formulas; ValueError for past operators.
+    Raises: TooLargeError when it has not ended within `states` sets of formulas and `work` steps; ValueError for past operators.
     Source: Gerth, Peled, Vardi and Wolper, Simple on-the-fly automatic verification of linear temporal logic (1995).
 
     >>> from spec.ltl.parser import parse
@@ -33,7 +33,7 @@ def search(formula: Formula, *, states: int = STATES) -> Word | None:
     """
     if formula.past:
         raise ValueError(f"{formula} has past operators; the search is for formulas of the future")
-    graph = _Expansion(negation_normal_form(formula), Budget(states, WORK))
+    graph = _Expansion(negation_normal_form(formula), Budget(states, work))
     try:
         found = connected(graph, Meter(states=states))
     except BoundReached as error:

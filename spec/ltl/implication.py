@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from spec.ltl.automaton import proposition_label
 from spec.ltl.formula import FALSE, TRUE, Formula, Operator, make
 from spec.ltl.normal import DUALS
@@ -70,17 +72,25 @@ class Implication:
 
     def eventual(self, f: Formula) -> bool:
         """Whether `f` holds at a position if it does at a later one."""
-        known = self._eventual.get(f)
-        if known is None:
-            known = self._eventual[f] = self._is_eventual(f)
-        return known
+        return self._filled(f, self._eventual, self._is_eventual)
 
     def universal(self, f: Formula) -> bool:
         """Whether `f` holds at every later position if it does at one."""
-        known = self._universal.get(f)
-        if known is None:
-            known = self._universal[f] = self._is_universal(f)
-        return known
+        return self._filled(f, self._universal, self._is_universal)
+
+    @staticmethod
+    def _filled(f: Formula, known: dict[Formula, bool], decide: Callable[[Formula], bool]) -> bool:
+        """What is decided of `f`, operands first, so that no nesting is too deep."""
+        if f not in known:
+            waiting = [f]
+            while waiting:
+                missing = [operand for operand in waiting[-1].operands if operand not in known]
+                if missing:
+                    waiting += missing
+                else:
+                    part = waiting.pop()
+                    known[part] = decide(part)
+        return known[f]
 
     def suspendable(self, f: Formula) -> bool:
         """Whether `f` holds at all positions or at none."""

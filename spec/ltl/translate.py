@@ -9,7 +9,7 @@ from spec.ltl.automaton import Automaton
 from spec.ltl.budget import Budget
 from spec.ltl.degeneralise import degeneralised
 from spec.ltl.error import TooLargeError
-from spec.ltl.formula import Formula, Operator, conjunction
+from spec.ltl.formula import Formula, Operator, conjunction, depth
 from spec.ltl.implication import Implication
 from spec.ltl.network import Network, pruned
 from spec.ltl.normal import negated, negation_normal_form
@@ -24,6 +24,8 @@ STATES = 5000
 """The default bound on the states of any automaton on the way."""
 PROPOSITIONS = 16
 """More propositions are refused: a label is a set of the 2**propositions letters."""
+DEPTH = 500
+"""Deeper nesting is refused at once; it would be after seconds."""
 _ATTEMPT = 1_000_000
 """Steps that an attempt at a smaller automaton may take before it is given up."""
 
@@ -121,6 +123,8 @@ class _Translation:
             raise TooLargeError(
                 f"the formula has {len(self.propositions)} propositions, more than propositions={PROPOSITIONS}"
             )
+        if (nested := depth(self.formula)) > DEPTH:
+            raise TooLargeError(f"operators are nested {nested} deep in the formula, more than depth={DEPTH}")
         formula = _prepared(negation_normal_form(self.formula))
         found = [simulated(self._tableau(formula, self.budget), self.budget)]
         if not formula.past and len(found[0].rows) > 1:

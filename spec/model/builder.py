@@ -122,11 +122,19 @@ def _nodes(values: object) -> tuple[Expression, ...]:
 
 
 def _over(over: tuple[Value, Value] | str) -> syntax.Span | syntax.Group:
-    return syntax.Group(over) if isinstance(over, str) else syntax.Span(_node(over[0]), _node(over[1]))
+    if isinstance(over, str):
+        return syntax.Group(over)
+    if not isinstance(over, tuple) or len(over) != 2:
+        raise TypeError(f"{over!r} is no range; (low, high), with both ends in it, or the name of a group is one")
+    return syntax.Span(_node(over[0]), _node(over[1]))
 
 
 def _type(kind: Kind) -> syntax.Type:
-    return syntax.Boolean() if isinstance(kind, type) else _over(kind)
+    if isinstance(kind, type):
+        if kind is not bool:
+            raise TypeError(f"{kind.__name__} is no kind of variable; bool, (low, high), or the name of a group is one")
+        return syntax.Boolean()
+    return _over(kind)
 
 
 class Variable(Term):

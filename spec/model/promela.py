@@ -135,7 +135,7 @@ class _Writer:
         self.lines: list[str] = []
         self.commands: dict[int, int] = {}
         try:
-            refuse_unknown(program, () if formula is None else (formula,))
+            refuse_unknown(program, () if formula is None else formula.propositions)
         except PropositionError as error:
             raise PromelaError(str(error)) from None
         self.counters = {process.counter: number for number, process in enumerate(program.processes)}

@@ -294,6 +294,7 @@ class _Build(Transformer[Token, Any]):
 
 
 _WORD = re.compile(r"\w+|==|!=|<=|>=|&&|\|\||\.\.|\S")
+_COMMENT = re.compile("/[/*]")
 _MEANT = {
     "&": "`&&` is the sign for and",
     "|": "`||` is the sign for or",
@@ -302,6 +303,15 @@ _MEANT = {
     "or": "`||` is the sign for or",
     "not": "`!` is the sign for not",
 }
+_ELSEWHERE = {
+    **dict.fromkeys(("elif", "elsif", "elseif"), "`else if` would be right"),
+    **dict.fromkeys(("do", "repeat"), "`loop { ... }` goes on for ever, `while c { ... }` as long as c is true"),
+    **dict.fromkeys(("return", "exit", "stop"), "`end` ends the process"),
+    **dict.fromkeys(("wait", "when"), "`await c` waits until c is true"),
+    **dict.fromkeys(("print", "printf", "emit"), "`label name` raises an event"),
+    "continue": "`goto` and a named location would be right",
+}
+"""Words of other languages, with which a statement cannot go on."""
 
 
 def _explained(text: str, source: str, error: UnexpectedInput) -> ModelError:
@@ -321,12 +331,20 @@ def _explained(text: str, source: str, error: UnexpectedInput) -> ModelError:
     if accepts >= {"EQUAL", "COLON"} and text[before:position].strip() in _MEANT:
         found, position = text[before:position].strip(), before
         message = _sign(found, text, position)
+    elif accepts >= {"EQUAL", "COLON"} and text[before:position].strip() in _ELSEWHERE:
+        found, position = text[before:position].strip(), before
+        message = f"`{found}` is no word of the language; {_ELSEWHERE[found]}"
     elif accepts >= {"EQUAL", "COLON"} and text[before:position].strip() in KEYWORDS:
         found, position = text[before:position].strip(), before
         message = f"a statement is expected, and `{found}` begins none here"
     elif accepts >= {"EQUAL", "COLON"}:
-        increment = "; `x = x + 1` adds one" if text.startswith("++", position) else ""
+        increment = "; `x = x + 1` adds one" if text.startswith(("++", "+="), position) else ""
         message = f"after a name, a statement goes on with `=`, `!`, `?`, `[` or `:`, not with `{found}`{increment}"
+    elif comment := _COMMENT.search(text, max(0, position - 1), position + 2):
+        position = comment.start()
+        message = "a comment begins with `#`"
+    elif found in ("<", ">", "<=", ">=", "==", "!=") and "COMPARISON" not in accepts and "SEMICOLON" in accepts:
+        message = f"a statement is expected, not `{found}`; of several comparisons `a < b && b < c` would be right"
     elif found == "=" and text[position - 1] == "=":
         position -= 1
         message = "`==` compares; `=`, which gives a value, would be right"

@@ -82,7 +82,7 @@ def check(
         return search.run(lambda: search.explore(deadlock))
     violation = conjunction(*assumptions, negation(formula))
     if isinstance(system, Execution):
-        refuse_unknown(system.program, [violation])
+        refuse_unknown(system.program, violation.propositions)
     automaton = buchi(violation) if engine != "scc" else translate(violation)
     fair = fair_processes(system, fairness)
     asked = {Option.NEXT} if reduction and stutter_sensitive(violation) else set()

@@ -52,9 +52,9 @@ def with_locations(program: Program, formulas: Iterable[Formula]) -> Program:
     return replace(program, predicates=(*program.predicates, *found))
 
 
-def refuse_unknown(program: Program, formulas: Iterable[Formula]) -> None:
-    """Raise PropositionError when one of the formulas speaks of a proposition that the program does not have."""
-    for name in sorted({name for formula in formulas for name in formula.propositions} - vocabulary(program)):
+def refuse_unknown(program: Program, propositions: Iterable[str]) -> None:
+    """Raise PropositionError when one of the propositions is none of the program's."""
+    for name in sorted(set(propositions) - vocabulary(program)):
         raise _unknown(program, name)
 
 

@@ -187,7 +187,8 @@ def test_a_formula_is_a_property_of_an_address_unless_it_says_otherwise() -> Non
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:
     with pytest.raises(
-        LogicError, match=r"^no property is called double-free. The properties are published, "
+        LogicError,
+        match=r"^no property is called double-free; did you mean no-double-free\? The properties are published, ",
     ) as caught:
         find("double-free")
     assert all(one.name in str(caught.value) for one in PROPERTIES)

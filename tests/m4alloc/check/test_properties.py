@@ -160,7 +160,7 @@ LONG_MEMORY = (
     "malloc && !malloc",
     "!free W access",
 )
-LETTERS = ["malloc"], ["access"], ["free"], []
+LETTERS: list[list[str]] = [["malloc"], ["access"], ["free"], []]
 
 
 @settings(max_examples=60)
@@ -168,9 +168,11 @@ LETTERS = ["malloc"], ["access"], ["free"], []
 def test_a_joint_machine_steps_each_monitor_as_it_steps_alone(data: st.DataObject) -> None:
     names = ("F2", "S1", "no-double-free", "no-double-allocation", *(f"address: {text}" for text in LONG_MEMORY))
     monitors = [monitor(find(name).formula) for name in data.draw(st.lists(st.sampled_from(names), max_size=4))]
-    letters = [[one.number(frozenset(letter)) for one in monitors] for letter in LETTERS]
-    for row in letters:
-        row[:1] = [None] if row and data.draw(st.booleans()) else row[:1]
+    stepped = data.draw(st.lists(st.booleans(), min_size=len(LETTERS), max_size=len(LETTERS)))  # of the first monitor
+    letters = [
+        [one.number(frozenset(letter)) if which or own else None for which, one in enumerate(monitors)]
+        for letter, own in zip(LETTERS, stepped, strict=True)
+    ]
     rng, length = data.draw(st.randoms(use_true_random=False)), data.draw(st.integers(0, 80))
     # Mostly what programs do, malloc after free after malloc, or anything at all.
     order, words = data.draw(st.sampled_from((0.1, 1.0))), data.draw(st.integers(1, 9))
@@ -222,12 +224,14 @@ def test_the_report_has_an_answer_for_each_property_and_none_without_evidence(tm
     }
     assert (report.verdict, report.exit_status) == (Verdict.HOLDS, 0)
     lines = verify_text.lines(report)
-    shown = next(line for line in lines if line.startswith("properties"))
-    assert shown == "properties   freed-eventually VIOLATED at exit (1 block, 100 B)   no-double-free HOLDS"
-    assert (
+    start = next(place for place, line in enumerate(lines) if line.startswith("properties"))
+    assert lines[start : start + 4] == [
+        "properties   of the allocator: no-double-allocation HOLDS   no-overlap HOLDS   allocation-ends HOLDS",
+        "                               free-ends HOLDS",
+        "             of the program: freed-eventually VIOLATED at exit (1 block, 100 B)   no-double-free HOLDS",
         "             not observed: access-only-while-allocated, accessed-then-freed, no-early-reuse, quarantine, "
-        "tag-freshness, zeroed-before-reuse, handed-out-zero, revoked-before-reuse"
-    ) in lines
+        "tag-freshness, zeroed-before-reuse, handed-out-zero, revoked-before-reuse",
+    ]
     assert list(faults(json.loads(json.dumps(report.to_json())), SCHEMA)) == []
 
 
@@ -322,8 +326,57 @@ def test_the_page_shows_each_property_with_its_formula(tmp_path: Path) -> None:
     report = reported(tmp_path, [malloc(A), malloc(A), free(B)], "<>[]free")
     text = verify_page.page(report)
     assert "Order in time" in text and "[](malloc -&gt; X(!malloc W free))" in text
-    assert '<span class="bad">VIOLATED (1 address): violated at event 3' in text
-    assert '<span class="muted">not observed (no access)</span>' in text
+    assert '<span class="bad">VIOLATED (1 address): first at event 3' in text
+    assert "no access was recorded" in text and "no tag of memory was recorded" in text
+    assert text.count("<h3>What the") == 3 and "How to read the answers and the formulas" in text
+    assert "3 properties of order in time that had to hold did not." in text
+
+
+def test_the_page_tells_a_leak_that_was_asked_for_from_a_fault_of_the_allocator(tmp_path: Path) -> None:
+    text = verify_page.page(reported(tmp_path, [malloc(A)], "freed-eventually"))
+    assert "replies that no allocator may give" not in text
+    assert "1 property of order in time that had to hold did not." in text
+    assert '<span class="bad">VIOLATED at exit (1 block, 24 B); first event 1 of thread 0, 24 bytes at 0x10000' in text
+    assert "m4alloc verify --standard c17,glibc --property freed-eventually --trace" in text
+    assert "had to hold" not in verify_page.page(reported(tmp_path, [malloc(A)]))
+
+
+def test_what_is_certain_is_violated_although_accesses_were_not_recorded(tmp_path: Path) -> None:
+    report = reported(tmp_path, [malloc(A), free(A), free(A, flags=MISUSE_CAUGHT)], "F2")
+    found = one(report, "whole-life")
+    assert (found.answer, found.missing, report.exit_status) == ("VIOLATED", ("access",), 1)
+    assert "properties   asked for: whole-life VIOLATED (1 address)" in verify_text.lines(report)
+    assert list(faults(json.loads(json.dumps(report.to_json())), SCHEMA)) == []
+    correct = reported(tmp_path, [malloc(A), free(A)], "F2")
+    assert (one(correct, "whole-life").answer, correct.exit_status) == ("not observed", 3)
+
+
+def test_what_no_event_raises_is_not_observed_and_a_slip_of_the_pen_is_named(tmp_path: Path) -> None:
+    texts = "[]!here", "[](mallocs -> <>fre)", "<>access"
+    report = reported(tmp_path, [malloc(A), free(A)], *texts)
+    assert report.exit_status == 3
+    told = verify_text.lines(report)
+    assert "             address: []!here: nothing recorded is called here" in told
+    assert (
+        "             address: [](mallocs -> <>fre): nothing recorded is called fre or mallocs "
+        "(did you mean free and malloc?)"
+    ) in told
+    assert "             address: <>access: no access was recorded" in told
+
+
+def test_a_leak_that_was_asked_for_is_told_with_the_first_block(tmp_path: Path) -> None:
+    told = verify_text.lines(reported(tmp_path, [malloc(A), malloc(B, 100), free(A)], "[](malloc -> F free)"))
+    assert (
+        "             freed-eventually: violated at exit; it concerns first event 3 of thread 0, 100 bytes at 0x20000. "
+        "Every block is freed in the end."
+    ) in told
+
+
+def test_where_no_rule_was_observed_nothing_is_decided(tmp_path: Path) -> None:
+    hung = Event(F.MALLOC, size=24, begin=1)
+    report = reported(tmp_path, [hung], end_reason=EndReason.RUNNING)
+    assert (report.verdict, report.exit_status) == (Verdict.UNDECIDED, 3)
+    assert "Nothing could be decided." in verify_page.page(report)
 
 
 # The command.
@@ -337,6 +390,12 @@ def test_an_unknown_property_is_refused_with_the_names_there_are(
     assert "no property is called no-leak. The properties are published, access-only-while-allocated, " in told
     assert main(["verify", "--property", "[](malloc -> ", "--", "true"]) == 2
     assert "the formula ends where an operand is missing" in capsys.readouterr().err
+    assert main(["verify", "--property", "adress: <>free", "--", "true"]) == 2
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        "m4alloc verify: line 1, column 1: adress is no index; a property is of address, block, thread, global",
+        "  adress: <>free",
+        "  ^",
+    ]
     many = f"[](malloc -> {'X ' * 20}free)"
     traced(tmp_path, [malloc(A), free(A)])
     assert main(["verify", "-o", "-", "--property", many, "--trace", str(tmp_path / "t")]) == 2

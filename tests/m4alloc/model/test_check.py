@@ -225,3 +225,98 @@ def test_the_list_has_every_model_and_every_bug() -> None:
     for name, bundled in BUNDLED.items():
         assert f"{name}: {bundled.sentence}" in shown
         assert all(f"bug {bug}: " in shown for bug in bundled.bugs)
+
+
+def test_auto_is_our_own_search_for_few_states_and_the_compiled_one_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    assert model("peterson", properties=["exclusive"]).answers[0].result.engine == "breadth"
+    monkeypatch.setattr(check_module, "_FEW", 20)
+    answer = model("peterson", properties=["exclusive"]).answers[0]
+    assert (answer.result.engine, answer.result.states) == ("compiled, breadth", 42)
+    bounded = model("peterson", properties=["exclusive"], states=20).answers[0].result
+    assert (bounded.verdict, bounded.reason, bounded.engine) == (Verdict.EXHAUSTED, "more than 20 states", "breadth")
+
+
+LEAKY = """
+model leaky
+track block: 0..1
+process p[i: 0..1] fair { loop { here: label mem_allocate_end(i); again: skip } }
+predicate never = false
+property freed: [](malloc -> <>free)
+assume frees: []<>free
+"""
+
+
+def test_an_answer_that_says_nothing_of_the_model_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "leaky.m4m"
+    file.write_text(LEAKY)
+    answer = model(file, properties=["freed"], engine="own").answers[0]
+    assert (answer.verdict, answer.alone) == (Verdict.HOLDS, Verdict.VIOLATED)
+    assert answer.note == "says nothing of the model: what is assumed implies it"
+    answer = model(file, properties=["[]<>never"], engine="own").answers[0]
+    assert answer.note == "says nothing: no run is fair and as assumed"
+    file.write_text(LEAKY.replace("[]<>free", '[]<>"p[0]@again"'))
+    answer = model(file, properties=['[]<>"p[0]@here"'], engine="own").answers[0]
+    assert (answer.verdict, answer.alone, answer.note) == (Verdict.HOLDS, Verdict.VIOLATED, "")
+
+
+@pytest.mark.parametrize("engine", ["own", "compiled"])
+def test_a_formula_may_speak_of_events_and_locations_as_in_the_model(engine: str, tmp_path: Path) -> None:
+    if engine == "compiled":
+        pytest.importorskip("numba")
+    file = tmp_path / "leaky.m4m"
+    file.write_text(LEAKY.replace("assume frees: []<>free", ""))
+    asked = ["[]!free", '[]!"p[1]@again"', "[]!(malloc && access)", '[]<>"p[1]@again"']
+    report = model(file, properties=asked, engine=engine, output=tmp_path)
+    verdicts = [(answer.alone or answer.verdict).value for answer in report.answers]
+    assert verdicts == ["HOLDS", "VIOLATED", "HOLDS", "VIOLATED"]
+    # The file says what the claim speaks of, so that it replays.
+    assert runs.read(Path(report.answers[1].file))[1].lines == report.answers[1].told
+
+
+def test_a_violation_that_cannot_be_written_is_still_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(check_module.runs, "write", refuse)
+    report = model("free_list", properties=["published"], engine="own", output=tmp_path)
+    answer = report.answers[0]
+    assert report.exit_status == 1 and answer.told and not answer.file
+    assert answer.note.endswith(f"not written to {tmp_path}/free_list-published.json: Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"svg": "/nowhere/x.svg"}, "/nowhere/x.svg cannot be written: /nowhere is no folder that can be written to"),
+        ({"promela": "/"}, "/ is a folder; the name of a file would be right"),
+        ({"output": __file__}, "test_check.py is a file; a folder for counterexamples would be right"),
+        ({"seconds": float("nan")}, "a search of nan seconds; a number that is not negative would be right"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_search(
+    options: dict[str, object], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_module, "load", None)
+    with pytest.raises(ModelError, match=message):
+        model("peterson", **options)  # type: ignore[arg-type]
+
+
+def test_a_model_that_is_too_large_as_it_is_written_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "wide.m4m"
+    file.write_text("model wide var a: array[5000] of bool process p { a[0] = true }")
+    with pytest.raises(ModelError, match=r"wide\.m4m: `a` takes more than MOST_CELLS = 4096 cells"):
+        load(file)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ModelError, match=r"wide\.m4m is no text in UTF-8: invalid start byte at byte 0"):
+        load(file)
+
+
+def test_a_fault_that_a_search_for_something_else_comes_to_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "fault.m4m"
+    file.write_text("model fault\nvar n: 0..1\nprocess p { loop { n = n + 1 } }\npredicate one = n == 1\n")
+    shown = list(text.lines(model(file, properties=["[]<>one"], engine="own")))
+    assert shown[-2:] == [
+        "  fault   line 3: n = 2 is out of its range 0..1, after which the model has no meaning, and nothing holds",
+        "  claim   []<>one",
+    ]

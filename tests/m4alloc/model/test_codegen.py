@@ -143,7 +143,7 @@ def test_events_without_an_event_cell_are_refused() -> None:
 
 
 def test_unknown_propositions_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="the model one has no proposition 'nonsense'"):
+    with pytest.raises(ValueError, match="the model one has no proposition nonsense; it has"):
         Machine(one_command((Cell("x", 0, 1, 0),)), ("nonsense",))
 
 

@@ -203,6 +203,11 @@ def test_terms_have_no_truth_and_statements_their_place() -> None:
     x = m.var("x", (0, 3))
     with pytest.raises(TypeError, match="a term of a model has no truth in Python"):
         bool(x == 1)
+    with pytest.raises(TypeError, match="int is no kind of variable; bool, "):
+        Model("m").var("y", int)  # type: ignore[arg-type]
+    for wrong in (5, (1, 2, 3), [0, 1]):
+        with pytest.raises(TypeError, match=r"is no range; \(low, high\), with both ends in it"):
+            Model("m").var("y", wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="'y' is no term of a model"):
         x + "y"  # type: ignore[operator]
     with pytest.raises(ValueError, match="otherwise follows a when"), m.process("p") as p, p.otherwise():

@@ -74,4 +74,4 @@ def test_a_search_of_a_model_refuses_what_the_model_does_not_have() -> None:
         check(Execution(program("peterson")), parse("[]!critical2"))
     with pytest.raises(PropositionError, match="no proposition mine"):
         check(Execution(program("peterson")), parse("[]!critical1"), assumptions=[parse("mine")])
-    refuse_unknown(program("peterson"), [parse("[]!critical1"), parse("free")])
+    refuse_unknown(program("peterson"), ["critical1", "free"])
