@@ -16,7 +16,7 @@ from spec.ltl.evaluate import holds
 from spec.ltl.formula import Formula, depth
 from spec.ltl.intersection import nonempty
 from spec.ltl.monitor import Monitor
-from spec.ltl.printer import Spelling, show
+from spec.ltl.printer import Spelling, readable_by_spin, show
 from spec.ltl.truth import FourTruth
 from spec.ltl.word import Word, show_letter
 
@@ -73,8 +73,14 @@ class ParseReport(LogicReport):
 
     @property
     def spellings(self) -> dict[str, str]:
-        """The text of the formula by the name of each spelling."""
-        return {spelling.value: show(self.formula, spelling) for spelling in Spelling}
+        """The text of the formula by the name of each spelling; for SPIN, without M and N, which it does not know."""
+        texts = {spelling.value: show(self.formula, spelling) for spelling in Spelling}
+        return {**texts, "spin": show(readable_by_spin(self.formula)[0], Spelling.SPIN)}
+
+    @property
+    def unread_by_spin(self) -> tuple[str, ...]:
+        """What is in the spelling for SPIN that it cannot read as Debian packages it."""
+        return readable_by_spin(self.formula)[1]
 
     def lines(self) -> list[str]:
         names = ", ".join(sorted(self.formula.propositions)) or "none"
@@ -86,12 +92,15 @@ class ParseReport(LogicReport):
             "size": f"{self.formula.size} nodes, depth {depth(self.formula)}{', with past' * self.formula.past}",
             "class": _class_line(self.classes),
         }
+        if self.unread_by_spin:
+            rows["spin"] += f"  (SPIN does not read {', '.join(self.unread_by_spin)}: take `translate --never`)"
         return [f"{name:<14}{text}" for name, text in rows.items()]
 
     def fields(self) -> dict[str, Any]:
         return {
             "formula": str(self.formula),
             "spellings": self.spellings,
+            "unread_by_spin": list(self.unread_by_spin),
             "negation_normal_form": str(self.normal),
             "simplified": str(self.simplified),
             "propositions": sorted(self.formula.propositions),

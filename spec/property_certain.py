@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from spec.ltl.error import TooLargeError
 from spec.ltl.formula import Formula
-from spec.ltl.monitor import STATES, Monitor, monitor
+from spec.ltl.monitor import ENTRIES, STATES, Monitor, monitor
 from spec.ltl.truth import Truth
 from spec.ltl.word import Letter
 from spec.property import NUMBERS
@@ -25,7 +25,7 @@ def certain(formula: Formula, unseen: frozenset[str], *, states: int = STATES) -
     A state is FALSE when every such word violates the formula whatever follows, else INCONCLUSIVE; it is false at the
     end when none of them satisfies the formula, were the run over. So a double free violates the whole life of an
     address, whoever accessed it in between.
-    Raises: TooLargeError when it, or the formula's own monitor, needs more than `states`.
+    Raises: TooLargeError when it, or the formula's own monitor, needs more than `states`, or too large a table.
     Cost: the subset construction on the monitor of the formula, as far as it is reached.
 
     >>> from spec.ltl.parser import parse, parse_word
@@ -37,21 +37,26 @@ def certain(formula: Formula, unseen: frozenset[str], *, states: int = STATES) -
     machine = monitor(formula, states=states)
     inserted = [machine.number(letter) for letter in _letters(unseen)]
     width = 1 << len(machine.propositions)
-    may_be = [_may_be(machine, number, unseen) for number in range(width)]
+    # What was not seen is in no letter that is read: letters that differ in nothing else are one.
+    alike = [number & ~machine.number(unseen) for number in range(width)]
+    may_be = {number: _may_be(machine, number, unseen) for number in dict.fromkeys(alike)}
     start = _closed(machine, {machine.initial}, inserted)
     numbers, waiting, table = {start: 0}, [start], []
     for possible in waiting:
-        row = []
-        for letters in may_be:
+        row = {}
+        for number, letters in may_be.items():
             after = {machine.step(state, letter) for state in possible for letter in letters}
             target = _closed(machine, after, inserted)
             if target not in numbers:
-                if len(numbers) >= states:
-                    raise TooLargeError(f"{formula}: more than {states} states without {', '.join(sorted(unseen))}")
+                if len(numbers) >= states or len(numbers) * width > ENTRIES:
+                    raise TooLargeError(
+                        f"{formula}: without {', '.join(sorted(unseen))} it needs a monitor of more than {states} "
+                        f"states or {ENTRIES} entries"
+                    )
                 numbers[target] = len(numbers)
                 waiting.append(target)
-            row.append(numbers[target])
-        table.append(tuple(row))
+            row[number] = numbers[target]
+        table.append(tuple(row[number] for number in alike))
     return Monitor(
         machine.propositions,
         tuple(table),
@@ -85,9 +90,9 @@ def _letters(unseen: Iterable[str]) -> list[Letter]:
 
 
 def _may_be(machine: Monitor, number: int, unseen: frozenset[str]) -> tuple[int, ...]:
-    """The numbers of the letters that the letter of that number may have been."""
-    seen = machine.letter(number) - unseen
-    found = [machine.number(seen)]
+    """The numbers of the letters that the letter of that number, in which nothing is of `unseen`, may have been."""
+    seen = machine.letter(number)
+    found = [number]
     if "malloc" in seen or "malloc" not in machine.propositions:
         for name in unseen & NUMBERS:
             found += [letter | machine.number(frozenset({name})) for letter in found]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Hashable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 from spec.event import Event
 from spec.heap import Heap
 from spec.judge import SIZE_MAX
+from spec.ltl.formula import Formula
 from spec.ltl.monitor import Monitor, monitor
 from spec.ltl.parametric import Occurrence, Parametric
 from spec.ltl.truth import FourTruth
@@ -73,14 +75,19 @@ class PropertyVerdict:
 
     @property
     def answer(self) -> Answer:
-        """What it comes to.  At exit a word is judged as a finished run, with weak X."""
+        """What it comes to.  At exit a word is judged as a finished run, with weak X.
+
+        Before, HOLDS is said only of what no end can break: nothing is ever owed by such a property.
+        """
         if not self.letters:
             return Answer.NOT_OBSERVED
         if self.violated or (self.unfulfilled and self.exited):
             return Answer.VIOLATED
         if self.missing:
             return Answer.NOT_OBSERVED
-        return Answer.INCONCLUSIVE if self.unfulfilled else Answer.HOLDS
+        if self.unfulfilled or not (self.exited or endless(self.which.formula)):
+            return Answer.INCONCLUSIVE
+        return Answer.HOLDS
 
     def silent(self) -> PropertyVerdict:
         """The same, saying nothing but how many letters and words there were."""
@@ -90,6 +97,20 @@ class PropertyVerdict:
     def at_exit(self) -> bool:
         """Whether it is violated only because the run is over."""
         return self.answer is Answer.VIOLATED and not self.violated
+
+
+@cache
+def endless(formula: Formula) -> bool:
+    """Whether a run may end anywhere without violating `formula`, unless it has already.
+
+    Safety properties are so, with the weak X; what asks for something to come, such as a free, is not.
+
+    >>> from spec.properties import find
+    >>> endless(find("no-double-free").formula), endless(find("freed-eventually").formula)
+    (True, False)
+    """
+    machine = monitor(formula)
+    return all(fine or verdict.definite for fine, verdict in zip(machine.at_end, machine.verdict, strict=True))
 
 
 OF_BLOCKS = frozenset({Index.ADDRESS, Index.BLOCK})

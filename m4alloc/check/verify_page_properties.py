@@ -19,7 +19,10 @@ _ANSWERS = (
     ("HOLDS", "so it was at every address (block, thread), to the end"),
     ("VIOLATED", "at so many of them it was not, and nothing could have made up for it"),
     ("VIOLATED at exit", "something that had to come, such as a free, had not come when the program ended"),
-    ("INCONCLUSIVE", "it had not come yet when the recording stopped, as when a program is killed"),
+    (
+        "INCONCLUSIVE",
+        "the recording stopped before the program ended, as when it is killed; what has to come may have been to come",
+    ),
     ("not observed", "nothing was recorded that could have been evidence for or against it"),
 )
 _OPERATORS = (

@@ -236,7 +236,7 @@ class VerifyReport:
         """
         if any(not violation.after_misuse for violation in self.violations) or self.failed_properties:
             return Verdict.VIOLATED
-        observed = any(rule.observed for rule in self.rules)
+        observed = self.checked and any(rule.observed for rule in self.rules)
         decided = observed and self.checked == self.requests and not any(one.undecided for one in self.properties)
         return Verdict.HOLDS if decided else Verdict.UNDECIDED
 

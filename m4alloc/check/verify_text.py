@@ -12,7 +12,7 @@ from m4alloc.check.verify_report import Found, Image, PropertyFound, Verdict, Ve
 from m4alloc.view import text
 from m4alloc.view.quantity import duration, number, percent, plural, ratio, size
 from spec.properties import PROPERTIES
-from spec.property import KNOWN
+from spec.property import KNOWN, Index
 from spec.property_verdict import Answer
 
 UNSEEN = Answer.NOT_OBSERVED.value
@@ -128,6 +128,8 @@ def property_answer(one: PropertyFound) -> str:
     if one.answer == "VIOLATED" and not one.at_exit:
         many = {"address": ("address", "addresses"), "global": ("process", "processes")}.get(one.index, (one.index, ""))
         return f"VIOLATED ({plural(one.violated, *filter(None, many))})"
+    if one.answer == "INCONCLUSIVE" and not one.unfulfilled:
+        return "INCONCLUSIVE (nothing to come so far)"
     if one.answer == "VIOLATED" or one.answer == "INCONCLUSIVE":
         what = plural(one.unfulfilled, "block" if of_blocks else "word")
         what += f", {size(one.bytes)}" if of_blocks else ""
@@ -162,11 +164,17 @@ def unseen(one: PropertyFound) -> str:
 
 
 def library() -> list[str]:
-    """The properties there are, each with its formula and sentence."""
+    """The properties there are, each with its formula and sentence, and what one's own may speak of."""
     told = []
     for one in PROPERTIES:
         told += [f"{one.name}  {one.index}: {one.formula}", f"    {one.sentence}"]
-    return told
+    return [
+        *told,
+        "",
+        f"A formula of one's own is of {' or '.join(Index)}: '{Index.THREAD}: [](mem_free_start -> X mem_free_end)'; "
+        f"of {Index.ADDRESS} unless it says so.",
+        f"It may speak of {', '.join(sorted(KNOWN))}, and of labels by name.",
+    ]
 
 
 def _findings(label: str, findings: tuple[Found, ...], total: int) -> list[tuple[str, str]]:

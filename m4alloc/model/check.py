@@ -69,7 +69,7 @@ def model(
     bounds on each search. promela, svg: files for the model in Promela, and for the picture of the first
     counterexample. output: a folder for counterexamples, from where they can be replayed.
     Raises: ModelError, LogicError for what cannot be read; OptionError for options that cannot be combined; SpinError;
-    OSError.  Cost: our own search 30,000 to 100,000 transitions a second, the compiled one and SPIN some millions.
+    OSError.  Cost: our own search 100,000 to a million transitions a second, the compiled one and SPIN some millions.
 
     >>> report = model("peterson", properties=["exclusive"], engine="own")
     >>> print(report.answers[0].verdict, report.exit_status)

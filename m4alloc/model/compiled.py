@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from spec.ltl.automaton import Automaton
@@ -166,7 +167,8 @@ class _Search:
         why = exploration.breadth() if self.engine is Option.BREADTH else exploration.nested()
         if why == engine.DONE:
             return None
-        return self._finite(exploration, why, DEADLOCK)
+        found = self._finite(exploration, why, DEADLOCK)
+        return found if self.engine is Option.BREADTH else self._nearest(None, DEADLOCK, deadlock=deadlock) or found
 
     def product(
         self,
@@ -203,10 +205,8 @@ class _Search:
         if why == engine.DONE:
             return None
         if why == engine.FAULT:
-            # The same again, for a shortest run to a step that fails.
-            again = Meter()
-            exploration = self._exploration(automaton, meter=again)
-            return self._finite(exploration, exploration.breadth(), reason)
+            found = self._finite(exploration, why, reason)
+            return self._nearest(automaton, reason) or found
         keys = exploration.path()
         closing = exploration.closed()
         back = keys.index(closing)
@@ -215,14 +215,31 @@ class _Search:
         lasso = Lasso(tuple(nodes[:back]), tuple(nodes[back:]), tuple(steps))
         product = Product(self.system, automaton, fair)
         product.skip_faults = True
-        lasso = shorten(product, lasso)
+        # Something was found, and it is told at whatever length.
+        with suppress(KeyboardInterrupt):
+            lasso = shorten(product, lasso)
         for position, node in enumerate(lasso.nodes):
             if node[1] in decided:
                 # What has been read already decides: the letters before this node.
                 length = max(1, position)
                 found = tuple(inner for inner, _ in lasso.nodes[:length])
                 return reason, Path(found, lasso.labels[: length - 1])
-        return reason, simplify(lasso_path(lasso), violates)
+        try:
+            return reason, simplify(lasso_path(lasso), violates)
+        except KeyboardInterrupt:
+            return reason, lasso_path(lasso)
+
+    def _nearest(self, automaton: Automaton | None, reason: str, **options: object) -> tuple[str, Path] | None:
+        """A shortest run to something wrong, unless that takes much more than finding any did."""
+        from m4alloc.model import engine
+
+        bounds = {"meter": Meter(), "states": 1000 + 4 * self.meter.states, "reduction": False}
+        try:
+            exploration = self._exploration(automaton, **bounds | options)
+            why = exploration.breadth()
+            return None if why == engine.DONE else self._finite(exploration, why, reason)
+        except (BoundReached, KeyboardInterrupt):
+            return None
 
     def _exploration(self, automaton: Automaton | None, **options: object) -> Exploration:
         """Machine code and arrays for a search of the program."""

@@ -48,6 +48,10 @@ Numbers = NDArray[np.int64]
     R_COUNT,
 ) = range(11)
 
+# Columns of the frames: of each state on the path its table entry, where its part of `todo` begins, and whether all
+# successors so far are red.
+F_ENTRY, F_BEGIN, F_ALL_RED = range(3)
+
 
 class Shape(NamedTuple):
     """What does not change during a search.
@@ -276,9 +280,9 @@ def nested(
 ) -> int:
     """A slice of the nested depth-first search.
 
-    frames: of each state on the path its table entry, where its part of `todo` begins, and whether all successors so
-    far are red. todo: successors that were not visited when their state was expanded; the path's last state has the
-    last ones. Frames from registers[R_RED] on belong to the inner search; it is -1 while there is none.
+    frames: a row for each state on the path. todo: successors that were not visited when their state was expanded; the
+    path's last state has the last ones. Frames from registers[R_RED] on belong to the inner search; it is -1 while
+    there is none.
     Source: Gaiser and Schwoon, Comparison of algorithms for checking emptiness on Buchi automata (2009), section 3.
     """
     words, product, homes = shape.words, arrays.product, arrays.homes
@@ -312,7 +316,7 @@ def nested(
             waiting += 1
             start = waiting
         else:
-            start = frames[top - 1, 1]
+            start = frames[top - 1, F_BEGIN]
         if waiting > start or top == 0:
             # The next successor of the path's last state: push it, if it still needs a visit.
             waiting -= 1
@@ -327,13 +331,13 @@ def nested(
                 if colour != WHITE:
                     # Visited since its state was expanded, and left again: what is on the path now was so then.
                     if colour == BLUE and top:
-                        frames[top - 1, 2] = 0
+                        frames[top - 1, F_ALL_RED] = 0
                     continue
                 insert(table, entry, words, todo, at, CYAN)
                 states += 1
-            frames[top, 0] = entry
-            frames[top, 1] = waiting
-            frames[top, 2] = 1
+            frames[top, F_ENTRY] = entry
+            frames[top, F_BEGIN] = waiting
+            frames[top, F_ALL_RED] = 1
             top += 1
             if red < 0:
                 depth = max(depth, top)
@@ -354,10 +358,10 @@ def nested(
                         registers[R_FOUND] = entry
                         why = CYCLE
                         break
-                    frames[top - 1, 2] = 0
+                    frames[top - 1, F_ALL_RED] = 0
                 elif colour == BLUE:
                     if red < 0:
-                        frames[top - 1, 2] = 0
+                        frames[top - 1, F_ALL_RED] = 0
                         continue
                     for word in range(words):
                         todo[waiting * words + word] = product[at + word]
@@ -370,16 +374,16 @@ def nested(
                 break
             continue
         # The path's last state has no successor left.
-        entry = frames[top - 1, 0]
+        entry = frames[top - 1, F_ENTRY]
         if red >= 0:
             if top > red:
                 top -= 1
             else:
                 # The inner search is over, and its seed, which is still on the path, is red.
                 red = -1
-                frames[top - 1, 2] = 1
+                frames[top - 1, F_ALL_RED] = 1
             continue
-        if frames[top - 1, 2] == 0 and accepts(shape, table, entry * words, arrays.accepting):
+        if frames[top - 1, F_ALL_RED] == 0 and accepts(shape, table, entry * words, arrays.accepting):
             # Search inside from the seed: its successors once more, of which the blue ones are to be visited.
             red = top
             made, _, why = expand(shape, table, entry * words, arrays)
@@ -400,10 +404,10 @@ def nested(
                 break
             continue
         place = entry * words
-        if frames[top - 1, 2] == 0:
+        if frames[top - 1, F_ALL_RED] == 0:
             table[place] = (table[place] & KEY_MASK) | (BLUE << COLOUR_SHIFT)
             if top > 1:
-                frames[top - 2, 2] = 0
+                frames[top - 2, F_ALL_RED] = 0
         else:
             table[place] = (table[place] & KEY_MASK) | (RED << COLOUR_SHIFT)
         top -= 1

@@ -9,7 +9,10 @@ from pathlib import Path as File
 from typing import Any, cast
 
 from spec.ltl.evaluate import holds
+from spec.ltl.finite import ltl3
+from spec.ltl.formula import Formula
 from spec.ltl.parser import parse
+from spec.ltl.truth import Truth
 from spec.ltl.word import Word
 from spec.model.counterexample import replay, show
 from spec.model.execution import Execution, Values
@@ -93,10 +96,22 @@ def read(file: File, constants: Mapping[str, int] | None = None) -> tuple[Progra
     replay(system, path)
     lines = tuple(show(system, path).split("\n"))
     word = path.word(system)
-    if formula and not word.finite and holds(parse(formula), word):
-        raise RunError(f"{file}: the run no longer violates {formula}")
+    if not _is_wrong(system, path, parse(formula) if formula else None):
+        wrong = f"violates {formula}" if formula else "comes to a deadlock or a fault"
+        raise RunError(f"{file}: the run no longer {wrong}")
     names = (content["source"], content["constants"], content["property"], formula, content["reason"])
     return program, Run(*names, path, lines, word)
+
+
+def _is_wrong(system: Execution, path: Path, formula: Formula | None) -> bool:
+    """Whether the run is a counterexample: it ends in a fault or, without a formula, in a deadlock, or violates it."""
+    if path.steps and path.steps[-1].fault:
+        return True
+    if formula is None:
+        last = cast(Values, path.states[-1])
+        return not list(system.successors(last)) and not system.ended(last)
+    word = path.word(system)
+    return ltl3(formula, word).truth is Truth.FALSE if word.finite else not holds(formula, word)
 
 
 def _followed(system: Execution, steps: list[tuple[int, str]], back: int | None, tracked: int | None) -> Path:

@@ -16,6 +16,7 @@ from typing import NamedTuple, cast
 from spec.ltl.evaluate import holds
 from spec.ltl.formula import Formula, conjunction, implies, negation
 from spec.ltl.translate import buchi
+from spec.model.compaction import warning
 from spec.model.counterexample import ReplayError, replay, simplify
 from spec.model.execution import Execution, Values
 from spec.model.fairness import fair_processes, is_fair
@@ -33,6 +34,9 @@ MEMORY = 2 << 30
 """Bytes that SPIN may take when nothing else is asked for."""
 SECONDS = 600.0
 INTERRUPTED = "interrupted"
+COMPACT = "-DHC4"
+HASH_SIZE = 4
+"""Bytes of the hash behind what SPIN then stores: up to -w32, which is all that fits in memory, d_sfh() has no more."""
 _FIRST_DEPTH = 100_000  # pan allocates its stack in advance, 70 bytes a step
 
 
@@ -76,8 +80,9 @@ def check(
     Without a formula: deadlocks (SPIN's invalid end states) and faults (its assertions); with one, a run that violates
     it, or a fault that the search comes to. The counts are SPIN's; without a formula and `reduction` they equal ours.
     A tracked cell takes one run of SPIN for each of its values, and their counts are added.
-    reduction: SPIN's partial-order reduction; compaction: its hash-compact storage. depth: steps of a path. memory:
-    bytes (default 2 GiB). seconds: in all (default 600). folder: where the Promela and the verifier are kept.
+    reduction: SPIN's partial-order reduction; compaction: its hash-compact storage, and how likely it is that this
+    misses a state, which is much likelier than with our own digests. depth: steps of a path. memory: bytes (default
+    2 GiB). seconds: in all (default 600). folder: where the Promela and the verifier are kept.
     optimise: gcc's level; 0 compiles in half the time, and searches at a third of the speed.
     Raises: SpinError when SPIN or gcc is missing; ValueError for options that may not be combined; PromelaError;
     TooLargeError; AssertionError when a run does not replay, which nobody should see.
@@ -96,7 +101,7 @@ def check(
     search.seconds = SECONDS if seconds is None else seconds
     search.until = time.monotonic() + search.seconds
     search.options = [] if reduction else ["-DNOREDUCE"]
-    search.options += ["-DHC4"] if compaction else []
+    search.options += [COMPACT] if compaction else []
     search.options += ["-DSAFETY", "-DNOCLAIM"] if wanted is None else []
     search.arguments = (["-a", "-E"] if wanted is not None else []) + (
         ["-E"] if wanted is None and not deadlock else []
@@ -171,6 +176,8 @@ class _Search:
             if pan.exhausted:
                 verdict, reason = Verdict.EXHAUSTED, pan.exhausted
                 break
+        if verdict is Verdict.HOLDS and COMPACT in self.options:
+            reason = warning(states, HASH_SIZE)
         seconds = time.monotonic() - started
         return Result(verdict, reason, path, states, transitions, deepest, seconds, ENGINE)
 
@@ -312,6 +319,9 @@ class _Search:
         if path.back is None and path.steps and path.steps[-1].fault:
             return path.steps[-1].fault, path
         if self.wanted is None:
+            last = cast(Values, path.states[-1])
+            if self.system.ended(last):
+                raise ReplayError(f"SPIN reports {pan.error!r} at `{self.system.show(last)}`, where a run may end")
             return "deadlock", path
         if path.back is not None:
             if not self._violates(path):

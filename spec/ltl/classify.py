@@ -95,7 +95,7 @@ def classify(formula: Formula, *, states: int = STATES) -> Classes:
     except (TooLargeError, RecursionError):
         found = None
     if found is None:
-        return _Classifier(formula, states, shown).classes()
+        return Classifier(formula, states, shown).classes()
     return replace(found, syntactic_safety=shown.safety)
 
 
@@ -162,7 +162,9 @@ def _not(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
-class _Classifier:
+class Classifier:
+    """What the automata of a formula and of its negation show of it as a whole, within the bounds."""
+
     def __init__(self, formula: Formula, states: int, shown: Syntax) -> None:
         self.formula = formula
         self.states = states

@@ -110,7 +110,7 @@ def counterexample(left: Formula, right: Formula, *, states: int = STATES) -> Wo
     >>> counterexample(parse("[]<>p"), parse("<>[]p")), counterexample(parse("<>[]p"), parse("[]<>p"))
     (cycle{p; 1}, None)
     """
-    if left is right:
+    if left is right or _plain(left) is _plain(right):
         return None
     both = conjunction(left, negation(right))
     try:
@@ -118,6 +118,14 @@ def counterexample(left: Formula, right: Formula, *, states: int = STATES) -> Wo
     except TooLargeError:
         return satisfying(both)
     return _witness(both, found)
+
+
+def _plain(formula: Formula) -> Formula:
+    """The formula simplified, or as it is when that takes too much."""
+    try:
+        return simplify(negation_normal_form(formula))
+    except (TooLargeError, RecursionError):
+        return formula
 
 
 def implies(left: Formula, right: Formula) -> bool:
@@ -143,7 +151,9 @@ def _witness(formula: Formula, found: Word | None) -> Word | None:
     if found is None:
         return None
     if len(found.letters) * formula.size > CHECKED:
-        raise TooLargeError(f"the word that was found has {len(found.letters)} letters, too many to check it by definition")
+        raise TooLargeError(
+            f"the word that was found has {len(found.letters)} letters, too many to check it by definition"
+        )
     if not holds(formula, found):
         raise AssertionError(f"{found} was found to satisfy {formula}, which is false of it")
     positions = len(found.letters) * (1 + formula.past * formula.size)

@@ -24,7 +24,8 @@ def search(formula: Formula, *, states: int = STATES, work: int = WORK) -> Word 
 
     It needs no automaton: where there are many ways to satisfy a formula, one is often found when the whole automaton
     would be too large. Of the ways to satisfy an until, the one that fulfils it now is tried first.
-    Raises: TooLargeError when it has not ended within `states` sets of formulas and `work` steps; ValueError for past operators.
+    Raises: TooLargeError when it has not ended within `states` sets of formulas and `work` steps; ValueError for past
+    operators.
     Source: Gerth, Peled, Vardi and Wolper, Simple on-the-fly automatic verification of linear temporal logic (1995).
 
     >>> from spec.ltl.parser import parse

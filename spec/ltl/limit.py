@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from spec.ltl.automaton import proposition_label
@@ -141,13 +142,21 @@ def _possible(atoms: list[int], everything: int) -> int:
             if outside := letters & ~label:
                 finer[kind] = outside
         kinds = finer
-    each = sum(1 << kind for kind in kinds)
+    each = _bits(kinds, len(atoms))
     possible = _upwards(each, len(atoms))
     for i in range(len(atoms)):
         has = proposition_label(i, len(atoms))
         # A set with this atom needs a letter that has it, and no atom besides those of the set.
         possible &= ~has | _upwards(each & has, len(atoms))
     return possible
+
+
+def _bits(sets: Iterable[int], atoms: int) -> int:
+    """These sets of atoms, a bit each."""
+    found = bytearray((1 << atoms >> 3) + 1)
+    for one in sets:
+        found[one >> 3] |= 1 << (one & 7)
+    return int.from_bytes(found, "little")
 
 
 def _limit(satisfying: int, possible: int, atoms: int) -> Limit:

@@ -129,7 +129,8 @@ def _explained(text: str, error: UnexpectedInput) -> LogicError:
     position = error.pos_in_stream if error.pos_in_stream is not None and error.pos_in_stream >= 0 else len(text)
     token = getattr(error, "token", None)
     if token is None:
-        return LogicError.at(text, position, f"{text[position]!r} is no part of a formula")
+        quoted = "; such a name goes in double quotes" if text[position].isalpha() else ""
+        return LogicError.at(text, position, f"{text[position]!r} is no part of a formula{quoted}")
     assert isinstance(token, Token)
     ended = token.type == "$END"
     if ended:

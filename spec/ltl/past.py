@@ -21,11 +21,6 @@ from spec.ltl.formula import (
 )
 
 
-def looks_ahead(formula: Formula) -> bool:
-    """Whether an operator of the future is in `formula`."""
-    return any(part.operator in FUTURE for part in subformulas(formula))
-
-
 def at_beginning(formula: Formula) -> Formula:
     """A formula that says at the first position what `formula` does there, with fewer past operators.
 

@@ -19,7 +19,8 @@ Subset = frozenset[int]
 """Where an automaton can be after a word; empty after a word that no accepted word begins with."""
 _FOREVER = -1
 FOREVER: Subset = frozenset({_FOREVER})
-"""Where every further word can still go on."""
+"""Where every further word can still go on: one state, -1, in the place of all subsets that are so; `Prefixes.after`
+and `branches` give it for them."""
 
 
 def live(automaton: Automaton) -> Subset:
@@ -63,7 +64,8 @@ class Prefixes:
     """The words that some accepted word begins with, read letter by letter: the subset construction on live states.
 
     A subset with a lasting state never becomes empty, whatever comes; all such subsets are one, FOREVER, so that a
-    property without bad prefixes needs no more subsets than that.
+    property without bad prefixes needs no more subsets than that. Its only member, -1, is no state of the automaton: it
+    stands for the lasting ones, and accepts every letter and stays.
 
     >>> from spec.ltl.parser import parse
     >>> Prefixes(translate(parse("[]<>p"))).initial == FOREVER
@@ -100,7 +102,7 @@ class Prefixes:
         return bool(subset)
 
     def branches(self, subset: Subset) -> dict[Subset, int]:
-        """The label of each subset that one letter leads to.  Cost: O(edges that leave `subset` + targets * subsets)."""
+        """The label of each subset that one letter leads to.  Cost: O(edges that leave it + targets * subsets)."""
         everything = self.automaton.everything
         if subset == FOREVER:
             return {FOREVER: everything}

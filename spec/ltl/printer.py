@@ -5,7 +5,20 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from spec.ltl.formula import BINARY, CONSTANTS, UNARY, VARIADIC, Formula, Operator, subformulas
+from spec.ltl.formula import (
+    BINARY,
+    CONSTANTS,
+    PAST,
+    UNARY,
+    VARIADIC,
+    Formula,
+    Operator,
+    conjunction,
+    make,
+    next_,
+    subformulas,
+    until,
+)
 from spec.ltl.parser import RESERVED
 
 
@@ -79,6 +92,36 @@ def show(formula: Formula, spelling: Spelling = Spelling.ASCII) -> str:
             shown = [texts[f] if _bare(f, part) else f"({texts[f]})" for f in part.operands]
             texts[part] = f" {sign} ".join(shown)
     return texts[formula]
+
+
+def readable_by_spin(formula: Formula) -> tuple[Formula, tuple[str, ...]]:
+    """An equivalent formula on infinite words without M and N, which SPIN does not know; and what else it cannot read.
+
+    That is X, which SPIN knows only if it was built for it (as packaged by Debian it is not), operators of the past,
+    and names in quotes; a never claim, in which propositions are expressions, says all of it.
+    Cost: O(subformulas).
+
+    >>> from spec.ltl.parser import parse
+    >>> print(*readable_by_spin(parse("[](p M q) && X q")))
+    [](q U (p && q)) && X q ('X',)
+    """
+    other: dict[Formula, Formula] = {}
+    unread: dict[str, None] = {}
+    for part in subformulas(formula):
+        operands = tuple(other[operand] for operand in part.operands)
+        match part.operator:
+            case Operator.STRONG_RELEASE:
+                other[part] = until(operands[1], conjunction(*operands))
+            case Operator.NEXT | Operator.WEAK_NEXT:
+                other[part] = next_(*operands)
+                unread["X"] = None
+            case operator:
+                other[part] = make(operator, operands, part.name)
+                if operator in PAST:
+                    unread[operator.value] = None
+        if part.operator is Operator.PROPOSITION and show(part).startswith('"'):
+            unread[show(part)] = None
+    return other[formula], tuple(unread)
 
 
 def _bare(operand: Formula, parent: Formula) -> bool:

@@ -155,26 +155,34 @@ def _run(command: Command, program: Program, before: Mapping[int, Expression]) -
     cells = program.cells
     values = dict(before)
     asked: list[object] = []
+    may_fail = False
     for statement in command.body:
         match statement:
             case Guard(condition):
                 now = folded(condition, values)
                 if not isinstance(now, Constant):
                     asked.append(("guard", now))
+                    may_fail |= not _safe(now, cells)
                 elif not now.value:
+                    if may_fail:  # and a command that fails before it comes to this guard can be taken
+                        raise UnknownError
                     return None
             case Assert(condition, _):
                 now = folded(condition, values)
                 if not isinstance(now, Constant) or not now.value:
                     asked.append(("assert", now))
+                    may_fail = True
             case Raise(event, condition):
-                asked.append((event, folded(condition, values)))
+                now = folded(condition, values)
+                asked.append((event, now))
+                may_fail |= not _safe(now, cells)
             case Assign(target, value):
                 now = folded(value, values)
                 place = _place(target, values)
                 cell = cells[place]
                 if not _safe(now, cells) or not interval(now, cells).within(cell.low, cell.high):
                     asked.append((cell.low, cell.high, now))
+                    may_fail = True
                 values[place] = now
     values[program.processes[command.process].counter] = Constant(command.target)
     return _Ran(values, tuple(asked))

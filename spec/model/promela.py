@@ -265,6 +265,9 @@ class _Writer:
         raised = _Raised(self.program)
         for statement in _joined(command.body):
             match statement:
+                case Guard(condition):
+                    # That it is true has been looked at before; a guard that fails lets its command begin, and fail.
+                    yield self._assert(defined(condition, self.cells))
                 case Assert(condition, _):
                     yield self._assert(both(defined(condition, self.cells), condition))
                 case (frozenset() as events, condition):
@@ -513,15 +516,14 @@ def _type(low: int, high: int) -> str:
     return "short" if low >= -(2**15) and high < 2**15 else "int"
 
 
-def _joined(body: Iterable[Statement]) -> Iterator[Assert | Assign | tuple[frozenset[str], Expression]]:
-    """The statements without guards, which are looked at before; events raised on one condition together."""
+def _joined(body: Iterable[Statement]) -> Iterator[Guard | Assert | Assign | tuple[frozenset[str], Expression]]:
+    """The statements; events raised on one condition together."""
     for _, group in groupby(body, lambda one: one.condition if isinstance(one, Raise) else id(one)):
         several = list(group)
         if isinstance(several[0], Raise):
             yield frozenset(one.event for one in several if isinstance(one, Raise)), several[0].condition
-        elif not isinstance(several[0], Guard):
-            assert isinstance(several[0], Assert | Assign)
-            yield from (one for one in several if isinstance(one, Assert | Assign))
+        else:
+            yield from (one for one in several if not isinstance(one, Raise))
 
 
 def _expressions(body: Iterable[Statement]) -> Iterator[Expression]:

@@ -15,6 +15,7 @@ from spec.ltl.word import Letter
 from spec.model.execution import Execution, Successors, Values
 from spec.model.explore import Found, States, depth_first
 from spec.model.independence import UnknownError, commute, effect, folded
+from spec.model.interval import defined
 from spec.model.program import Command, Constant, Expression, Guard, Program, Raise, reads
 
 
@@ -145,12 +146,16 @@ class Reduction:
     def _enablers(self, state: Values, number: int) -> int:
         """Commands of which one must come before a command that is next in its process but cannot be taken."""
         command = self.program.commands[number]
+        passed: set[int] = set()
         for statement in command.body:
             if not isinstance(statement, Guard):
                 break
             cells = set(reads(statement.condition))
             if _known(statement.condition, {cell: Constant(state[cell]) for cell in cells}) == Constant(0):
-                return self._writing(cells)
+                return self._writing(passed | cells)
+            if defined(statement.condition, self.program.cells):
+                # It may come to fail, and a command that fails can be taken.
+                passed |= cells
         return self._writing(self._effects[number].reads)
 
     def _writing(self, cells: Iterable[int]) -> int:

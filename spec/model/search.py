@@ -8,6 +8,7 @@ from typing import Generic
 from spec.ltl.automaton import Automaton
 from spec.ltl.classify import classify
 from spec.ltl.emptiness import Counted, Lasso, connected, nested
+from spec.ltl.error import TooLargeError
 from spec.ltl.evaluate import holds
 from spec.ltl.formula import Formula, Operator, conjunction, negation, subformulas
 from spec.ltl.meter import BoundReached, Meter
@@ -181,9 +182,11 @@ class _Search(Generic[State]):
                 verdict, (reason, path) = Verdict.VIOLATED, found
                 if self.quotient is not None:
                     path = self.quotient.unfold(path)
+                    # The process that fails may have another name than that of the representative.
+                    reason = (path.steps[-1].fault if path.steps else "") or reason
             elif self.size:
                 reason = warning(self.meter.states, self.size)
-        except BoundReached as bound:
+        except (BoundReached, TooLargeError) as bound:  # the latter of a state's symmetric orders
             verdict, reason = Verdict.EXHAUSTED, str(bound)
         except KeyboardInterrupt:
             verdict, reason = Verdict.EXHAUSTED, "interrupted"

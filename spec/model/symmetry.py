@@ -22,7 +22,8 @@ def canonical(state: Values, symmetries: Iterable[Symmetry]) -> Values:
 
     The processes are sorted by what can be seen of each without naming another; where that leaves several orders, and
     cells name processes, the least state.
-    Cost: n log n for n processes, and the orders of those that look alike when there are names.
+    Cost: n log n for n processes, and the orders of those that look alike when there are names; where processes of one
+    kind name those of another, the product of the orders of both.
     Raises: TooLargeError for more than ARRANGEMENTS of these.
     Source: Ip and Dill, Better verification through symmetry (1996).
 
@@ -31,31 +32,53 @@ def canonical(state: Values, symmetries: Iterable[Symmetry]) -> Values:
     >>> canonical((1, 5, 4), [Symmetry((0, 1), ((1,), (2,)), (0,))])
     (0, 4, 5)
     """
+    return _canonical(state, tuple(symmetries), ARRANGEMENTS)
+
+
+def _canonical(state: Values, symmetries: tuple[Symmetry, ...], most: int) -> Values:
+    for place, symmetry in enumerate(symmetries):
+        others = (*symmetries[:place], *symmetries[place + 1 :])
+        if any(cell in row for other in others for row in other.rows for cell in symmetry.names):
+            # To exchange those who name changes who is named, so that each order has to be tried with all of theirs.
+            orders = _orders(state, symmetry, others, most)
+            left = most // len(orders)
+            return min(_canonical(exchanged(state, symmetry, order), others, left) for order in orders)
     for symmetry in symmetries:
-        state = _canonical(state, symmetry)
+        if symmetry.names:
+            state = min(exchanged(state, symmetry, order) for order in _orders(state, symmetry, (), most))
+        else:
+            state = _sorted(state, symmetry)
     return state
 
 
-def _canonical(state: Values, symmetry: Symmetry) -> Values:
+def _sorted(state: Values, symmetry: Symmetry) -> Values:
+    ordered = sorted(tuple(state[cell] for cell in row) for row in symmetry.rows)
+    changed = list(state)
+    for row, values in zip(symmetry.rows, ordered, strict=True):
+        for cell, value in zip(row, values, strict=True):
+            changed[cell] = value
+    return tuple(changed)
+
+
+def _orders(state: Values, symmetry: Symmetry, others: tuple[Symmetry, ...], most: int) -> list[list[int]]:
+    """The orders in which the processes are sorted by how they look, whatever exchanges of the others there are."""
     rows, names = symmetry.rows, symmetry.names
-    if not names:
-        ordered = sorted(tuple(state[cell] for cell in row) for row in rows)
-        changed = list(state)
-        for row, values in zip(rows, ordered, strict=True):
-            for cell, value in zip(row, values, strict=True):
-                changed[cell] = value
-        return tuple(changed)
-    inside = {cell for row in rows for cell in row}
-    outer = [cell for cell in names if cell not in inside]
+    moving = {cell for other in others for row in other.rows for cell in row}
+    moving.update(cell for other in others for cell in other.names)
+    elsewhere = moving.union(*rows)
+    outer = [cell for cell in names if cell not in elsewhere]
     named = frozenset(names)
+    columns = [column for other in others for column in zip(*other.rows, strict=True) if column[0] in named]
     count = len(rows)
 
     def look(place: int) -> tuple[object, ...]:
         own = tuple(
             state[cell] if cell not in named or not 0 <= state[cell] < count else count + (state[cell] == place)
             for cell in rows[place]
+            if cell not in moving
         )
-        return own, tuple(state[cell] == place for cell in outer)
+        by = tuple(sum(state[cell] == place for cell in column) for column in columns)
+        return own, tuple(state[cell] == place for cell in outer), by
 
     alike: dict[tuple[object, ...], list[int]] = {}
     for place in range(count):
@@ -65,12 +88,12 @@ def _canonical(state: Values, symmetry: Symmetry) -> Values:
     for group in groups:
         for size in range(2, len(group) + 1):
             arrangements *= size
-    if arrangements > ARRANGEMENTS:
-        raise TooLargeError(f"{arrangements:,} orders of symmetric processes for one state, more than {ARRANGEMENTS:,}")
-    return min(
-        exchanged(state, symmetry, [place for group in chosen for place in group])
-        for chosen in product(*map(permutations, groups))
-    )
+    if arrangements > most:
+        raise TooLargeError(
+            f"{arrangements * (ARRANGEMENTS // most):,} orders of symmetric processes for one state, "
+            f"more than {ARRANGEMENTS:,}"
+        )
+    return [[place for group in chosen for place in group] for chosen in product(*map(permutations, groups))]
 
 
 def exchanged(state: Values, symmetry: Symmetry, order: Iterable[int]) -> Values:
@@ -168,10 +191,15 @@ class Quotient:
     def _step(self, state: Values, step: Step, wanted: Values) -> tuple[Step, Values]:
         if step == STAY:
             return STAY, state
-        for found, target in self._execution.successors(state):
-            if bool(found.fault) == bool(step.fault) and self._representative(target) == wanted:
-                return found, target
-        raise AssertionError("the processes are not symmetric: a step of the representative is missing")
+        found = [
+            (one, target)
+            for one, target in self._execution.successors(state)
+            if bool(one.fault) == bool(step.fault) and self._representative(target) == wanted
+        ]
+        if not found:
+            raise AssertionError("the processes are not symmetric: a step of the representative is missing")
+        # Of several that lead there the one that is like the representative's, if there is one.
+        return min(found, key=lambda edge: (edge[0].fault != step.fault, edge[0].text != step.text))
 
 
 def invariant(expression: Expression, symmetry: Symmetry) -> bool:

@@ -46,9 +46,11 @@ SEEN = {"no-double-allocation", "no-overlap", "allocation-ends", "free-ends"}
 """Of these every run with a malloc and a free is evidence."""
 
 
-def answers(events: Sequence[Event], quarantine: int, limit: int) -> dict[str, PropertyVerdict]:
-    """What the history says of each property, by name; it goes on, so that what was not freed is no leak."""
-    told = evaluate_all(REPORTED, events, quarantine=quarantine, quarantine_limit=limit, exited=False)
+def answers(
+    events: Sequence[Event], quarantine: int, limit: int, *, exited: bool = False
+) -> dict[str, PropertyVerdict]:
+    """What the history says of each property, by name; it goes on unless `exited`, so that nothing is a leak."""
+    told = evaluate_all(REPORTED, events, quarantine=quarantine, quarantine_limit=limit, exited=exited)
     return {one.which.name: one for one in told}
 
 
@@ -93,7 +95,7 @@ def test_a_run_in_which_memory_comes_back_is_evidence_for_each_property(target: 
     calloc = Operation(F.CALLOC, size=40, count=1)
     remote = Operation(F.FREE, 1, Aim.LIVE)
     episode = target.run([malloc, use, free] * 60 + [calloc, use, free] * 60 + [malloc, remote] * 60)
-    told = answers(episode.events, target.quarantine, target.quarantine_limit)
+    told = answers(episode.events, target.quarantine, target.quarantine_limit, exited=True)
     held = {name for name, one in told.items() if one.answer is Answer.HOLDS}
     of_the_program = {"access-only-while-allocated", "accessed-then-freed", "freed-eventually", "no-double-free"}
     assert held == {*SEEN, *of_the_program, "handed-out-zero", "no-early-reuse"}
@@ -157,7 +159,7 @@ def test_threads_that_hand_blocks_to_each_other_satisfy_every_property(preset: s
         while not handed.empty():
             heap.free(handed.get())
     ordered = sorted(events, key=lambda event: event.begin)
-    told = answers(ordered, strategy.quarantine_length, strategy.quarantine_limit)
+    told = answers(ordered, strategy.quarantine_length, strategy.quarantine_limit, exited=True)
     assert not violated(told)
     assert told["freed-eventually"].answer is told["no-double-free"].answer is Answer.HOLDS
     assert told["freed-eventually"].letters == 2 * sum(map(len, programs))

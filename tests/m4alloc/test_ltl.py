@@ -70,6 +70,16 @@ def test_a_formula_is_told_in_every_way() -> None:
     ]
 
 
+def test_what_spin_does_not_know_is_written_otherwise_or_said_to_be_unreadable() -> None:
+    report = ltl.parse("[](p -> (q M r)) && X p")
+    assert report.lines()[1] == (
+        "spin          [](p -> (r U (q && r))) && X p  (SPIN does not read X: take `translate --never`)"
+    )
+    assert report.to_json()["spellings"]["spin"] == "[](p -> (r U (q && r))) && X p"
+    assert report.to_json()["unread_by_spin"] == ["X"]
+    assert ltl.parse("p R q").lines()[1] == "spin          p V q"
+
+
 def test_questions_about_two_formulas_say_which_one_cannot_be_read() -> None:
     for question in (ltl.equiv, ltl.implies):
         with pytest.raises(LogicError, match="the right formula: line 1, column 4: the formula ends where an operand"):

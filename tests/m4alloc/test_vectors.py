@@ -34,7 +34,8 @@ def test_every_row_of_the_sample_passes(path: Path) -> None:
 
 
 def test_there_is_a_sample_of_every_format_and_operation() -> None:
-    names = {path.name.partition(".")[0].removesuffix("-transcribed") for path in FILES}
+    files = [*FILES, *(SAMPLES.parent / "ltl").glob("*.jsonl.gz")]
+    names = {path.name.partition(".")[0].removesuffix("-transcribed") for path in files}
     assert names == set(CHECKS) - {"mte"}
 
 

@@ -287,3 +287,11 @@ def tagged(policy: TagPolicy, rounds: int) -> PropertyVerdict:
 def test_a_policy_that_excludes_the_last_tag_keeps_tags_fresh_and_a_random_one_does_not() -> None:
     assert tagged(HardenedMalloc(), 100).answer is Answer.HOLDS
     assert tagged(RandomTags(), 100).answer is Answer.VIOLATED
+
+
+def test_what_asks_for_something_to_come_never_holds_of_a_run_that_goes_on() -> None:
+    malloc, free = Event(Function.MALLOC, size=24, result=0x1000), Event(Function.FREE, address=0x1000)
+    assert evaluate(find("freed-eventually"), [malloc, free], exited=False).answer is Answer.INCONCLUSIVE
+    assert evaluate(find("freed-eventually"), [malloc, free], exited=True).answer is Answer.HOLDS
+    assert evaluate(find("no-double-free"), [malloc, free], exited=False).answer is Answer.HOLDS
+    assert evaluate(find("no-double-free"), [malloc, free, free], exited=False).answer is Answer.VIOLATED

@@ -198,6 +198,13 @@ def test_a_joint_machine_steps_each_monitor_as_it_steps_alone(data: st.DataObjec
     assert first == [min((place for place in places if place is not None), default=None) for places in found]
 
 
+def test_a_word_without_a_letter_of_its_own_violates_nothing() -> None:
+    never = monitor(find("address: malloc && !malloc").formula)
+    joint = Joint([never], [[None], [0]])
+    states, first = joint.run(np.array([0, 1, 0]), np.array([0, 1, 0]), 2)
+    assert (joint.violated, first, len(states)) == ([1], [1], 2)
+
+
 # The report.
 
 

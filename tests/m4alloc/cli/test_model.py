@@ -81,3 +81,23 @@ def test_wrong_usage_is_status_2(words: tuple[str, ...], message: str, capsys: p
     assert main(["model", *words]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("m4alloc model: ") and message in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nothing.m4m",), "nothing.m4m: No such file or directory"),
+        (("--replay", "nothing.json"), "nothing.json: No such file or directory"),
+        (("peterson", "--seconds", "nan"), "a search of nan seconds; a number that is not negative would be right"),
+        (("peterson", "--svg", "no/such.svg"), "no/such.svg cannot be written: no is no folder that can be written to"),
+        (("peterson", "--property", "exclusiv"), "no property or proposition exclusiv; did you mean exclusive?"),
+        (("peterson", "--property", '[]"p[0]@crit"'), "p[0] has no location crit; it has critical, waiting"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["model", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("m4alloc model: ") and err.endswith(f"{message}\n")
+    assert err.count("\n") == 1

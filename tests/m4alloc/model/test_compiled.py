@@ -25,7 +25,7 @@ from spec.model.execution import Execution
 from spec.model.fairness import fair_processes, is_fair
 from spec.model.options import OptionError
 from spec.model.program import Assign, Binary, Cell, Command, Constant, Expression, Process, Program, Raise, Read
-from spec.model.reader import read_file
+from spec.model.reader import read, read_file
 from spec.model.system import Result, Verdict
 
 sys.path.insert(0, str(FilePath(__file__).parent))
@@ -416,6 +416,61 @@ def test_a_fault_is_found_by_a_shortest_run_whatever_was_asked() -> None:
         assert result.counterexample is not None
         assert len(result.counterexample.states) == 9
         replay(Execution(wrong), result.counterexample)
+
+
+RUNNING_AWAY = """
+model running_away
+var n: 0..60 = 0
+var m: 0..1000 = 0
+process p { loop { atomic { assert n < 50; n = n + 1 } } }
+process q { loop { atomic { await m < 1000; m = m + 1 } } }
+predicate zero = n == 0
+"""
+
+
+def test_a_fault_that_was_found_is_told_whatever_bounds_the_search_for_a_shorter_run() -> None:
+    # Depth-first 50 steps lead there; breadth-first there are more states before it than the bound.
+    program = read(RUNNING_AWAY)
+    result = check(program, parse("[]<>zero"), states=200)
+    assert (result.verdict, result.reason) == (Verdict.VIOLATED, "line 5: assertion n < 50 is false")
+    assert result.counterexample is not None
+    replay(Execution(program), result.counterexample)
+
+
+@pytest.mark.parametrize("stopped", ["shorten", "simplify"])
+def test_a_violation_that_was_found_is_told_when_shortening_it_is_interrupted(
+    stopped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"m4alloc.model.compiled.{stopped}", interrupted)
+    program, formula = philosophers(2, asymmetric=True), parse("[]<>eat0")
+    result = check(program, formula, fairness=False)
+    assert (result.verdict, result.reason) == (Verdict.VIOLATED, str(formula))
+    assert result.counterexample is not None and result.counterexample.back is not None
+    replay(Execution(program), result.counterexample)
+    assert not holds(formula, result.counterexample.word(Execution(program)))
+
+
+def test_a_deadlock_that_reduction_comes_to_is_told_in_the_fewest_steps() -> None:
+    result = check(philosophers(5, asymmetric=False), reduction=True)
+    assert (result.verdict, result.reason) == (Verdict.VIOLATED, "deadlock")
+    assert result.counterexample is not None and len(result.counterexample.states) == 6
+
+
+def test_reduction_keeps_a_guard_that_fails_before_one_that_is_false() -> None:
+    program = read(
+        """
+        model guards
+        var a: array[1] of 0..1 = 1
+        var x: 0..1 = 1
+        process q { x = 0 }
+        process p { atomic { await a[x] == 1  await x == 0 } }
+        """
+    )
+    result = check(program, reduction=True)
+    assert (result.verdict, result.reason) == (Verdict.VIOLATED, "line 6: there is no a[1], only a[0] to a[0]")
 
 
 def test_an_event_letter_that_is_not_listed_is_an_error_of_the_model() -> None:

@@ -21,7 +21,8 @@ from spec.model.execution import Execution
 from spec.model.fairness import fair_processes, is_fair
 from spec.model.options import OptionError
 from spec.model.program import Program
-from spec.model.promela import PromelaError, promela
+from spec.model.promela import PromelaError, export, promela
+from spec.model.reader import read
 from spec.model.search import check
 from spec.model.system import Result, Verdict
 
@@ -68,6 +69,55 @@ def test_a_fault_is_found_with_our_words_for_it() -> None:
     own, theirs = both(program("batch_queue", {"WHILE": 0}))
     assert theirs.reason == own.reason
     assert own.reason.endswith(": assertion waiting > 0 || finished is false")
+
+
+GUARDS = [
+    """
+    var a: array[2] of 0..1 = [1, 1]
+    var x: 0..5 = 0
+    process p { await a[x] == 1 }
+    process q { x = 5 }
+    """,
+    """
+    var n: 0..2 = 0
+    process p { loop { if 2 / n == 1 { n = 0 } else { skip } } }
+    """,
+    """
+    var a: array[1] of 0..1 = 1
+    var x: 0..1 = 1
+    process q { x = 0 }
+    process p { atomic { await a[x] == 1  await x == 0 } }
+    """,
+]
+
+
+@needs_spin
+@pytest.mark.parametrize("text", GUARDS, ids=["index", "divisor", "before one that is false"])
+def test_a_guard_that_has_no_value_is_a_fault_for_both(text: str) -> None:
+    own, theirs = both(read(f"model guards {text}"))
+    assert own.verdict is theirs.verdict is Verdict.VIOLATED
+    assert own.reason == theirs.reason
+    assert "there is no a[" in own.reason or "division of 2 by 0" in own.reason
+
+
+@needs_spin
+def test_digests_of_states_are_said_to_miss_some() -> None:
+    result = spin.check(program("peterson"), compaction=True, optimise=0)
+    assert result.verdict is Verdict.HOLDS
+    assert result.reason.startswith("unless a state was missed: 4-byte digests, probability at most ")
+    result = spin.check(program("peterson"), optimise=0)
+    assert (result.verdict, result.reason) == (Verdict.HOLDS, "")
+
+
+@needs_spin
+def test_a_run_that_ends_where_it_may_is_not_passed_on_as_a_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = read("model ends process p { skip; here: end }")
+    exported = export(model)
+    assert "end_1_here" in exported.text
+    wrong = exported._replace(text=exported.text.replace("end_1_here", "at_1_here"))
+    monkeypatch.setattr(spin, "export", lambda *arguments, **options: wrong)
+    with pytest.raises(AssertionError, match="SPIN reports 'invalid end state' at `p@here`, where a run may end"):
+        spin.check(model, optimise=0)
 
 
 @needs_spin

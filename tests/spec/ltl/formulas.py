@@ -29,37 +29,64 @@ PAST = (
 EVERYTHING = BOOLEAN + FUTURE + PAST
 
 
+_BYTES = 24
+
+
 def formulas(
-    operators: tuple[Operator, ...] = BOOLEAN + FUTURE, names: str = "pqr", leaves: int = 8
+    operators: tuple[Operator, ...] = BOOLEAN + FUTURE, names: str = "pqr", leaves: int = 6
 ) -> st.SearchStrategy[Formula]:
-    """Formulas over the operators, with at most so many leaves."""
+    """Formulas over the operators, with at most so many leaves.
 
-    def extend(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
-        def apply(operator: Operator) -> st.SearchStrategy[Formula]:
-            most = 1 if operator in UNARY else 3 if operator in VARIADIC else 2
-            operands = st.lists(inner, min_size=1 if operator in UNARY else 2, max_size=most)
-            return operands.map(lambda found: make(operator, tuple(found)))
+    Each is read from a few random bytes, which costs a fraction of drawing it part by part; zeros are the first name.
+    """
+    atoms = [*map(proposition, names), *map(proposition, names), TRUE, FALSE]
+    kinds = max(1, len(operators) // 3)
 
-        return st.sampled_from(operators).flatmap(apply)
+    def read(data: bytes) -> Formula:
+        rest, left = iter(data), leaves
 
-    atoms = st.sampled_from(names).map(proposition)
-    return st.recursive(st.one_of(atoms, atoms, atoms, st.sampled_from((TRUE, FALSE))), extend, max_leaves=leaves)
+        def part(pending: int) -> Formula:
+            """The next formula; pending: how many more the operators above it wait for."""
+            nonlocal left
+            byte = next(rest, 0)
+            kind, more = byte % (kinds + len(operators)), byte // (kinds + len(operators))
+            if kind >= kinds:
+                operator = operators[kind - kinds]
+                count = 1 if operator in UNARY else 2 + (operator in VARIADIC and more % 2)
+                if pending + count <= left:
+                    return make(operator, tuple(part(pending + count - 1 - i) for i in range(count)))
+            left -= 1
+            return atoms[next(rest, 0) % len(atoms)]
+
+        return part(0)
+
+    return st.binary(min_size=_BYTES, max_size=_BYTES).map(read)
 
 
 def letters(names: str = "pqr") -> st.SearchStrategy[frozenset[str]]:
     """Sets of true propositions."""
-    return st.frozensets(st.sampled_from(names))
+    return st.integers(0, (1 << len(names)) - 1).map(lambda number: _letter(number, names))
+
+
+def _letter(number: int, names: str) -> frozenset[str]:
+    return frozenset(name for i, name in enumerate(names) if number >> i & 1)
 
 
 def lassos(names: str = "pqr", prefix: int = 4, cycle: int = 4) -> st.SearchStrategy[Word]:
     """Infinite words with a prefix and a cycle of at most so many letters."""
-    return st.builds(
-        lambda before, again: Word(tuple(before), tuple(again)),
-        st.lists(letters(names), max_size=prefix),
-        st.lists(letters(names), min_size=1, max_size=cycle),
-    )
+
+    def read(data: bytes) -> Word:
+        found = tuple(_letter(byte, names) for byte in data[2:])
+        begin = data[0] % (prefix + 1)
+        return Word(found[:begin], found[begin : begin + 1 + data[1] % cycle])
+
+    return st.binary(min_size=2 + prefix + cycle, max_size=2 + prefix + cycle).map(read)
 
 
 def finite_words(names: str = "pqr", most: int = 6) -> st.SearchStrategy[Word]:
     """Finite words of one letter to so many."""
-    return st.lists(letters(names), min_size=1, max_size=most).map(lambda found: Word(tuple(found)))
+
+    def read(data: bytes) -> Word:
+        return Word(tuple(_letter(byte, names) for byte in data[1 : 2 + data[0] % most]))
+
+    return st.binary(min_size=1 + most, max_size=1 + most).map(read)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spec.ltl.budget import Budget
-from spec.ltl.classify import Classes, classify, persistent, stutter_invariant, weak
+from spec.ltl.classify import STATES, Classes, Classifier, classify, persistent, stutter_invariant, weak
 from spec.ltl.evaluate import holds
 from spec.ltl.finite import ltl3
 from spec.ltl.formula import Formula, negation
 from spec.ltl.intersection import trimmed
 from spec.ltl.parser import parse
+from spec.ltl.syntax import syntax
 from spec.ltl.translate import translate
 from spec.ltl.truth import Truth
 from spec.ltl.word import Word
@@ -128,3 +130,27 @@ def test_a_formula_without_an_automaton_has_the_classes_that_its_syntax_shows() 
         stutter_invariant=True,
         syntactic_safety=True,
     )
+
+
+PART = st.sampled_from(["p", "[]p", "<>p", "[]<>p", "X p", "<>(p && X p)", "false", "true", "[](p -> X !p)"])
+
+
+@given(PART, PART, st.sampled_from(["&&", "||"]))
+@settings(max_examples=40)
+def test_what_is_found_of_independent_parts_is_what_the_automata_of_the_whole_show(
+    left: str, right: str, operator: str
+) -> None:
+    formula = parse(f"({left}) {operator} ({right.replace('p', 'q')})")
+    apart, whole = classify(formula), Classifier(formula, STATES, syntax(formula)).classes()
+    assert not whole.unknown
+    assert apart == whole
+
+
+def test_long_formulas_whose_automata_are_large_are_classified_by_their_parts() -> None:
+    theta = " && ".join(f"[]<>p{i}" for i in range(11))
+    found = classify(parse(f"!(({theta}) -> [](q -> <>r))"))
+    assert (found.recurrence, found.persistence, found.obligation, found.unknown) == (False, False, False, ())
+    pairs = " && ".join(f"([]<>p{i} || <>[]p{i + 1})" for i in range(7))
+    found = classify(parse(pairs))
+    assert (found.recurrence, found.persistence, found.liveness, found.unknown) == (False, False, True, ())
+    assert classify(parse(" && ".join(f"<>p{i}" for i in range(14)))).unknown == ()

@@ -100,3 +100,27 @@ def test_unequal_formulas_over_other_propositions_differ() -> None:
     assert implies(parse("p && q"), parse("p"))
     assert str(counterexample(parse("p"), parse("q"))) == "cycle{p}"
     assert difference(parse("p || !p"), parse("q || !q")) is None
+
+
+def test_formulas_of_many_propositions_are_decided_without_their_automata() -> None:
+    promises = " && ".join(f"(!p{i} && X <>p{i})" for i in range(20))
+    found = satisfying(parse(promises))
+    assert found is not None and holds(parse(promises), found)
+    assert satisfying(parse(f"({promises}) && []!p7")) is None
+    assert satisfying(parse(f"({promises} && []!p7) || a && b")) is not None
+    alternating = " && ".join(f"[](p{i} <-> X !p{i})" for i in range(8))
+    assert valid(parse(f"({alternating}) -> [](p3 -> X !p3)"))
+
+
+def test_words_of_parts_are_laid_over_each_other_from_the_first_letter() -> None:
+    text = "p && X(!p && X p) && [](p -> X X X p) && [](q <-> X !q) && " + " && ".join(f"[]r{i}" for i in range(6))
+    found = satisfying(parse(text))
+    assert found is not None and holds(parse(text), found)
+
+
+def test_nesting_beyond_what_is_translated_is_answered_or_refused_soon() -> None:
+    deep = parse("X " * 510 + "p")
+    found = satisfying(deep)
+    assert found is not None and len(found.letters) == 512
+    with pytest.raises(TooLargeError, match="too many to check it by definition"):
+        satisfying(parse("X " * 1500 + "p"))

@@ -95,3 +95,10 @@ def test_a_machine_of_too_many_edges_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("spec.ltl.moore.EDGES", 10)
     with pytest.raises(TooLargeError, match=r"^the monitor needs more than 10 edges or 134217728 bytes for their"):
         explore(0, lambda state: {state + 1: 0b01, state + 2: 0b10}, lambda state: state, 100)
+
+
+def test_the_table_has_the_successor_of_each_letter() -> None:
+    machine = Machine(({0: 0b1010_0101, 1: 0b0101_1010}, {1: 0xFF}), (0, 1))
+    assert machine.table(8) == ((0, 1, 0, 1, 1, 0, 1, 0), (1,) * 8)
+    wide = Machine(({0: (1 << (1 << 18)) - 1},), (0,))
+    assert wide.table(1 << 18) == ((0,) * (1 << 18),)  # in well under a second

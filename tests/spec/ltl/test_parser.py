@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from spec.ltl.error import LogicError
-from spec.ltl.formula import Formula
+from spec.ltl.evaluate import holds
+from spec.ltl.formula import PAST, Formula, Operator, subformulas
 from spec.ltl.parser import parse, parse_word
-from spec.ltl.printer import Spelling, show
+from spec.ltl.printer import Spelling, readable_by_spin, show
 from spec.ltl.word import Word
 from tests.spec.ltl.formulas import EVERYTHING, finite_words, formulas, lassos
 
@@ -110,3 +111,26 @@ def test_a_bad_word_is_refused_with_its_place(text: str, message: str) -> None:
     with pytest.raises(LogicError) as caught:
         parse_word(text)
     assert str(caught.value).startswith(message)
+
+
+@given(formulas(EVERYTHING), lassos())
+@settings(max_examples=60)
+def test_what_spin_can_read_is_true_of_the_same_words(formula: Formula, word: Word) -> None:
+    other, unread = readable_by_spin(formula)
+    assert holds(other, word) == holds(formula, word)
+    operators = {part.operator for part in subformulas(other)}
+    assert not operators & {Operator.STRONG_RELEASE, Operator.WEAK_NEXT}
+    assert ("X" in unread) == (Operator.NEXT in operators)
+    assert {operator.value for operator in operators & PAST} == set(unread) - {"X"}
+
+
+def test_names_in_quotes_are_not_read_by_spin() -> None:
+    assert readable_by_spin(parse('[]"free list"')) == (parse('[]"free list"'), ('"free list"',))
+
+
+def test_a_name_of_other_letters_is_told_to_be_quoted() -> None:
+    with pytest.raises(
+        LogicError, match="^line 1, column 3: 'é' is no part of a formula; such a name goes in double quo"
+    ):
+        parse("[]été")
+    assert parse('[]"été"').propositions == {"été"}

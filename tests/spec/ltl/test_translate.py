@@ -164,3 +164,9 @@ def test_the_large_vectors_are_answered_or_refused_within_ten_seconds() -> None:
             except TooLargeError:
                 continue
             assert automaton.accepts(Word.of(row["prefix"], row["cycle"])) == row["accepts"], row
+
+
+def test_deep_nesting_is_translated_up_to_the_bound_and_refused_at_once_beyond() -> None:
+    assert translate(parse("X " * 260 + "p")).states == 262
+    with pytest.raises(TooLargeError, match=r"^operators are nested 3000 deep in the formula, more than depth=500$"):
+        translate(parse("X " * 3000 + "p"))

@@ -9,6 +9,7 @@ from spec.model.program import (
     Assign,
     Binary,
     Cell,
+    Choice,
     Command,
     Constant,
     Element,
@@ -129,6 +130,31 @@ def bodies(draw: st.DrawFn, cells: list[int], local: int, faults: bool) -> tuple
     if faults and draw(st.integers(0, 9)) == 0:
         body.append(Assert(draw(comparisons([0, 1])), "asserted"))
     return tuple(body)
+
+
+def failing_bodies(cells: list[int]) -> st.SearchStrategy[tuple[Statement, ...]]:
+    """Up to three statements most of which fail in some state: of wrong indices, divisors, values and assertions.
+
+    The array is cells 2 and 3, and cell 1 goes beyond its end.
+    """
+    several: st.SearchStrategy[Expression] = st.sampled_from(cells).map(Read)
+    numbers: st.SearchStrategy[Expression] = several | st.integers(0, 2).map(Constant)
+    elements: st.SearchStrategy[Expression] = several.map(lambda index: Element(2, 2, index))
+    terms = numbers | elements | st.builds(Binary, st.sampled_from("/%-+"), numbers, numbers)
+    tests: st.SearchStrategy[Expression] = st.builds(Binary, st.sampled_from(["==", "!=", "<"]), terms, terms)
+    conditions = tests | st.builds(Binary, st.sampled_from(["&&", "||"]), tests, tests)
+    conditions |= st.builds(Choice, tests, terms, terms)
+    targets: st.SearchStrategy[Read | Element] = st.one_of(
+        st.sampled_from(cells).map(Read), several.map(lambda index: Element(2, 2, index))
+    )
+    statement: st.SearchStrategy[Statement] = st.one_of(
+        conditions.map(Guard),
+        conditions.map(Guard),
+        st.builds(Assert, conditions, st.just("asserted")),
+        st.builds(Raise, st.sampled_from("ef"), conditions),
+        st.builds(Assign, targets, terms),
+    )
+    return st.lists(statement, max_size=3).map(tuple)
 
 
 def philosophers(count: int, *, ordered: bool = True) -> Program:

@@ -94,11 +94,22 @@ def test_a_long_lasso_of_a_nested_search_under_fairness_becomes_short_with_a_bou
     assert holds(violation, path.word(system)) and is_fair(system, path, (0, 1))
 
 
+class Refusal:
+    """Says no to every path, and remembers how long they were."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def __call__(self, path: Path) -> bool:
+        self.lengths.append(len(path.states))
+        return False
+
+
 def test_of_a_very_long_path_only_cuts_that_leave_little_are_made() -> None:
     path = Path((0, 1) * 50_000, (ZERO, ONE) * 50_000, 0)
-    made = []
-    assert simplify(path, lambda cut: bool(made.append(len(cut.states)))) == path
-    assert made and sum(length**2 for length in made) <= LETTERS
+    asked = Refusal()
+    assert simplify(path, asked) == path
+    assert asked.lengths and sum(length**2 for length in asked.lengths) <= LETTERS
 
 
 @given(systems(most=4))
@@ -184,6 +195,6 @@ def test_the_first_state_is_shown_in_full_and_propositions_in_braces() -> None:
 def test_a_path_that_is_too_long_to_be_tried_stays_as_it_is() -> None:
     path = Path((0,) * 2000, (ONE,) * 2000, 0)
     assert lasso_path(Lasso((), tuple((0, place) for place in range(2000)), path.steps)) == Path((0,), (ONE,), 0)
-    asked = []
-    assert simplify(path._replace(steps=(ONE,) * 1999, back=None), lambda cut: bool(asked.append(cut))).back is None
-    assert sum(len(cut.states) ** 2 for cut in asked) <= LETTERS
+    asked = Refusal()
+    assert simplify(path._replace(steps=(ONE,) * 1999, back=None), asked).back is None
+    assert sum(length**2 for length in asked.lengths) <= LETTERS

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spec.ltl.error import TooLargeError
-from spec.model import syntax
+from spec.model import flow, scope, syntax
 from spec.model.execution import Execution
 from spec.model.lower import lower
 from spec.model.program import Program
@@ -285,10 +285,14 @@ def test_two_names_of_one_place_are_both_known() -> None:
     assert Execution(program).letter((0, 0)) == {"both"}
 
 
-def test_too_many_commands_and_ways_are_refused_by_name() -> None:
-    with pytest.raises(TooLargeError, match="MOST_COMMANDS = 20000"):
-        commands("for k in 0..20000 { x = 1 }")
-    with pytest.raises(TooLargeError, match="MOST_PATHS = 2000"):
-        commands("atomic { for k in 0..10 { choose { x = 1 } or { x = 2 } } }")
-    with pytest.raises(TooLargeError, match="MOST_COPIES = 100000"):
-        commands("for k in 0..9999 { for l in 0..9999 { } } x = 1")
+def test_too_many_commands_and_ways_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (flow.MOST_COMMANDS, flow.MOST_PATHS, scope.MOST_COPIES) == (20_000, 2000, 100_000)
+    monkeypatch.setattr(flow, "MOST_COMMANDS", 200)
+    monkeypatch.setattr(flow, "MOST_PATHS", 20)
+    monkeypatch.setattr(scope, "MOST_COPIES", 1000)
+    with pytest.raises(TooLargeError, match="MOST_COMMANDS = 200"):
+        commands("for k in 0..200 { x = 1 }")
+    with pytest.raises(TooLargeError, match="MOST_PATHS = 20"):
+        commands("atomic { for k in 0..4 { choose { x = 1 } or { x = 2 } } }")
+    with pytest.raises(TooLargeError, match="MOST_COPIES = 1000"):
+        commands("for k in 0..99 { for l in 0..99 { } } x = 1")

@@ -23,7 +23,8 @@ from spec.model.program import (
     Read,
     Unary,
 )
-from tests.spec.model.programs import bodies
+from tests.spec.model.programs import bodies, failing_bodies
+from tests.spec.model.systems import share
 
 CELLS = (
     Cell("a", 0, 1, 0),
@@ -54,19 +55,16 @@ def commuting(program: Program) -> bool:
     return commute(first, second, program)
 
 
-@given(bodies([0, 1, 2, 3, 5], 5, True), bodies([0, 1, 2, 3, 7], 7, True))
-def test_commands_that_are_held_to_commute_do_so_in_every_state(
-    first: tuple[object, ...], second: tuple[object, ...]
-) -> None:
-    program = two(first, second)
+def assert_commuting_is_seen_in_every_state(program: Program) -> None:
+    """If the commands are held to commute they do, wherever both can be taken, events and faults included."""
     if not commuting(program):
         return
     system = Execution(program)
 
-    def after(state: tuple[int, ...], process: int) -> list[tuple[int, ...] | str]:
-        """Where one process's command leads, its event kept apart; or its fault."""
+    def after(state: tuple[int, ...], process: int) -> list[tuple[str, int, tuple[int, ...]]]:
+        """The fault of one process's command, the event that it raises, and where it leads without it."""
         return [
-            step.fault or (*target[:4], 0, *target[5:])
+            (step.fault, target[4], (*target[:4], 0, *target[5:]))
             for step, target in system.successors(state)
             if step.process == process
         ]
@@ -76,13 +74,41 @@ def test_commands_that_are_held_to_commute_do_so_in_every_state(
         one, other = after(state, 0), after(state, 1)
         if not one or not other:
             continue
-        if isinstance(one[0], str) or isinstance(other[0], str):
-            # A command that fails does so whether or not the other has been before.
-            for failed, passed, process in ((one, other, 0), (other, one, 1)):
-                if isinstance(failed[0], str) and not isinstance(passed[0], str):
-                    assert after(passed[0], process) == failed
-            continue
-        assert after(one[0], 1) == after(other[0], 0) != []
+        (fault, event, there), (other_fault, other_event, elsewhere) = one[0], other[0]
+        # Neither prevents the other, and each fails or raises what it would if the other had not been before.
+        if not fault:
+            assert [step[:2] for step in after(there, 1)] == [(other_fault, other_event)]
+        if not other_fault:
+            assert [step[:2] for step in after(elsewhere, 0)] == [(fault, event)]
+        if not fault and not other_fault:
+            assert after(there, 1)[0][2] == after(elsewhere, 0)[0][2]
+
+
+@given(bodies([0, 1, 2, 3, 5], 5, True), bodies([0, 1, 2, 3, 7], 7, True))
+def test_commands_that_are_held_to_commute_do_so_in_every_state(
+    first: tuple[object, ...], second: tuple[object, ...]
+) -> None:
+    assert_commuting_is_seen_in_every_state(two(first, second))
+
+
+@share(50)
+@given(failing_bodies([0, 1, 2, 3, 5]), failing_bodies([0, 1, 2, 3, 7]))
+def test_commands_that_may_fail_anywhere_commute_where_they_are_held_to(
+    first: tuple[object, ...], second: tuple[object, ...]
+) -> None:
+    assert_commuting_is_seen_in_every_state(two(first, second))
+
+
+def test_a_command_that_may_fail_before_a_guard_that_is_false_is_not_held_to_commute() -> None:
+    # While b is 2 the index is wrong and the command fails, whatever stands behind it; when b is set to 0 it does not.
+    zero = Guard(Binary("==", Read(1), Constant(0)))
+    for statement in (
+        Guard(Element(2, 2, Read(1))),
+        Raise("e", Element(2, 2, Read(1))),
+        Assert(Binary("<", Read(1), Constant(2)), "small"),
+        Assign(Read(5), Read(1)),
+    ):
+        assert not commuting(two((Assign(Read(1), Constant(0)),), (statement, zero)))
 
 
 def send(first: int, capacity: int, length: int, value: object) -> tuple[object, ...]:

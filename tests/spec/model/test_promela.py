@@ -80,6 +80,15 @@ def test_indices_and_divisors_are_asserted_before_they_are_used() -> None:
     assert "assert(x != 0); " in option(promela(of(divides, cells=(X,))))
 
 
+def test_a_guard_that_fails_lets_its_command_begin_and_is_asserted() -> None:
+    guard = Guard(Binary("==", Element(2, 2, Read(1)), Constant(1)))
+    assert option(promela(of(guard, cells=(X, *ARRAY)))) == "((x < 2) -> ((a[x] - 1) == 1) : 1) -> assert(x < 2);"
+    # Of two, the second is looked at after the first, and after what stands between them.
+    second = Guard(Binary("==", Binary("/", Constant(3), Read(1)), Constant(1)))
+    body = Guard(Binary("<", Read(1), Constant(2))), Assign(Read(1), Constant(0)), second
+    assert option(promela(of(*body, cells=(X,)))).endswith("x = 0; assert(x != 0);")
+
+
 def test_an_array_with_different_negative_values_is_stored_from_0() -> None:
     # Promela lists no negative number as an initial value.
     text = promela(of(Assign(Read(1), Element(2, 2, Constant(0))), Guard(Constant(1)), cells=(X, *ARRAY)))

@@ -11,6 +11,7 @@ from spec.model.counterexample import replay
 from spec.model.execution import Execution
 from spec.model.options import OptionError
 from spec.model.program import Assert, Assign, Constant, Guard, Program, Raise, Read, Statement
+from spec.model.reader import read
 from spec.model.reduction import Reduced, Reduction
 from spec.model.search import check
 from spec.model.system import Verdict
@@ -100,6 +101,33 @@ def test_a_violation_is_not_reduced_away(program: Program, text: str) -> None:
         assert result.verdict is Verdict.VIOLATED
         assert result.counterexample is not None
         replay(system, result.counterexample)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # The first guard is true as long as the second is not; that the first may come to fail is all that q is for.
+        """
+        var a: array[2] of 0..1 = [1, 1]  var x: 0..5 = 0  var y: 0..1 = 0
+        process p { choose { atomic { await a[x] == 1  await y == 1 } } or { skip } }
+        process q { x = 5 }
+        """,
+        # q makes the second guard true, and the first one, which has failed, succeed.
+        """
+        var a: array[1] of 0..1 = 1  var x: 0..1 = 1
+        process q { x = 0 }
+        process p { atomic { await a[x] == 1  await x == 0 } }
+        """,
+    ],
+)
+def test_a_guard_that_fails_before_one_that_is_false_is_a_fault(text: str) -> None:
+    system = Execution(read("model guards" + text + "predicate usual = x >= 0"))
+    for formula in (None, parse("[]<>usual")):
+        whole, reduced = check(system, formula), check(system, formula, reduction=True)
+        assert whole.verdict is reduced.verdict is Verdict.VIOLATED
+        assert "there is no a[" in reduced.reason
+        assert reduced.counterexample is not None
+        replay(system, reduced.counterexample)
 
 
 def test_a_fault_is_not_put_off_for_ever() -> None:

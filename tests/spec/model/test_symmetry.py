@@ -15,6 +15,7 @@ from spec.model.execution import Execution
 from spec.model.options import OptionError
 from spec.model.path import PathSystem
 from spec.model.program import Binary, Choice, Constant, Element, Program, Read, Symmetry
+from spec.model.reader import read
 from spec.model.search import check
 from spec.model.symmetry import canonical, exchanged, invariant
 from spec.model.system import Verdict
@@ -34,6 +35,68 @@ def test_all_exchanges_of_a_state_have_one_representative_which_is_one_of_them(
     orbit = {exchanged(state, symmetry, order) for order in permutations(range(3))}
     representatives = {canonical(one, [symmetry]) for one in orbit}
     assert len(representatives) == 1 and representatives <= orbit
+
+
+# Three processes whose second cell names one of two others, which have a cell that names one of the three; cell 8 is a
+# name of the former outside of both, cell 9 one of the latter.
+NAMING = Symmetry((0, 1, 2), ((0, 1), (2, 3), (4, 5)), (6, 7, 8))
+OTHERS = Symmetry((3, 4), ((6,), (7,)), (1, 3, 5, 9))
+
+
+@given(st.tuples(*[st.integers(0, 1), st.integers(-1, 1)] * 3, *[st.integers(-1, 2)] * 3, st.integers(-1, 1)))
+def test_all_exchanges_of_two_groups_that_name_each_other_have_one_representative(state: tuple[int, ...]) -> None:
+    orbit = {
+        exchanged(exchanged(state, NAMING, order), OTHERS, turn)
+        for order in permutations(range(3))
+        for turn in permutations(range(2))
+    }
+    for groups in ([NAMING, OTHERS], [OTHERS, NAMING]):
+        representatives = {canonical(one, groups) for one in orbit}
+        assert len(representatives) == 1 and representatives <= orbit
+
+
+FRIENDS = """
+model friends
+var n: 0..6 = 0
+symmetric process a[i: 0..1] { loop { skip } }
+symmetric process b[j: 0..1] {
+  var friend: a = none
+  choose x in a { friend = x }
+  n = n + 1
+  await n >= 2
+  n = n + 1
+  await n >= 4
+  assert n < 5
+  n = n + 1
+}
+"""
+
+
+@pytest.mark.parametrize(("engine", "most"), [("breadth", 34), ("nested", 16)])
+def test_a_group_that_names_another_is_merged_and_its_runs_replay(engine: str, most: int) -> None:
+    system = Execution(read(FRIENDS))
+    result = check(system, symmetry=True, engine=engine)
+    assert (result.verdict, result.reason) == (Verdict.VIOLATED, "line 12: assertion n < 5 is false")
+    assert result.counterexample is not None and result.states <= most
+    replay(system, result.counterexample)
+
+
+def test_the_fault_that_is_told_is_that_of_the_run() -> None:
+    # In the representatives it is process 1 that is ahead, and in the run that they stand for it is process 0.
+    system = Execution(read("model ranges symmetric process p[i: 0..1] { var x: 0..1 = 0  loop { x = x + 1 } }"))
+    for engine in ("breadth", "nested", "scc"):
+        result = check(system, symmetry=True, engine=engine)
+        assert result.verdict is Verdict.VIOLATED and result.counterexample is not None
+        assert result.reason == result.counterexample.steps[-1].fault != ""
+        replay(system, result.counterexample)
+
+
+def test_too_many_orders_for_a_state_exhaust_the_search_and_keep_its_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spec.model.symmetry.ARRANGEMENTS", 2)
+    system = Execution(counters(3, named=True))
+    result = check(system, symmetry=True)
+    assert result.verdict is Verdict.EXHAUSTED
+    assert result.reason == "6 orders of symmetric processes for one state, more than 2"
 
 
 @pytest.mark.parametrize(("named", "counts"), [(False, (81, 22)), (True, (81, 22))])

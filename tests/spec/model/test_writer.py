@@ -14,13 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from trees import expressions, models
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(models())
 def test_what_is_written_reads_back_to_the_same_tree(tree: syntax.Tree) -> None:
     assert read_tree(write(tree)) == tree
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(expressions(12))
 def test_an_expression_reads_back_to_the_same(expression: syntax.Expression) -> None:
     tree = read_tree(f"model m process p {{ await {show(expression)} }}")
