@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 from spec.ltl.formula import Formula
+from spec.ltl.parametric import Index as Index
 from spec.ltl.parser import parse
 
 EVENTS: Final = frozenset({"malloc", "free", "access", "client_access_mem"})
@@ -21,19 +22,6 @@ memory had before it was freed; dirty: it had to be zero and is not."""
 
 KNOWN: Final = EVENTS | CALLS | NUMBERS
 """The propositions that are no labels."""
-
-
-class Index(StrEnum):
-    """What a property is a property of: each value of the index has a word of its own.
-
-    ADDRESS survives free and reuse: the word of an address is that of all blocks that began there. BLOCK is one
-    generation, from the reply that handed it out. THREAD is the events of one thread, GLOBAL those of the process.
-    """
-
-    ADDRESS = "address"
-    BLOCK = "block"
-    THREAD = "thread"
-    GLOBAL = "global"
 
 
 class About(StrEnum):

@@ -13,7 +13,7 @@ from pathlib import Path as File
 
 from m4alloc.model import runs
 from m4alloc.model.continuation import continued
-from m4alloc.model.report import Answer, ModelReport
+from m4alloc.model.report import Answered, ModelReport
 from m4alloc.model.source import ModelError, Source, load
 from spec.ltl.decide import satisfying
 from spec.ltl.error import LogicError
@@ -90,7 +90,7 @@ def model(
     loaded = loaded._replace(program=program)
     bounds = _Bounds(states, seconds, memory)
     asker = _Asker(program, engine, bounds, deadlock, reduction, symmetry, compaction, progress, not properties)
-    answers: list[Answer] = []
+    answers: list[Answered] = []
     interrupted = False
     for name, formula in questions:
         try:
@@ -146,7 +146,7 @@ def _questions(program: Program, wanted: Sequence[str]) -> list[tuple[str, Formu
     return questions
 
 
-def _as_asked(program: Program, answer: Answer | None, fair: bool) -> str:
+def _as_asked(program: Program, answer: Answered | None, fair: bool) -> str:
     """The model in Promela, with a claim when there was one question: the one whose answer decided."""
     if answer is None or answer.formula is None or not answer.under:
         return to_promela(program, None if answer is None else answer.formula)
@@ -177,28 +177,28 @@ class _Asker:
     lenient: bool
     """Ask without options that are refused for a question; else the refusal is raised."""
 
-    def answer(self, name: str, formula: Formula | None, fair: bool) -> Answer:
+    def answer(self, name: str, formula: Formula | None, fair: bool) -> Answered:
         """The answer of all runs, or, if they do not all satisfy the formula, of those that are fair and as assumed."""
         alone, note = self._asked(name, formula, (), False)
         program = self.program
         if formula is None or alone.verdict is Verdict.HOLDS or alone.reason == "interrupted":
-            return Answer(name, formula, alone, note=note)
+            return Answered(name, formula, alone, note=note)
         if alone.verdict is Verdict.EXHAUSTED and not program.assumptions:
-            return Answer(name, formula, alone, note=note)  # to keep to fair runs takes more, not less
+            return Answered(name, formula, alone, note=note)  # to keep to fair runs takes more, not less
         processes = range(len(program.processes)) if fair else sorted(program.fair)
         assumed = tuple(one.formula for one in program.assumptions)
         if (not processes and not assumed) or _is_fault(alone):
-            return Answer(name, formula, alone, note=note)
+            return Answered(name, formula, alone, note=note)
         under = [one.name for one in program.assumptions]
         if processes:
             names = ", ".join(program.processes[number].name for number in processes)
             under.append(f"weak fairness of {'every process' if fair else names}")
         if self._goes_on(alone, formula, assumed, tuple(processes)):
-            return Answer(name, formula, alone, tuple(under), alone.verdict, GOES_ON)
+            return Answered(name, formula, alone, tuple(under), alone.verdict, GOES_ON)
         result, note = self._asked(name, formula, assumed, tuple(processes))
         if result.verdict is Verdict.HOLDS and assumed and not note:
             note = self._vacuous(formula, assumed, tuple(processes))
-        return Answer(name, formula, result, tuple(under), alone.verdict, note)
+        return Answered(name, formula, result, tuple(under), alone.verdict, note)
 
     def _vacuous(self, formula: Formula, assumed: tuple[Formula, ...], fairness: tuple[int, ...]) -> str:
         """Why the answer says nothing of the model, if that can be seen soon."""
@@ -329,7 +329,7 @@ def _is_fault(result: Result) -> bool:
     return path is not None and bool(path.steps) and bool(path.steps[-1].fault)
 
 
-def _told(answer: Answer, loaded: Source, folder: File | None) -> Answer:
+def _told(answer: Answered, loaded: Source, folder: File | None) -> Answered:
     """The answer with its counterexample in words, and in a file when there is a folder for it."""
     path = answer.path
     if path is None:
@@ -367,7 +367,7 @@ def _file_name(text: str) -> str:
     return re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")[:60] or "property"
 
 
-def _draw(file: File, program: Program, answer: Answer) -> None:
+def _draw(file: File, program: Program, answer: Answered) -> None:
     from m4alloc.view.lasso import lasso
     from m4alloc.view.svg import document
 

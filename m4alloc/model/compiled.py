@@ -205,8 +205,8 @@ class _Search:
         if why == engine.DONE:
             return None
         if why == engine.FAULT:
-            found = self._finite(exploration, why, reason)
-            return self._nearest(automaton, reason) or found
+            met = self._finite(exploration, why, reason)
+            return self._nearest(automaton, reason) or met
         keys = exploration.path()
         closing = exploration.closed()
         back = keys.index(closing)

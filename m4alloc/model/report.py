@@ -14,7 +14,7 @@ SCHEMA = "m4alloc/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answered:
     """The answer to one question about a model.
 
     name: of the property, or its text when it has no name; "deadlock" for the search that needs none, which is for
@@ -87,7 +87,7 @@ class ModelReport:
     source: str
     program: Program
     engine: str
-    answers: tuple[Answer, ...]
+    answers: tuple[Answered, ...]
     constants: Mapping[str, int] = field(default_factory=dict)
     written: tuple[str, ...] = ()
     interrupted: bool = False
@@ -102,7 +102,7 @@ class ModelReport:
             return 1
         return 3 if Verdict.EXHAUSTED in verdicts else 0
 
-    def answer(self, name: str) -> Answer:
+    def answer(self, name: str) -> Answered:
         """The answer of that name.  Raises KeyError for what was not asked."""
         for answer in self.answers:
             if answer.name == name:

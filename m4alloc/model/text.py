@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from m4alloc.model.report import Answer, ModelReport
+from m4alloc.model.report import Answered, ModelReport
 from m4alloc.view.quantity import number, plural
 from spec.model import catalogue
 from spec.model.system import Verdict
@@ -34,7 +34,7 @@ def lines(report: ModelReport) -> Iterator[str]:
         yield f"{'interrupted':<{width}}  with what is above"
 
 
-def _answer(answer: Answer, width: int) -> Iterator[str]:
+def _answer(answer: Answered, width: int) -> Iterator[str]:
     result = answer.result
     head = answer.name
     if len(head) > width:
@@ -59,7 +59,7 @@ def _answer(answer: Answer, width: int) -> Iterator[str]:
         yield from _counterexample(answer)
 
 
-def _counterexample(answer: Answer) -> Iterator[str]:
+def _counterexample(answer: Answered) -> Iterator[str]:
     shown = answer.told
     if len(shown) > LONGEST:
         middle = f"... {number(len(shown) - LONGEST)} lines more, which the file has ..."

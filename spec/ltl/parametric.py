@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
 from spec.error import Bug
@@ -11,14 +12,24 @@ from spec.ltl.monitor import Monitor
 from spec.ltl.truth import FourTruth
 from spec.ltl.word import Letter, Word
 
-INDICES = ("address", "block", "thread", "global")
-"""What a property can be of; of `global` there is one instance, whose value is None."""
-
 LIMIT = 4_000_000
 """How many instances are followed at once, unless told otherwise."""
 
-
 _NO_THREAD = "an event is some thread's; only a label can be every thread's"
+
+
+class Index(StrEnum):
+    """What a property is a property of: each value of the index has a word of its own.
+
+    ADDRESS survives free and reuse: the word of an address is that of all blocks that began there. BLOCK is one
+    generation, from the reply that handed it out. THREAD is the events of one thread, GLOBAL those of the process,
+    of which there is one instance, whose value is None.
+    """
+
+    ADDRESS = "address"
+    BLOCK = "block"
+    THREAD = "thread"
+    GLOBAL = "global"
 
 
 class Occurrence(NamedTuple):
@@ -63,7 +74,7 @@ def slices(stream: Iterable[Occurrence], index: str, propositions: Iterable[str]
     >>> slices(stream, "address", ["access"])
     {'a': free; access, 'b': access}
     """
-    _check_index(index)
+    index = _index(index)
     named = frozenset(propositions)
     letters = [
         _addressed(occurrence, index)
@@ -76,7 +87,7 @@ def slices(stream: Iterable[Occurrence], index: str, propositions: Iterable[str]
             first.setdefault(value, occurrence.thread)
     words = {}
     for value, thread in first.items():
-        begun = index != "block"
+        begun = index is not Index.BLOCK
         word = []
         for occurrence in letters:
             if occurrence.values is None:
@@ -89,20 +100,23 @@ def slices(stream: Iterable[Occurrence], index: str, propositions: Iterable[str]
     return words
 
 
-def _addressed(occurrence: Occurrence, index: str) -> Occurrence:
+def _addressed(occurrence: Occurrence, index: Index) -> Occurrence:
     """The occurrence with the values of the index that it is an event of."""
     if occurrence.values is not None and occurrence.thread is None:
         raise ValueError(_NO_THREAD)
-    if index == "global":
+    if index is Index.GLOBAL:
         return occurrence._replace(values=(None,))
-    if index == "thread" and occurrence.thread is not None:
+    if index is Index.THREAD and occurrence.thread is not None:
         return occurrence._replace(values=(occurrence.thread,))
     return occurrence
 
 
-def _check_index(index: str) -> None:
-    if index not in INDICES:
-        raise ValueError(f"a property is of {', '.join(INDICES)}; not of {str(index)!r}")
+def _index(name: str) -> Index:
+    """The index of that name, or the index itself."""
+    try:
+        return Index(name)
+    except ValueError:
+        raise ValueError(f"a property is of {', '.join(Index)}; not of {str(name)!r}") from None
 
 
 class _Place:
@@ -137,11 +151,10 @@ class Parametric:
     """
 
     def __init__(self, monitor: Monitor, index: str = "address", *, limit: int = LIMIT) -> None:
-        _check_index(index)
+        self.index = _index(index)
         if limit < 1:
             raise ValueError(f"limit={limit}; at least one instance must be allowed")
         self.monitor = monitor
-        self.index = str(index)
         self.limit = limit
         self.position = 0
         """How many letters of the stream have been read."""
@@ -172,9 +185,9 @@ class Parametric:
         """
         self.position += 1
         number = self._number(frozenset(letter))
-        if self.index == "global":
+        if self.index is Index.GLOBAL:
             values = (None,)
-        elif self.index == "thread":
+        elif self.index is Index.THREAD:
             values = (thread,)
         elif len(values) > 1:
             values = dict.fromkeys(values)
@@ -194,9 +207,9 @@ class Parametric:
         if not self._names & letter:
             self.position += 1
             return []
-        if self.index == "global":
+        if self.index is Index.GLOBAL:
             return self.event(letter)
-        if self.index == "thread" and thread is not None:
+        if self.index is Index.THREAD and thread is not None:
             return self.event(letter, (), thread)
         self.position += 1
         return self._read_label(self._number(letter), thread)
@@ -266,7 +279,7 @@ class Parametric:
             if len(self._where) >= self.limit:
                 raise TooLargeError(f"more than limit={self.limit} instances of the property are live")
             born = self.monitor.initial
-            if self.index != "block":
+            if self.index is not Index.BLOCK:
                 born = self._unborn.get(thread, self._unborn_elsewhere)
             state = table[born][number]
         else:

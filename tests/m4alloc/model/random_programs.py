@@ -93,6 +93,12 @@ def statements(tame: bool = False) -> st.SearchStrategy[Statement]:
         wrong = st.builds(Element, st.just(A), st.just(3), condition)
         several += [st.builds(Assign, st.one_of(*places, wrong), condition)]
         several += [st.builds(Assert, condition, st.just("asserted"))]
+        # Guards that fail in some states, alone and before others that are false.
+        ratio = st.builds(Binary, st.sampled_from("/%"), st.just(Constant(2)), st.sampled_from([X, Y, B + 1]).map(Read))
+        failing = st.builds(
+            Binary, st.sampled_from(COMPARISONS), st.one_of(wrong, ratio), st.integers(0, 1).map(Constant)
+        )
+        several += [st.builds(Guard, failing), st.builds(Raise, st.sampled_from(EVENTS), failing)]
     return st.one_of(several)
 
 

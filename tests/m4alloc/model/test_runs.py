@@ -45,7 +45,11 @@ def test_a_run_replays_from_its_file(question: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("question", "complaint"),
-    [("stays", r"violates \[\]small"), ("returns", r"violates \[\]<>small"), ("deadlock", "comes to a deadlock or a fault")],
+    [
+        ("stays", r"violates \[\]small"),
+        ("returns", r"violates \[\]<>small"),
+        ("deadlock", "comes to a deadlock or a fault"),
+    ],
 )
 def test_a_run_that_is_cut_short_no_longer_shows_anything(question: str, complaint: str, tmp_path: Path) -> None:
     file = written(tmp_path, COUNTS, question)
@@ -64,7 +68,7 @@ def test_a_property_that_was_weakened_is_no_longer_violated(tmp_path: Path) -> N
 def test_a_deadlock_where_the_process_may_stay_now_is_none(tmp_path: Path) -> None:
     file = written(tmp_path, COUNTS, "deadlock")
     (tmp_path / "model.m4m").write_text(COUNTS.replace("await n == 0", "end"), encoding="utf-8")
-    with pytest.raises(runs.RunError, match="the run no longer comes to a deadlock or a fault$"):
+    with pytest.raises(runs.RunError, match=r"the run no longer comes to a deadlock or a fault$"):
         runs.read(file)
 
 

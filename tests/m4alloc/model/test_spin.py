@@ -231,9 +231,7 @@ def test_random_programs_get_one_verdict_and_one_count_from_both(model: Program,
         own, theirs = both(model, formula, **options)
     except PromelaError:  # numbers beyond 32 bits
         return
-    found = [result.counterexample for result in (own, theirs)]
-    if formula is not None and any(path and path.steps and path.steps[-1].fault for path in found):
-        return  # which faults a search comes to depends on its order
+    # One may have come to a fault first, and the other to a run that violates.
     assert own.verdict == theirs.verdict
     if formula is None and own.verdict is Verdict.HOLDS:
         assert own.states == theirs.states

@@ -13,7 +13,7 @@ from spec.ltl.error import TooLargeError
 from spec.ltl.finite import rv_ltl
 from spec.ltl.formula import Formula
 from spec.ltl.monitor import monitor
-from spec.ltl.parametric import INDICES, Occurrence, Outcome, Parametric, slices
+from spec.ltl.parametric import Index, Occurrence, Outcome, Parametric, slices
 from spec.ltl.parser import parse
 from spec.ltl.truth import FourTruth
 from tests.spec.ltl.formulas import EVERYTHING, formulas
@@ -46,7 +46,7 @@ def by_definition(formula: Formula, stream: Sequence[Occurrence], index: str) ->
     return outcomes
 
 
-@pytest.mark.parametrize("index", INDICES)
+@pytest.mark.parametrize("index", Index)
 @given(formula=formulas(EVERYTHING, names=NAMES, leaves=5), stream=st.lists(occurrences(), max_size=10))
 def test_every_instance_is_judged_on_its_slice(index: str, formula: Formula, stream: list[Occurrence]) -> None:
     try:

@@ -129,8 +129,8 @@ def test_names_in_quotes_are_not_read_by_spin() -> None:
 
 
 def test_a_name_of_other_letters_is_told_to_be_quoted() -> None:
-    with pytest.raises(
-        LogicError, match="^line 1, column 3: 'é' is no part of a formula; such a name goes in double quo"
-    ):
+    with pytest.raises(LogicError) as caught:
         parse("[]été")
+    said = "line 1, column 3: 'é' is no part of a formula; such a name goes in double quotes"
+    assert str(caught.value).startswith(said)
     assert parse('[]"été"').propositions == {"été"}
