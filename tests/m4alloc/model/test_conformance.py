@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from m4alloc.arena import Arena
 from m4alloc.strategy import Strategy
 from spec.event import Event
-from spec.model.generated import RefusedError, admits
+from spec.model.conformance import RefusedError, admits
 from spec.model.shape import Shape
 
 STRATEGIES = {
