@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 from spec.ltl.automaton import proposition_label
@@ -170,7 +170,7 @@ class Progression:
         known = self._clauses.get(clause)
         if known is not None:
             return known
-        asked = self._obligations.asked(clause)
+        asked = self._obligations.asked(clause, values)
         result = self._fold([self._always(NOTHING), *(values[part] for part in asked)], self._both)
         if not any(part.past for part in asked):
             self._clauses[clause] = result
@@ -300,11 +300,14 @@ class _Obligations:
         follows = self._weak[self._numbers[formula]]
         return frozenset({follows if weak else follows | follows << 1})
 
-    def asked(self, clause: int) -> list[Formula]:
-        """What a clause asks of the next letter, should there be one, without what follows from the rest."""
+    def asked(self, clause: int, known: Container[Formula]) -> list[Formula]:
+        """What a clause asks of the next letter, should there be one, without what follows from the rest.
+
+        known: those whose values are; what else a clause names follows from some of them.
+        """
         found = []
         for number in self._order:
-            if clause >> 2 * number & 1:
+            if clause >> 2 * number & 1 and self._later[number] in known:
                 found.append(self._later[number])
                 clause &= ~self._weak[number]
         return found

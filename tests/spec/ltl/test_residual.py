@@ -71,3 +71,16 @@ def test_a_formula_that_asks_too_much_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_a_formula_of_too_many_parts_is_refused() -> None:
     with pytest.raises(TooLargeError, match=r"^the formula can ask 1001 things of the next letter, 1000 at most$"):
         Progression(parse("X " * 1000 + "p"), ("p",))
+
+
+def test_what_only_follows_is_not_asked_before_its_value_is_known() -> None:
+    formula = parse("p && N N O <>!p")
+    machine = Progression(formula, ("p",))
+    for length in range(1, 6):
+        for number in range(1 << length):
+            word = Word(tuple(frozenset("p" if number >> i & 1 else "") for i in range(length)))
+            state = machine.initial
+            for letter in word.prefix:
+                number_of = int("p" in letter)
+                state = next(target for target, label in machine.branches(state).items() if label >> number_of & 1)
+            assert machine.at_end(state) == holds(formula, word)
