@@ -89,7 +89,7 @@ cdef inline int publish_remote(Arena *arena, Heap *heap, Slot *slots, uint32_t l
     heap: ours; NULL under the arena's lock.
     """
     cdef uint32_t i = 0
-    cdef uint32_t run
+    cdef uint32_t run, lost
     cdef uint64_t bytes
     cdef int result = NO_MISUSE
     cdef Record *slab
@@ -104,8 +104,10 @@ cdef inline int publish_remote(Arena *arena, Heap *heap, Slot *slots, uint32_t l
         run = 1
         while i + run < length and <uint64_t>(slots[i + run].address - slab.start) < bytes:
             run += 1
-        if publish_run(arena, heap, slab, slots + i, run) != 0:
+        lost = publish_run(arena, heap, slab, slots + i, run)
+        while lost != 0:  # each is a misuse of its own
             result = report_racing_free(arena, slab)
+            lost -= 1
         i += run
     return result
 

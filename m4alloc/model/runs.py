@@ -88,7 +88,8 @@ def read(file: File, constants: Mapping[str, int] | None = None) -> tuple[Progra
         raise RunError(f"{file} holds no run of a model: {error}") from None
     if not wanted:
         raise RunError(f"{file} holds no run of a model: its format is {content['format']!r}, not {FORMAT!r}")
-    program = load(content["source"], {**content["constants"], **(constants or {})}).program
+    values = {**content["constants"], **(constants or {})}
+    program = load(content["source"], values).program
     formula = content["formula"]
     program = with_locations(program, [parse(formula)] if formula else [])
     system = Execution(program)
@@ -99,7 +100,7 @@ def read(file: File, constants: Mapping[str, int] | None = None) -> tuple[Progra
     if not _is_wrong(system, path, parse(formula) if formula else None):
         wrong = f"violates {formula}" if formula else "comes to a deadlock or a fault"
         raise RunError(f"{file}: the run no longer {wrong}")
-    names = (content["source"], content["constants"], content["property"], formula, content["reason"])
+    names = (content["source"], values, content["property"], formula, content["reason"])
     return program, Run(*names, path, lines, word)
 
 

@@ -197,7 +197,7 @@ def same_with_reduction(program: Program, text: str) -> None:
             replay(Execution(program), less.counterexample)
 
 
-@few(15)
+@few(10)
 @given(programs(), st.sampled_from(STUTTERING))
 def test_reduction_changes_no_verdict(program: Program, text: str) -> None:
     same_with_reduction(program, text)

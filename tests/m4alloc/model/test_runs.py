@@ -79,3 +79,13 @@ def test_a_fault_that_the_model_has_no_longer_is_none(tmp_path: Path) -> None:
     (tmp_path / "model.m4m").write_text(text.replace("0..2", "0..3"), encoding="utf-8")
     with pytest.raises(runs.RunError, match="the run no longer comes to a deadlock or a fault"):
         runs.read(file)
+
+
+def test_constants_that_are_set_anew_are_those_of_the_run(tmp_path: Path) -> None:
+    file = written(
+        tmp_path, "model counts\nconst N = 2\nvar n: 0..N = 0\nprocess p { loop { n = n + 1 } }\n", "deadlock"
+    )
+    assert runs.read(file)[1].constants == {}
+    with pytest.raises(runs.RunError, match="the run no longer comes to a deadlock or a fault"):
+        runs.read(file, {"N": 3})
+    assert runs.read(changed(file, constants={"N": 3}), {"N": 2})[1].constants == {"N": 2}
