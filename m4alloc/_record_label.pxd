@@ -30,20 +30,30 @@ cdef struct Labels:
     char text[LABELS][64]        # by number - 1, zeros behind it
 
 
+cdef inline bint continues(char byte) noexcept nogil:
+    """Whether the byte is inside of a character of UTF-8."""
+    return (<unsigned char>byte & 0xC0) == 0x80
+
+
 cdef inline void measure(const char *name, Name *known) noexcept nogil:
     """How much of the name is kept, whole characters of UTF-8 only, and where it is looked for."""
     cdef uint32_t length = 0
+    cdef uint32_t cut, i
     cdef uint64_t mixed = 0
     while length < LABEL_SIZE and name[length] != 0:
         mixed = (mixed << 5 | mixed >> 59) ^ <unsigned char>name[length]
         length += 1
-    known.bucket = <uint32_t>(mixed * <uint64_t>0x9E3779B97F4A7C15 >> 40) & (BUCKETS - 1)
-    known.length = length
     if unlikely(length == LABEL_SIZE):
-        while length > LABEL_SIZE - 4 and (<unsigned char>name[length] & 0xC0) == 0x80:
-            length -= 1
-        if (<unsigned char>name[length] & 0xC0) != 0x80:
-            known.length = length
+        cut = length
+        while cut > LABEL_SIZE - 4 and continues(name[cut]):
+            cut -= 1
+        if cut < length and not continues(name[cut]):
+            length = cut
+            mixed = 0
+            for i in range(length):
+                mixed = (mixed << 5 | mixed >> 59) ^ <unsigned char>name[i]
+    known.length = length
+    known.bucket = <uint32_t>(mixed * <uint64_t>0x9E3779B97F4A7C15 >> 40) & (BUCKETS - 1)
 
 
 cdef inline uint32_t find_label(Labels *labels, const char *name, const Name *known) noexcept nogil:

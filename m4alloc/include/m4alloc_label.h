@@ -120,19 +120,29 @@ __attribute__((always_inline, unused)) static inline void m4alloc_label_leave(st
 #define M4ALLOC_LABEL_PASTE_(a, b) a##b
 #define M4ALLOC_LABEL_PASTE(a, b) M4ALLOC_LABEL_PASTE_(a, b)
 
-#define M4ALLOC_LABEL(name) m4alloc_label_say((name), 0)
-#define M4ALLOC_LABEL_OF(name, pointer) m4alloc_label_say((name), (const void *)(pointer))
+/* A pointer to anything, const or volatile. */
+#ifdef __cplusplus
+#define M4ALLOC_LABEL_NULL nullptr
+#define M4ALLOC_LABEL_ARGUMENT(pointer) const_cast<const void *>(static_cast<const volatile void *>(pointer))
+#else
+#define M4ALLOC_LABEL_NULL 0
+#define M4ALLOC_LABEL_ARGUMENT(pointer) ((const void *)(pointer))
+#endif
+
+#define M4ALLOC_LABEL(name) m4alloc_label_say((name), M4ALLOC_LABEL_NULL)
+#define M4ALLOC_LABEL_OF(name, pointer) m4alloc_label_say((name), M4ALLOC_LABEL_ARGUMENT(pointer))
 
 /* A declaration: `name` is a string literal. */
-#define M4ALLOC_LABEL_SCOPE(name) M4ALLOC_LABEL_SCOPE_OF(name, 0)
+#define M4ALLOC_LABEL_SCOPE(name) M4ALLOC_LABEL_SCOPE_OF(name, M4ALLOC_LABEL_NULL)
 #ifdef __cplusplus
 #define M4ALLOC_LABEL_SCOPE_OF(name, pointer)                                                                          \
-    const ::m4alloc::label_scope M4ALLOC_LABEL_PASTE(m4alloc_label_scope_, __COUNTER__)(name "_start", name "_end",    \
-                                                                                        (const void *)(pointer))
+    const ::m4alloc::label_scope M4ALLOC_LABEL_PASTE(m4alloc_label_scope_, __COUNTER__)(                               \
+        name "_start", name "_end", M4ALLOC_LABEL_ARGUMENT(pointer))
 #else
 #define M4ALLOC_LABEL_SCOPE_OF(name, pointer)                                                                          \
     __attribute__((cleanup(m4alloc_label_leave), unused)) struct m4alloc_label_scope M4ALLOC_LABEL_PASTE(              \
-        m4alloc_label_scope_, __COUNTER__) = m4alloc_label_enter(name "_start", name "_end", (const void *)(pointer))
+        m4alloc_label_scope_, __COUNTER__) =                                                                           \
+        m4alloc_label_enter(name "_start", name "_end", M4ALLOC_LABEL_ARGUMENT(pointer))
 #endif
 
 #endif /* M4ALLOC_NO_LABELS */
