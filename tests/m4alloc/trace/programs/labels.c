@@ -102,6 +102,13 @@ int main(int argc, char **argv)
     if (!strcmp(how, "overlap")) /* a second request before the first is answered */
         for (int i = 0; i < 2; i++)
             M4ALLOC_MEM_ALLOCATE_START();
+    if (!strcmp(how, "inside") || !strcmp(how, "beside")) {
+        M4ALLOC_LABEL("interrupt_start");
+        kept = !strcmp(how, "inside") ? malloc(8) : NULL;
+        M4ALLOC_LABEL("interrupt_end");
+        free(kept);
+        free(malloc(8));
+    }
     if (!strcmp(how, "threads")) {
         pthread_t threads[THREADS];
         pthread_barrier_t meeting;
