@@ -39,7 +39,7 @@ def include() -> Path:
 
 
 def cflags() -> str:
-    """What a C or C++ compiler is given to find m4alloc_label.h, quoted for a shell: `cc $(m4alloc lib --cflags) x.c`."""
+    """What a compiler is given to find m4alloc_label.h, quoted for a shell: `cc $(m4alloc lib --cflags) x.c`."""
     return shlex.quote(f"-I{include()}")
 
 

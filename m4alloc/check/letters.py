@@ -49,7 +49,7 @@ _NUMBERS = ("early", "overlap", "dirty")
 _KEYS = PLAIN + tuple(
     (MALLOC | {name for bit, name in enumerate(_NUMBERS) if bits >> bit & 1}, Sort.EVENT, True) for bits in range(1, 8)
 )
-"""PLAIN, then a malloc with each combination of numbers: bits b of them have code _RESIZE + b. A trace's labels follow."""
+"""PLAIN, then a malloc with each combination of numbers: bits b have code _RESIZE + b. A trace's labels follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def columns_of(trace: Trace, acceptor: Acceptor, inherited: Lives | None = None)
 
 
 def is_plain(records: Records) -> bool:
-    """Whether the letters follow from the columns: no access, no label about a block, all calls are numbered, or none."""
+    """Whether the letters follow from the columns: no access, no label about a block, all calls numbered, or none."""
     function = records["function"]
     if _among(function, ACCESSING).any() or ((function == Function.LABEL) & (records["extra"] > 0)).any():
         return False

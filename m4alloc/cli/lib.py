@@ -22,7 +22,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--recorder", action="store_true", help="the path of the recorder instead of the allocator")
     what.add_argument("--include", action="store_true", help="the folder of m4alloc_label.h instead")
-    what.add_argument("--cflags", action="store_true", help="the same as a compiler takes it: cc $(m4alloc lib --cflags)")
+    what.add_argument(
+        "--cflags", action="store_true", help="the same as a compiler takes it: cc $(m4alloc lib --cflags)"
+    )
     what.add_argument("--json", action="store_true", help="print all paths as JSON")
     parser.add_argument(
         "--strategy", metavar="STRATEGY", help="build with default, hardened, sampled or a file of TOML; wants -o"

@@ -85,9 +85,8 @@ def _row(event: Event, index: int, labels: dict[str, int]) -> tuple[int, ...]:
     if label:
         address, extra = labels.setdefault(event.label, len(labels) + 1), event.address
     if event.label and (not label or "\0" in event.label):
-        raise ValueError(
-            f"event {index}: label {event.label!r} of {function.name.lower()}: only a LABEL has one, and no NUL is in it"
-        )
+        owner = function.name.lower()
+        raise ValueError(f"event {index}: label {event.label!r} of {owner}: only a LABEL has one, and no NUL is in it")
     row = (
         event.begin,
         event.end,

@@ -63,7 +63,8 @@ def constants_in_c() -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "heading"), [("Header", HEADER, "Header"), ("Record", RECORD, "Record"), ("Text", TEXT, "Label texts")]
+    ("name", "kind", "heading"),
+    [("Header", HEADER, "Header"), ("Record", RECORD, "Record"), ("Text", TEXT, "Label texts")],
 )
 def test_numpy_c_and_the_page_agree_on_every_field(name: str, kind: np.dtype[np.void], heading: str) -> None:
     assert len(of_numpy(kind)) >= 7

@@ -164,7 +164,7 @@ def test_the_header_compiles_without_a_warning(standard: str, tmp_path: Path) ->
     plus = "++" in standard
     compiler = need("g++", "g++") if plus else need("gcc", "gcc libc6-dev")
     strict = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wold-style-cast" if plus else "-Wundef"]
-    source = "#include <m4alloc_label.h>\nint main(void) { M4ALLOC_LABEL_SCOPE(\"a\"); M4ALLOC_LABEL(\"b\"); return 0; }\n"
+    source = '#include <m4alloc_label.h>\nint main(void) { M4ALLOC_LABEL_SCOPE("a"); M4ALLOC_LABEL("b"); return 0; }\n'
     words = [compiler, standard, *strict, INCLUDE, "-x", "c++" if plus else "c", "-", "-o", str(tmp_path / "x")]
     assert subprocess.run(words, input=source, capture_output=True, text=True).stderr == ""
 
