@@ -96,7 +96,7 @@ def main() -> None:
     base = {name: "Python: empty function" if name.startswith("Python") else "empty loop" for name in found}
     rows = [[name, f"{value:.2f}", f"{value - found[base[name]]:.2f}"] for name, value in found.items()]
     print(*table(rows, ["loop around", "ns a turn", "over the empty one"], right=[1, 2]), sep="\n")
-    print(f"{arguments.count:,} turns, median of {arguments.rounds} rounds in turns, {machine()}")
+    print(f"{arguments.count:,} turns, median of {arguments.rounds} rounds in turns, {machine()['cpu']}")
     if arguments.json:
         report = {"machine": machine(), "count": arguments.count, "rounds": arguments.rounds, "nanoseconds": found}
         arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
