@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from m4alloc.check.accept import accept_records
 from m4alloc.check.letters import from_trace, from_words, is_plain, noted, words_of
 from m4alloc.check.properties import evaluate_trace
+from m4alloc.check.verify import verify_trace
+from m4alloc.check.verify_report import Verdict
 from m4alloc.cli.main import main
 from m4alloc.lib import include
 from m4alloc.trace.read import Trace
@@ -128,3 +130,10 @@ def test_verify_judges_a_property_of_labels_that_is_asked_for(
     assert main(["verify", "-o", "-", "--property", property_, "--trace", str(tmp_path / "trace")]) == status
     shown = capsys.readouterr().out
     assert ("nothing recorded is called interrupt_end or interrupt_start" in shown) == (status == 3)
+
+
+def test_labels_are_no_requests_of_the_report(tmp_path: Path) -> None:
+    trace = recorded([program("labels.c", f"-I{include()}"), "leak"], tmp_path).only
+    report = verify_trace(trace.path)
+    assert (trace.used, report.requests, report.checked) == (14, 5, 5)
+    assert report.verdict is Verdict.HOLDS
