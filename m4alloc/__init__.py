@@ -13,6 +13,8 @@ from m4alloc import _lazy
 if TYPE_CHECKING:
     from m4alloc._backend import backend as backend
     from m4alloc.doctor import doctor as doctor
+    from m4alloc.labels import label as label
+    from m4alloc.labels import labelled as labelled
     from m4alloc.lib import lib as lib
     from m4alloc.lib import recorder as recorder
     from m4alloc.run import run as run
@@ -35,6 +37,9 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "aligned_alloc": "m4alloc.arena:aligned_alloc",
         "usable_size": "m4alloc.arena:usable_size",
         "free": "m4alloc.arena:free",
+        # what a program says of itself
+        "label": "m4alloc.labels:label",
+        "labelled": "m4alloc.labels:labelled",
         # the specification's own errors
         "Misuse": "spec.error:Misuse",
         "Violation": "spec.error:Violation",

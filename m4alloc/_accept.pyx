@@ -35,10 +35,10 @@ cdef object event_of(const Record *one, tuple labels):
     """The record as an event. Raises KeyError: there is no such function."""
     cdef bint whole = counted(one.function)
     cdef bint label = one.function == LABEL
-    name = labels[one.address - 1] if label and labels and one.address else ""
+    name = labels[one.address - 1] if label and 0 < one.address <= <uint64_t>len(labels) else ""
     return new(_Event, (
-        FUNCTIONS[one.function], one.thread, 0 if label else one.address, one.size, one.extra if whole else 1,
-        0 if whole else one.extra, one.result, one.error, one.usable, one.intact, one.begin, one.end, one.time_ns,
+        FUNCTIONS[one.function], one.thread, one.extra if label else one.address, one.size, one.extra if whole else 1,
+        0 if whole or label else one.extra, one.result, one.error, one.usable, one.intact, one.begin, one.end, one.time_ns,
         one.site, one.flags, name,
     ))
 

@@ -23,13 +23,16 @@ cdef inline bint ends_before(const Record *a, const Record *b) noexcept nogil:
     """Whether `a` ends before `b`; of equal numbers, which only a damaged trace has, as spec.history orders them."""
     cdef bint less = False
     cdef bint whole_a = counted(a.function), whole_b = counted(b.function)
+    cdef bint label_a = a.function == LABEL, label_b = b.function == LABEL
     if differ(a.end, b.end, &less) or differ(a.function, b.function, &less) or differ(a.thread, b.thread, &less):
         return less
-    if differ(0 if a.function == LABEL else a.address, 0 if b.function == LABEL else b.address, &less):
+    if differ(a.extra if label_a else a.address, b.extra if label_b else b.address, &less):
         return less
     if differ(a.size, b.size, &less) or differ(a.extra if whole_a else 1, b.extra if whole_b else 1, &less):
         return less
-    if differ(0 if whole_a else a.extra, 0 if whole_b else b.extra, &less) or differ(a.result, b.result, &less):
+    if differ(0 if whole_a or label_a else a.extra, 0 if whole_b or label_b else b.extra, &less):
+        return less
+    if differ(a.result, b.result, &less):
         return less
     if differ(a.error, b.error, &less):
         return less

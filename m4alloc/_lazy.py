@@ -16,7 +16,15 @@ from typing import Any
 from m4alloc import _shadow
 
 WITHOUT_SPECIFICATION = frozenset(
-    {"m4alloc._backend", "m4alloc.doctor", "m4alloc.lib", "m4alloc.run", "m4alloc.statistics", "m4alloc.strategy"}
+    {
+        "m4alloc._backend",
+        "m4alloc.doctor",
+        "m4alloc.labels",
+        "m4alloc.lib",
+        "m4alloc.run",
+        "m4alloc.statistics",
+        "m4alloc.strategy",
+    }
 )
 """Modules that work when `spec` and `capability` are not ours; everything else is refused then."""
 

@@ -1,16 +1,9 @@
 """The recorder's contract with record_preload.c: the call in flight, and the entry points."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from m4alloc._record_layout cimport Record
-
-cdef struct Target "m4_target":  # a function of the next allocator, where its code is and the object that holds it
-    const char *name
-    void *function
-    uintptr_t code_stop
-    uintptr_t object_start
-    uintptr_t object_stop
-    uint32_t looked_up
+from m4alloc._record_next cimport Target
 
 cdef struct Call "m4_call":  # one intercepted call, on the stack of the caller's thread
     Record *record
@@ -41,3 +34,4 @@ cdef size_t bootstrapped "m4_bootstrapped"(const void *block) noexcept nogil
 cdef void resolve "m4_resolve"(Target *target, void *site) noexcept nogil
 cdef void exiting "m4_exiting"() noexcept nogil
 cdef void forked "m4_forked"() noexcept nogil
+cdef void label "m4_label"(const char *name, uint64_t argument, void *site) noexcept nogil

@@ -10,11 +10,14 @@ claim, grow, start.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memset, strlen
 
-from m4alloc._record_evidence cimport copy_prefix, leading_equal, leading_zeros
+from m4alloc._record_bootstrap cimport Buffer, size_in, take
+from m4alloc._record_evidence cimport *
 from m4alloc._record_file cimport *
+from m4alloc._record_label cimport *
 from m4alloc._record_layout cimport *
+from m4alloc._record_next cimport *
 from m4alloc._record_system cimport *
 
 cdef extern from *:
@@ -27,6 +30,7 @@ cdef extern from *:
         uint32_t chunk;          /* the chunk of the records claimed */
         uint32_t claimed;        /* how many were claimed at once */
         uint32_t generation, id, busy, exiting;
+        uint32_t claiming;       /* its batch is being changed: a signal handler leaves it alone */
     } m4_thread;
 
     /* The state word; later in a page that fork wipes, so that a child, however made, finds it EMPTY. */
@@ -39,7 +43,7 @@ cdef extern from *:
         char *last
         void *innermost
         void *inside
-        uint32_t chunk, claimed, generation, id, busy, exiting
+        uint32_t chunk, claimed, generation, id, busy, exiting, claiming
     Thread m4_thread
     uint32_t *m4_status
     pthread_key_t m4_key
@@ -50,8 +54,6 @@ cdef enum:
     ON = 2
     OFF = 3       # not asked to record, or the trace has ended
     CHUNKS = 131072  # records for 94 GB
-    TARGETS = 64
-    BOOTSTRAP_SIZE = 65536
     LOOK_LIMIT = 1 << 26  # evidence is not gathered on longer blocks
 
 cdef struct Reply:
@@ -59,101 +61,41 @@ cdef struct Reply:
     int error  # errno after the call, which began with 0 there
 
 cdef Process process
-cdef Target own                 # this library itself
-cdef Target allocator           # the object that holds the next malloc
-cdef Target *targets[TARGETS]   # every function that calls are passed on to
-cdef uint32_t target_count
+cdef Objects objects
 cdef char *directory[CHUNKS]    # the first record of each chunk that is mapped
 cdef uint32_t finished[CHUNKS]  # records of it that nobody will write any more
 cdef uint32_t growing           # the only lock
 cdef uint64_t capacity          # records the file can have; 0: no bound yet
 cdef uint64_t claimed
 cdef uint64_t sequence
-cdef uint64_t lowest_inverted   # ~address of the lowest block handed out
-cdef uint64_t highest           # end of the highest
-cdef char buffer[BOOTSTRAP_SIZE]
-cdef uint64_t buffer_used
+cdef Labels labels
+cdef Range handed_out
+cdef Buffer buffer
 
 
 # --- the bootstrap buffer: what dlsym itself allocates while it looks for the allocator ---
 
 cdef void *bootstrap(size_t size, size_t alignment) noexcept nogil:
-    """A zeroed block of the static buffer, its size in the 16 bytes before it; NULL when the buffer is used up."""
-    cdef uint64_t used, start
-    if size > BOOTSTRAP_SIZE or alignment > BOOTSTRAP_SIZE:
-        return NULL
-    if alignment < 16:
-        alignment = 16
-    used = add64(&buffer_used, size + 16 + alignment, RELAXED)
-    if used + size + 16 + alignment > BOOTSTRAP_SIZE:
-        return NULL
-    start = (<uint64_t>&buffer[used] + 16 + alignment - 1) & ~<uint64_t>(alignment - 1)
-    (<uint64_t *>(start - 16))[0] = size
-    return <void *>start
+    """A zeroed block of the static buffer; NULL when the buffer is used up."""
+    return take(&buffer, size, alignment)
 
 
 cdef size_t bootstrapped(const void *block) noexcept nogil:
     """The size (at least 1) of a block of the buffer, 0 for any other pointer."""
-    if <uintptr_t>block - <uintptr_t>buffer >= <uintptr_t>BOOTSTRAP_SIZE:
-        return 0
-    return (<uint64_t *>(<uintptr_t>block - 16))[0] or 1
+    return size_in(&buffer, block)
 
 
 # --- the next allocator ---
 
 cdef void resolve(Target *target, void *site) noexcept nogil:
-    """Find the next definition of the function; for one that only the caller's own libraries have, look there.
-
-    A C++ runtime that came with dlopen is not in the global scope: the object that makes the call has it in its own.
-    """
-    cdef Dl_info info
-    cdef void *handle
-    cdef void *found
-    cdef uint32_t place
+    """Find the next definition of the function; for one that only the caller's own libraries have, look there."""
     cdef int before = errno_location()[0]
     m4_thread.busy += 1
     if process.page == 0:
         process.page = <uint64_t>sysconf(_SC_PAGESIZE)
-    found = dlsym(RTLD_NEXT, target.name)
-    if found == NULL and site != NULL and dladdr(site, &info) and info.dli_fname != NULL:
-        handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
-        found = dlsym(handle, target.name) if handle != NULL else NULL
-    if found != NULL:
-        locate(found, &target.object_start, &target.object_stop, &target.code_stop, process.page)
-        if target.object_start <= <uintptr_t>&resolve < target.object_stop:
-            found = NULL
-    target.function = found
-    if found != NULL:
-        place = add32(&target_count, 1, RELAXED)
-        if place < TARGETS:
-            storep(<char **>&targets[place], <char *>target, RELEASE)
-    store32(&target.looked_up, 1, RELEASE)
+    look_up(&objects, target, site, process.page)
     m4_thread.busy -= 1
     errno_location()[0] = before
-
-
-cdef void resolve_next() noexcept nogil:
-    """Learn what the next allocator offers besides the calls that are forwarded.
-
-    malloc_usable_size is believed only when it lives in the object that malloc lives in: an allocator without one
-    would otherwise be read by the C library's, which would take its blocks for its own.
-    """
-    cdef Dl_info info, usable
-    cdef void *symbol = dlsym(RTLD_NEXT, "malloc")
-    cdef void *get
-    process.page = <uint64_t>sysconf(_SC_PAGESIZE)
-    if symbol != NULL and dladdr(symbol, &info):
-        process.allocator = info.dli_fname
-        get = dlsym(RTLD_NEXT, "malloc_usable_size")
-        if get != NULL and dladdr(get, &usable) and usable.dli_fbase == info.dli_fbase:
-            process.usable_size = <UsableSize>get
-    process.misuses = <Misuses>dlsym(RTLD_NEXT, "m4alloc_refusals")  # of the calling thread
-    get = dlsym(RTLD_NEXT, "m4alloc_info")
-    if get != NULL:
-        process.info = (<GetInfo>get)()
-    locate(symbol, &allocator.object_start, &allocator.object_stop, &allocator.code_stop, process.page)
-    locate(<void *>&resolve_next, &own.object_start, &own.object_stop, &own.code_stop, process.page)
-    process.resolved = True
 
 
 # --- the file ---
@@ -216,26 +158,59 @@ cdef void grow(uint64_t chunk) noexcept nogil:
     pthread_sigmask(SIG_SETMASK, &before, NULL)
 
 
+cdef void finish(uint32_t chunk) noexcept nogil:
+    """Nobody will write to one more batch of the chunk; whoever finishes the last one unmaps it."""
+    cdef uint64_t count = length_of(chunk)
+    cdef char *start
+    if add32(&finished[chunk], BATCH, SEQ_CST) + BATCH == count and load64(&capacity, ACQUIRE) == 0:
+        start = directory[chunk]
+        storep(&directory[chunk], NULL, RELEASE)
+        unmap_file(start, count * RECORD_SIZE, process.page)
+
+
 cdef void finish_batch() noexcept nogil:
-    """The thread is done with its batch; whoever finishes the last of a chunk unmaps it.
+    """The thread is done with its batch.
 
     While a call is in flight further out, its record may lie in the batch: then the chunk stays mapped for good.
     """
-    cdef uint32_t chunk = m4_thread.chunk
-    cdef uint64_t count = length_of(chunk)
-    cdef char *start
+    m4_thread.claiming += 1
+    fence(SEQ_CST)
     if m4_thread.claimed and m4_thread.innermost == NULL and m4_thread.generation == process.generation:
-        if add32(&finished[chunk], BATCH, SEQ_CST) + BATCH == count and load64(&capacity, ACQUIRE) == 0:
-            start = directory[chunk]
-            storep(&directory[chunk], NULL, RELEASE)
-            unmap_file(start, count * RECORD_SIZE, process.page)
+        finish(m4_thread.chunk)
     m4_thread.claimed = 0
     m4_thread.next = m4_thread.last = NULL
+    fence(SEQ_CST)
+    m4_thread.claiming -= 1
+
+
+cdef char *claim_batch(uint64_t *slot, char **last) noexcept nogil:
+    """Claim the next batch of records: the first of them, its slot, and where they end. NULL: the trace has ended."""
+    cdef uint64_t chunk, bound
+    cdef char *start
+    slot[0] = add64(&claimed, BATCH, RELAXED)
+    chunk = chunk_of(slot[0])
+    if chunk >= CHUNKS:
+        end_trace(LIMIT)
+        return NULL
+    start = loadp(&directory[chunk], ACQUIRE)
+    if start == NULL:
+        grow(chunk)
+        start = loadp(&directory[chunk], ACQUIRE)
+    bound = load64(&capacity, ACQUIRE)
+    if bound and slot[0] >= bound:
+        end_trace(process.full)
+        start = NULL
+    if start == NULL:
+        return NULL
+    start += (slot[0] - first_slot(<uint32_t>chunk)) * RECORD_SIZE
+    last[0] = start + (min(<uint64_t>BATCH, bound - slot[0]) if bound else BATCH) * RECORD_SIZE
+    return start
 
 
 cdef bint refill() noexcept nogil:
     """Claim the next batch of records for this thread. False: the trace has ended."""
-    cdef uint64_t slot, chunk, bound
+    cdef uint64_t slot
+    cdef char *last
     cdef char *start
     finish_batch()
     if m4_thread.generation != process.generation:
@@ -244,24 +219,13 @@ cdef bint refill() noexcept nogil:
         m4_thread.busy += 1
         pthread_setspecific(m4_key, &m4_thread)
         m4_thread.busy -= 1
-    slot = add64(&claimed, BATCH, RELAXED)
-    chunk = chunk_of(slot)
-    if chunk >= CHUNKS:
-        end_trace(LIMIT)
-        return False
-    start = loadp(&directory[chunk], ACQUIRE)
+    start = claim_batch(&slot, &last)
     if start == NULL:
-        grow(chunk)
-        start = loadp(&directory[chunk], ACQUIRE)
-    bound = load64(&capacity, ACQUIRE)
-    if bound and slot >= bound:
-        end_trace(process.full)
-    if start == NULL or (bound and slot >= bound):
         return False
-    m4_thread.chunk = <uint32_t>chunk
+    m4_thread.chunk = <uint32_t>chunk_of(slot)
     m4_thread.claimed = BATCH
-    m4_thread.next = start + (slot - first_slot(m4_thread.chunk)) * RECORD_SIZE
-    m4_thread.last = m4_thread.next + (min(<uint64_t>BATCH, bound - slot) if bound else BATCH) * RECORD_SIZE
+    m4_thread.next = start
+    m4_thread.last = last
     return True
 
 
@@ -290,6 +254,7 @@ cdef void forget_parent() noexcept nogil:
             unmap_file(directory[chunk], length_of(chunk) * RECORD_SIZE, process.page)
         directory[chunk] = NULL
         finished[chunk] = 0
+    forget_labels(&labels)
     process.chunks = 0
     claimed = capacity = 0
     growing = 0
@@ -304,7 +269,7 @@ cdef bint start() noexcept nogil:
     memset(parent_file, 0, sizeof(parent_file))
     process.pid = <uint32_t>getpid()
     if not process.resolved:
-        resolve_next()
+        resolve_next(&objects, &process)
         if not read_settings(&process) or not watch_forks() or pthread_key_create(&m4_key, thread_exits) != 0:
             return False
     elif process.ended or parent == NULL:
@@ -366,16 +331,6 @@ cdef void thread_exits(void *thread) noexcept nogil:
 
 # --- evidence: what only somebody inside the call can see ---
 
-cdef void note_range(uint64_t start, uint64_t stop) noexcept nogil:
-    """Widen the range of addresses that the allocator has handed out."""
-    cdef uint64_t seen = load64(&lowest_inverted, RELAXED)
-    while unlikely(seen < ~start) and not swap64(&lowest_inverted, &seen, ~start, True, RELAXED, RELAXED):
-        pass
-    seen = load64(&highest, RELAXED)
-    while unlikely(seen < stop) and not swap64(&highest, &seen, stop, True, RELAXED, RELAXED):
-        pass
-
-
 cdef size_t observable(void *block, size_t size) noexcept nogil:
     """How many bytes of the block a realloc to `size` has to keep, as far as they can be looked at; 0: none.
 
@@ -384,11 +339,11 @@ cdef size_t observable(void *block, size_t size) noexcept nogil:
     """
     cdef uint64_t address = <uint64_t>block
     cdef size_t length
-    if process.usable_size == NULL or size == 0 or address & 7 or address < ~load64(&lowest_inverted, RELAXED) \
-            or address >= load64(&highest, RELAXED):
+    if process.usable_size == NULL or size == 0 or address & 7 or address < lowest(&handed_out) \
+            or address >= highest(&handed_out):
         return 0
     length = min(size, process.usable_size(block))
-    return 0 if length > LOOK_LIMIT or length > load64(&highest, RELAXED) - address else length
+    return 0 if length > LOOK_LIMIT or length > highest(&handed_out) - address else length
 
 
 cdef size_t copy_old(void *copy, const void *block, size_t length) noexcept nogil:
@@ -400,44 +355,20 @@ cdef size_t copy_old(void *copy, const void *block, size_t length) noexcept nogi
 
 cdef Record *claim() noexcept nogil:
     """The record of the call that begins now, or NULL when the trace has ended."""
-    cdef char *record
-    if unlikely(m4_thread.next == m4_thread.last or m4_thread.generation != process.generation):
-        if not refill():
-            return NULL
-    record = m4_thread.next
-    m4_thread.next = record + RECORD_SIZE
+    cdef char *record = NULL
+    m4_thread.claiming += 1
+    fence(SEQ_CST)
+    if likely((m4_thread.next != m4_thread.last and m4_thread.generation == process.generation) or refill()):
+        record = m4_thread.next
+        m4_thread.next = record + RECORD_SIZE
+    fence(SEQ_CST)
+    m4_thread.claiming -= 1
     return <Record *>record
-
-
-cdef bint is_within(uintptr_t site, uintptr_t start, uintptr_t stop) noexcept nogil:
-    return site - start < stop - start
-
-
-cdef bint is_internal(uintptr_t site) noexcept nogil:
-    """Whether a call made inside a recorded one is the allocator's own business, as when operator new calls malloc.
-
-    It is when it comes from anywhere in the allocator's object while that serves the call; from the code of a function
-    that calls are passed on to, elsewhere (the C++ runtime also allocates exceptions, which are blocks of their own);
-    or seemingly from here, after a jump from one such function to another. What anybody else does, such as a new
-    handler, the program does.
-    """
-    cdef Target *inside = <Target *>m4_thread.inside
-    cdef Target *target
-    cdef uint32_t i
-    if is_within(site, own.object_start, own.object_stop):
-        return True
-    if inside.object_start == allocator.object_start:
-        return is_within(site, allocator.object_start, allocator.object_stop)
-    for i in range(min(load32(&target_count, ACQUIRE), <uint32_t>TARGETS)):
-        target = <Target *>loadp(<char **>&targets[i], ACQUIRE)
-        if target != NULL and is_within(site - 1, <uintptr_t>target.function, target.code_stop):
-            return True
-    return False
 
 
 cdef void *caller(void *site) noexcept nogil:
     """The code that makes the call: where it returns to, or when that is here, the function that jumped."""
-    if m4_thread.innermost != NULL and is_within(<uintptr_t>site, own.object_start, own.object_stop):
+    if m4_thread.innermost != NULL and is_within(<uintptr_t>site, objects.own.object_start, objects.own.object_stop):
         return (<Target *>m4_thread.inside).function
     return site
 
@@ -455,7 +386,7 @@ cdef Entry enter(Call *call, Target *target, uint8_t function, uint64_t address,
         status = begin_recording()
     if unlikely(not load32(&target.looked_up, ACQUIRE)):
         resolve(target, caller(site))
-    if unlikely(status != ON or (m4_thread.innermost != NULL and is_internal(<uintptr_t>site))):
+    if unlikely(status != ON or (m4_thread.innermost != NULL and is_internal(&objects, <Target *>m4_thread.inside, <uintptr_t>site))):
         errno_location()[0] = before
         return FORWARD
     record = claim()
@@ -523,7 +454,7 @@ cdef void note_block(Record *record, void *block, size_t size) noexcept nogil:
         if process.usable_size != NULL:
             record.usable = <int64_t>process.usable_size(block)
             size = max(size, <size_t>record.usable)
-        note_range(<uint64_t>block, <uint64_t>block + size)
+        note_range(&handed_out, <uint64_t>block, <uint64_t>block + size)
 
 
 cdef void leave(Call *call) noexcept nogil:
@@ -596,3 +527,64 @@ cdef int leave_error(Call *call, int error, void *block) noexcept nogil:
 cdef void leave_unwound() noexcept nogil:
     """End the innermost call, which an exception leaves: operator new has failed."""
     leave_block(<Call *>m4_thread.innermost, NULL)
+
+
+# --- labels: records of their own, which no call of the allocator stands behind ---
+
+cdef uint32_t new_label(const char *name, Name *known) noexcept nogil:
+    """Give the name a number and write its text into the trace. 0: there are too many, or the trace has ended."""
+    cdef sigset_t everything, before
+    cdef uint64_t slot
+    cdef uint32_t number
+    if load32(&labels.count, ACQUIRE) == LABELS:
+        return 0
+    sigfillset(&everything)
+    pthread_sigmask(SIG_SETMASK, &everything, &before)
+    while exchange32(&labels.lock, 1, ACQUIRE):
+        sched_yield()
+    number = find_label(&labels, name, known)
+    if number == 0 and labels.count < LABELS:
+        if labels.next == labels.last:  # a batch of its own, which is never finished
+            labels.next = claim_batch(&slot, &labels.last)
+            if labels.next == NULL:
+                labels.last = NULL
+            labels.slot = slot + 1
+        if labels.next != NULL:
+            number = add_label(&labels, name, known, process.header)
+    store32(&labels.lock, 0, RELEASE)
+    pthread_sigmask(SIG_SETMASK, &before, NULL)
+    return number
+
+
+cdef void label(const char *name, uint64_t argument, void *site) noexcept nogil:
+    """Record that the program says `name`, about the block at `argument` unless that is 0.
+
+    A signal handler may say it in the middle of a call; when that was claiming a record, the label takes a batch alone.
+    """
+    cdef Name known
+    cdef Record *record
+    cdef uint64_t slot
+    cdef uint32_t number, status = load32(m4_status, ACQUIRE)
+    cdef int before = errno_location()[0]
+    cdef char *last
+    if unlikely(name == NULL or name[0] == 0 or environ == NULL):
+        return
+    if unlikely(status != ON and status != OFF) and m4_thread.busy == 0:
+        status = begin_recording()
+    if status == ON:
+        measure(name, &known)
+        number = find_label(&labels, name, &known)
+        if unlikely(number == 0):
+            number = new_label(name, &known)
+        if unlikely(m4_thread.claiming != 0 or m4_thread.busy != 0):
+            record = <Record *>claim_batch(&slot, &last)
+            if record != NULL:
+                fill_label(record, number, argument, site, <uint32_t>syscall(SYS_gettid), &process, &sequence)
+                finish(<uint32_t>chunk_of(slot))
+        else:
+            record = claim()
+            if likely(record != NULL):
+                fill_label(record, number, argument, site, m4_thread.id, &process, &sequence)
+            if unlikely(m4_thread.exiting):
+                finish_batch()
+    errno_location()[0] = before

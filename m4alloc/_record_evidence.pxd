@@ -3,7 +3,40 @@
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcmp, memcpy
 
-from m4alloc._record_system cimport errno_location, getpid, iovec, process_vm_readv
+from m4alloc._record_system cimport (
+    RELAXED,
+    errno_location,
+    getpid,
+    iovec,
+    load64,
+    process_vm_readv,
+    swap64,
+    unlikely,
+)
+
+cdef struct Range:  # of the addresses that the allocator has handed out; all zero before the first
+    uint64_t lowest_inverted
+    uint64_t stop
+
+
+cdef inline uint64_t lowest(Range *handed_out) noexcept nogil:
+    """The address of the lowest block."""
+    return ~load64(&handed_out.lowest_inverted, RELAXED)
+
+
+cdef inline uint64_t highest(Range *handed_out) noexcept nogil:
+    """The end of the highest block."""
+    return load64(&handed_out.stop, RELAXED)
+
+
+cdef inline void note_range(Range *handed_out, uint64_t start, uint64_t stop) noexcept nogil:
+    """Widen the range by a block."""
+    cdef uint64_t seen = load64(&handed_out.lowest_inverted, RELAXED)
+    while unlikely(seen < ~start) and not swap64(&handed_out.lowest_inverted, &seen, ~start, True, RELAXED, RELAXED):
+        pass
+    seen = load64(&handed_out.stop, RELAXED)
+    while unlikely(seen < stop) and not swap64(&handed_out.stop, &seen, stop, True, RELAXED, RELAXED):
+        pass
 
 
 cdef inline size_t leading_zeros(const char *block, size_t length) noexcept nogil:

@@ -35,6 +35,7 @@ cdef enum Function:  # as in spec/event.py
     FREE_ALIGNED_SIZED "M4_FREE_ALIGNED_SIZED" = 13
     NEW "M4_NEW" = 14
     DELETE "M4_DELETE" = 15
+    LABEL "M4_LABEL" = 40
 
 cdef enum Flag:  # as in spec/event.py
     ERRNO_CHANGED = 1
@@ -45,7 +46,7 @@ cdef struct Record:  # RECORD_SIZE bytes
     uint64_t end
     uint64_t address
     uint64_t size
-    uint64_t extra  # count of calloc and reallocarray, else the alignment asked for
+    uint64_t extra  # count of calloc and reallocarray, argument of a label, else the alignment asked for
     uint64_t result
     int64_t usable
     int64_t intact
@@ -55,6 +56,15 @@ cdef struct Record:  # RECORD_SIZE bytes
     uint16_t error
     uint8_t function  # 0: a slot that was never used
     uint8_t flags
+
+cdef struct Text:  # of a label, in the slot of a record that no call has: RECORD_SIZE bytes
+    uint64_t begin   # 0
+    uint64_t end     # 0
+    uint32_t before  # the slot, from 1, of the text before it; 0: there is none
+    uint32_t number  # of the label, from 1
+    char text[62]
+    uint8_t function  # 0
+    uint8_t flags     # 0
 
 cdef struct Header:  # HEADER_SIZE bytes
     char magic[8]
@@ -76,7 +86,8 @@ cdef struct Header:  # HEADER_SIZE bytes
     uint64_t labels_offset
     uint64_t labels_size
     uint32_t command_size
-    char reserved[20]
+    uint32_t label_slot
+    char reserved[16]
     char parent_file[256]
     char allocator[512]
     char executable[512]

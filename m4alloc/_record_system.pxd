@@ -4,7 +4,7 @@ Every call into the kernel on a file is a bare system call: a thread cannot be c
 wraps open() sees it.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset, strlen
 
 cdef extern from *:
@@ -47,6 +47,8 @@ cdef extern from *:
     uint64_t load64 "__atomic_load_n"(uint64_t *, int) nogil
     uint32_t load32 "__atomic_load_n"(uint32_t *, int) nogil
     void store8 "__atomic_store_n"(uint8_t *, uint8_t, int) nogil
+    uint16_t load16 "__atomic_load_n"(uint16_t *, int) nogil
+    void store16 "__atomic_store_n"(uint16_t *, uint16_t, int) nogil
     void store32 "__atomic_store_n"(uint32_t *, uint32_t, int) nogil
     void store64 "__atomic_store_n"(uint64_t *, uint64_t, int) nogil
     bint swap64 "__atomic_compare_exchange_n"(uint64_t *, uint64_t *, uint64_t, bint, int, int) nogil
@@ -54,6 +56,7 @@ cdef extern from *:
     uint32_t exchange32 "__atomic_exchange_n"(uint32_t *, uint32_t, int) nogil
     char *loadp "__atomic_load_n"(char **, int) nogil
     void storep "__atomic_store_n"(char **, char *, int) nogil
+    void fence "__atomic_signal_fence"(int) nogil
 
     ctypedef struct Dl_info:
         const char *dli_fname

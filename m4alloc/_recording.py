@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from m4alloc import labels
 from spec.event import Event, Function
 
 ENOMEM = 12
@@ -35,9 +36,11 @@ class Recording:
             self._inner[name] = getattr(self.arena, name)
             self._outer[name] = vars(self.arena).get(name, MISSING)
             setattr(self.arena, name, getattr(self, name))
+        labels.listen(self.label)
 
     def end(self) -> None:
         """Step back."""
+        labels.unlisten(self.label)
         for name, before in self._outer.items():
             if before is MISSING:
                 delattr(self.arena, name)
@@ -68,6 +71,12 @@ class Recording:
         thread, begin = self._thread(), next(self._numbers)
         self._inner["free"](block)
         self.events.append(Event(Function.FREE, thread, address, begin=begin, end=next(self._numbers)))
+
+    def label(self, name: str, address: int) -> None:
+        """A label of `m4alloc.label`, whichever arena it is about."""
+        thread, begin = self._thread(), next(self._numbers)
+        event = Event(Function.LABEL, thread, address, begin=begin, end=next(self._numbers), label=name)
+        self.events.append(event)
 
     def _acquired(self, request: Event, arguments: tuple[Any, ...], old: bytes = b"") -> Any:
         """Make the call and append its event: of a failed one, too, unless it was refused for its arguments."""

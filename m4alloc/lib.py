@@ -1,8 +1,9 @@
 """The paths of what was compiled: the preload libraries, for LD_PRELOAD by hand and for every tool that preloads them,
-and the driver of allocators under test."""
+and the driver of allocators under test; and of the header for labels."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -26,6 +27,20 @@ def recorder() -> Path:
     Raises LibraryError: the package was installed without the native core.
     """
     return _existing("libm4record.so")
+
+
+def include() -> Path:
+    """The absolute path of the folder that holds m4alloc_label.h, for the `-I` of a C or C++ compiler.
+
+    >>> (include() / "m4alloc_label.h").exists()
+    True
+    """
+    return PACKAGE / "include"
+
+
+def cflags() -> str:
+    """What a compiler is given to find m4alloc_label.h, quoted for a shell: `cc $(m4alloc lib --cflags) x.c`."""
+    return shlex.quote(f"-I{include()}")
 
 
 def replayer() -> Path:

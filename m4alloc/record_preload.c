@@ -1,4 +1,4 @@
-/* libm4record.so: the malloc family by name. Each call is recorded by _record.pyx and made of the next allocator.
+/* libm4record.so: the malloc family by name, and labels. Each call is recorded by _record.pyx and made of the next allocator.
  *
  * Only what Cython cannot say is here: functions by their C and mangled C++ names, the caller's address, a frame that
  * an exception may leave, a scratch copy on the stack, constructor and destructor.
@@ -255,6 +255,12 @@ EXPORT size_t malloc_usable_size(void *block)
         return 0;
     }
 }
+
+/* --- labels: see m4alloc_label.h --- */
+
+EXPORT void m4alloc_label(const char *name, const void *argument);
+
+EXPORT void m4alloc_label(const char *name, const void *argument) { m4_label(name, (uintptr_t)argument, SITE); }
 
 /* --- C++: all forms of operator new and operator delete, by their mangled names --- */
 

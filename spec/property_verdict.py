@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterable
+from collections.abc import Collection, Container, Hashable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from spec.event import Event
 from spec.heap import Heap
@@ -171,7 +171,16 @@ def evaluate_all(
     return [judge(one, deliveries, words, exited=exited) for one in properties]
 
 
-def judge(property: Property, deliveries: Iterable[Delivery], words: Words, *, exited: bool) -> PropertyVerdict:
+class Sight(Protocol):
+    """What there was to be seen in a history, as `Words` has it once it has given its letters."""
+
+    @property
+    def observed(self) -> Collection[str]: ...
+    @property
+    def cut(self) -> Container[int]: ...
+
+
+def judge(property: Property, deliveries: Iterable[Delivery], words: Sight, *, exited: bool) -> PropertyVerdict:
     """The same of letters that `words` gives, or gave."""
     letters_of_all = list(deliveries)  # only then does `words` know what there was to be seen
     unseen = missing(property, words.observed)

@@ -159,6 +159,7 @@ def test_the_sdist_contains_every_tracked_source(distribution: Distribution) -> 
 def test_the_wheel_contains_the_libraries_and_what_rebuilds_them(distribution: Distribution) -> None:
     inside = set(zipfile.ZipFile(distribution.wheel).namelist())
     assert {"m4alloc/libm4alloc.so", "m4alloc/libm4record.so", "m4alloc/_fast.pyi", "m4alloc/_fast.pxd"} <= inside
+    assert "m4alloc/include/m4alloc_label.h" in inside
     assert {"m4alloc/_fast.c", "m4alloc/_record.c", "m4alloc/_replay.c", "m4alloc/libm4replay.so"} <= inside
     assert {f"m4alloc/{name}preload.c" for name in ("", "record_", "replay_")} <= inside
     programs = {"m4alloc/bench/programs/catalogue.toml", "m4alloc/bench/programs/binary_tree.c"}
@@ -170,6 +171,7 @@ def test_the_wheel_contains_the_libraries_and_what_rebuilds_them(distribution: D
 @pytest.mark.packaging
 def test_the_wheel_works_outside_the_source_tree(installed: Environment) -> None:
     assert installed.ok("m4alloc", "lib").startswith(str(installed.folder))
+    assert (Path(installed.ok("m4alloc", "lib", "--include").strip()) / "m4alloc_label.h").exists()
     assert installed.ok("m4alloc", "run", "--", "echo", "hello") == "hello\n"
     installed.ok("m4alloc", "doctor")
     installed.ok("m4alloc", "bench", "--quick", "--rounds", "1", "--only", "binary_tree")

@@ -41,7 +41,7 @@ def excerpt(trace: Trace, inherited: Sequence[Event], violation: Violation, acce
         near |= (records["address"] >= low) & (records["address"] < high)
     # A block that reaches into the addresses from below is given up by a pointer outside them.
     near |= np.isin(records["address"], records["result"][near & (records["result"] > 0)])
-    calls = list(decode(records[near][-LIMIT:]))
+    calls = list(decode(records[near][-LIMIT:], trace.labels))
     settings = script.Settings(
         standard=acceptor.contract.name,
         quarantine=trace.quarantine or None,

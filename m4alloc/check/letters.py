@@ -1,7 +1,8 @@
 """The letters of a recorded trace as columns: what goes to which address, block and thread, in order.
 
 While nobody accesses memory, they follow from the columns of the trace, and from the acceptor what only a heap can tell
-of a reply. A trace with accesses or labels goes through `spec.propositions`, which takes tens of microseconds a call.
+of a reply. A trace with accesses, or with labels about blocks, goes through `spec.propositions`, which takes tens of
+microseconds a call.
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ PLAIN: tuple[Key, ...] = (
     (FREE_END, Sort.CALL, True),
     (NOTHING, Sort.RESIZE, True),
 )
-_MALLOC, _FREE, _ALLOCATE_START, _ALLOCATE_END, _FREE_END, _RESIZE = range(6)
-_PLACE = np.array((3, 1, 0, 3, 2, 2))
+_MALLOC, _FREE, _ALLOCATE_START, _ALLOCATE_END, _FREE_END, _RESIZE, _LABEL = range(7)
+_PLACE = np.array((3, 1, 0, 3, 2, 2, 0))
 """By code: letters of one call that fall on one number stand in this order."""
-_CODES = np.arange(len(PLAIN))
+_CODES = np.arange(len(PLAIN) + 1)
 _AT_BEGIN, _SIZED, _FREED = (
-    np.isin(_CODES, codes) for codes in ((_FREE, _ALLOCATE_START), (_MALLOC, _RESIZE), (_FREE, _FREE_END))
+    np.isin(_CODES, codes) for codes in ((_FREE, _ALLOCATE_START, _LABEL), (_MALLOC, _RESIZE), (_FREE, _FREE_END))
 )
 _NUMBERS = ("early", "overlap", "dirty")
 _KEYS = PLAIN + tuple(
     (MALLOC | {name for bit, name in enumerate(_NUMBERS) if bits >> bit & 1}, Sort.EVENT, True) for bits in range(1, 8)
 )
-"""PLAIN, then a malloc with each combination of numbers: bits b of them have code _RESIZE + b."""
+"""PLAIN, then a malloc with each combination of numbers: bits b have code _RESIZE + b. A trace's labels follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def columns_of(trace: Trace, acceptor: Acceptor, inherited: Lives | None = None)
 
     inherited: the parent's blocks that were alive when this process was forked.
     Raises: ValueError when the records are out of order, KeyError when one has a function that there is not.
-    Cost: some tenths of a microsecond a call; tens of microseconds where there are accesses or labels.
+    Cost: some tenths of a microsecond a call; tens of microseconds where there are accesses, or labels about blocks.
     """
     if not is_plain(trace.records):
         return from_words(words_of(trace, inherited))
@@ -98,9 +99,9 @@ def columns_of(trace: Trace, acceptor: Acceptor, inherited: Lives | None = None)
 
 
 def is_plain(records: Records) -> bool:
-    """Whether the letters follow from the columns: no access, no label, and all calls are numbered, or none."""
+    """Whether the letters follow from the columns: no access, no label about a block, all calls numbered, or none."""
     function = records["function"]
-    if _among(function, (*ACCESSING, Function.LABEL)).any():
+    if _among(function, ACCESSING).any() or ((function == Function.LABEL) & (records["extra"] > 0)).any():
         return False
     begins = records["begin"][function > 0]
     return bool((begins > 0).all() or not begins.any())
@@ -206,7 +207,11 @@ def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) ->
     resizes = hands_out & resizing & (result == address)
     acquires = hands_out & ~resizes
 
-    chosen = (acquires, releases, asks, asks & came_back & ~acquires, releases & came_back, resizes)
+    named = np.array([False, *(text != "" for text in trace.labels)])
+    text = np.where((function == Function.LABEL) & (records["address"] < len(named)), records["address"], 0)
+    said = named[text]
+
+    chosen = (acquires, releases, asks, asks & came_back & ~acquires, releases & came_back, resizes, said)
     rows = [np.flatnonzero(mask) for mask in chosen]
     code = np.repeat(np.arange(len(rows)), [len(found) for found in rows])
     row = np.concatenate(rows)
@@ -221,13 +226,14 @@ def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) ->
         records["thread"].astype(np.int64)[row],
         base,
         np.where(sized, granted[row], 0),
+        np.where(code == _LABEL, text[row], 0).astype(np.int64),
     ]
     if inherited is not None and len(inherited):
         first = np.argsort(inherited.base, kind="stable")
         none = np.zeros(len(inherited), np.int64)
-        start = (none + _MALLOC, none, none, inherited.base[first], inherited.size[first])
+        start = (none + _MALLOC, none, none, inherited.base[first], inherited.size[first], none)
         columns = [np.concatenate(both) for both in zip(start, columns, strict=True)]
-    code, number, thread, base, size = columns
+    code, number, thread, base, size, text = columns
 
     scanned = acquires & (function == Function.CALLOC) & (records["intact"] >= 0)
     wraps = (records["size"] > 0) & (granted.astype(np.uint64) // np.maximum(records["size"], 1) != count)
@@ -239,11 +245,12 @@ def from_trace(trace: Trace, replies: Noting, inherited: Lives | None = None) ->
         if len(numbers):
             bits |= np.isin(number, numbers).astype(np.int64) << bit
     observed = {"overlap"} | ({"early"} if trace.quarantine else set()) | ({"dirty"} if scanned.any() else set())
+    observed |= {trace.labels[which - 1] for which in np.unique(text).tolist() if which}
     cut = (records["begin"] > 0) & (end == 0) & ~never
     by_base = np.argsort(base, kind="stable")
     return Columns(
-        _KEYS,
-        np.where(born & (number > 0) & (bits > 0), bits + _RESIZE, code),
+        _KEYS + tuple((frozenset({label}), Sort.LABEL, False) for label in trace.labels),
+        np.where(text > 0, text + len(_KEYS) - 1, np.where(born & (number > 0) & (bits > 0), bits + _RESIZE, code)),
         number,
         thread,
         base,

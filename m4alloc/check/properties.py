@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from m4alloc.check.accept import accept_records, acceptor_on
 from m4alloc.check.joint import Joint
-from m4alloc.check.letters import Columns, columns_of, words_of
+from m4alloc.check.letters import Columns, columns_of
 from m4alloc.check.lives import Booleans, Integers, Lives
 from m4alloc.trace.format import EndReason
 from m4alloc.trace.read import Trace
@@ -41,7 +41,8 @@ def evaluate_trace(trace: Trace, properties: Sequence[Property] = REPORTED) -> l
 
     Raises: ValueError when the records are out of order, KeyError when one has a function that there is not;
     TooLargeError when a formula has no monitor of a reasonable size.
-    Cost: about a microsecond a call for the whole library; tens where memory was accessed or labels were set.
+    Cost: about a microsecond a call for the whole library; tens where memory was accessed, or a property
+    of addresses or blocks names a label.
     """
     acceptor = acceptor_on(None, "c17,glibc", quarantine=trace.quarantine, quarantine_limit=trace.quarantine_limit)
     accept_records(trace.records, acceptor, labels=trace.labels, order=trace.order())
@@ -64,9 +65,9 @@ def evaluate(
             if one.index is not index:
                 continue
             if index in OF_BLOCKS and one.labels & columns.observed:
-                # A label reaches many words at once. It is rare in a recording, and left to the specification.
-                words = words_of(trace, inherited)
-                verdicts[one] = judge(one, words, words, exited=exited)
+                # A label reaches many words at once, which is left to the specification.
+                letters = map(columns.delivery, range(len(columns.code)))
+                verdicts[one] = judge(one, letters, columns, exited=exited)
             else:
                 together.append(one)
         if together:

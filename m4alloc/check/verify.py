@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from m4alloc.check.compare import Comparison, compare
 from m4alloc.check.given_input import repeatable
 from m4alloc.check.heap_life import heap_life
@@ -40,6 +42,7 @@ from m4alloc.trace.record import record
 from m4alloc.trace.replay import ReplayError, replay
 from m4alloc.view.raster import rasterise
 from spec.contract import PROMISE, Rule
+from spec.event import Function
 from spec.standard import Contract, contract
 
 STANDARD = "c17,glibc"
@@ -211,6 +214,12 @@ def _image(judged: Judged) -> Image:
         survivors = Survivors(int(own.sum()), int(left.size[own].sum()))
     blocks = lives.blocks()
     few = len(blocks) <= EXACT_BLOCKS
+    # Labels are events, but nobody requested anything, and no reply of theirs was judged.
+    said = records["function"] == Function.LABEL
+    labels = labels_judged = int(np.count_nonzero(said))
+    if labels and judged.acceptor.events < len(records):
+        first = trace.records["function"][trace.order()[: judged.acceptor.events]]
+        labels_judged = int(np.count_nonzero(first == Function.LABEL))
     return Image(
         pid=trace.pid,
         image=trace.image,
@@ -218,8 +227,8 @@ def _image(judged: Judged) -> Image:
         command=trace.command,
         allocator=trace.allocator,
         thread_ids=frozenset(records["thread"].tolist()),
-        requests=len(records),
-        checked=judged.acceptor.events,
+        requests=len(records) - labels,
+        checked=judged.acceptor.events - labels_judged,
         ended=ending(trace),
         complete=trace.end_reason.is_complete,
         survivors=survivors,

@@ -1,4 +1,4 @@
-"""Print the path of the preload library, or build one with a strategy of its own."""
+"""Print the path of the preload library or of the header for labels, or build a library with a strategy of its own."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from pathlib import Path
 
 from m4alloc.cli import UsageError
 from m4alloc.cli.run import strategy_of
-from m4alloc.lib import lib, recorder
+from m4alloc.lib import cflags, include, lib, recorder
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc lib [--recorder] [--json]`, `m4alloc lib --strategy NAME|FILE.toml -o LIB.so`."""
+    """`m4alloc lib [--recorder | --include | --cflags | --json]`, `m4alloc lib --strategy NAME|FILE.toml -o LIB.so`."""
     parser = subparsers.add_parser(
         "lib",
         help=__doc__,
         description=f"{__doc__} Use it as: LD_PRELOAD=$(m4alloc lib) PROGRAM. A library that is built with a strategy "
         "needs no environment; what M4ALLOC_STRATEGY says comes on top of it, knob by knob. Needs a C compiler.",
     )
-    parser.add_argument("--recorder", action="store_true", help="the path of the recorder instead of the allocator")
-    parser.add_argument("--json", action="store_true", help="print both paths as JSON")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--recorder", action="store_true", help="the path of the recorder instead of the allocator")
+    what.add_argument("--include", action="store_true", help="the folder of m4alloc_label.h instead")
+    what.add_argument(
+        "--cflags", action="store_true", help="the same as a compiler takes it: cc $(m4alloc lib --cflags)"
+    )
+    what.add_argument("--json", action="store_true", help="print all paths as JSON")
     parser.add_argument(
         "--strategy", metavar="STRATEGY", help="build with default, hardened, sampled or a file of TOML; wants -o"
     )
@@ -28,12 +33,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one absolute path, or with --json both."""
+    """Print one absolute path, or with --json all."""
     if arguments.strategy or arguments.output:
         print(build(arguments.strategy, arguments.output, arguments))
     elif arguments.json:
         report = {"schema": "m4alloc/1", "verb": "lib", "allocator": str(lib()), "recorder": str(recorder())}
-        print(json.dumps(report, indent=2))
+        print(json.dumps({**report, "include": str(include())}, indent=2))
+    elif arguments.include or arguments.cflags:
+        print(include() if arguments.include else cflags())
     else:
         print(recorder() if arguments.recorder else lib())
     return 0
@@ -45,8 +52,8 @@ def build(name: str | None, output: Path | None, arguments: argparse.Namespace) 
 
     if not name or output is None:
         raise UsageError("--strategy and -o go together: m4alloc lib --strategy hardened -o LIB.so")
-    if arguments.recorder or arguments.json:
-        raise UsageError("--recorder and --json print paths; they do not go with --strategy")
+    if arguments.recorder or arguments.json or arguments.include or arguments.cflags:
+        raise UsageError("--recorder, --include, --cflags and --json print paths; they do not go with --strategy")
     strategy = strategy_of(name)
     try:
         return compile_with_strategy(output, strategy.to_environment(), checked_copies=strategy.check_copies)

@@ -36,7 +36,8 @@ HEADER = np.dtype(
         ("labels_offset", "<u8"),
         ("labels_size", "<u8"),
         ("command_size", "<u4"),
-        ("reserved", "V20"),
+        ("label_slot", "<u4"),
+        ("reserved", "V16"),
         ("parent_file", "S256"),
         ("allocator", "S512"),
         ("executable", "S512"),
@@ -62,6 +63,19 @@ RECORD = np.dtype(
         ("flags", "u1"),
     ]
 )
+
+TEXT = np.dtype(
+    [
+        ("begin", "<u8"),
+        ("end", "<u8"),
+        ("before", "<u4"),
+        ("number", "<u4"),
+        ("text", "S62"),
+        ("function", "u1"),
+        ("flags", "u1"),
+    ]
+)
+"""The text of a label that a running program has used, in a slot of the records whose function stays 0."""
 
 
 class EndReason(IntEnum):

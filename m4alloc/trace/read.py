@@ -19,6 +19,7 @@ from m4alloc.trace.format import (
     MAGIC,
     RECORD,
     RECORD_SIZE,
+    TEXT,
     VERSION,
     EndReason,
     TraceError,
@@ -70,7 +71,8 @@ class Trace:
                 records = np.memmap(file, RECORD, "r", offset=HEADER_SIZE, shape=(count,))
             file.seek(end)
             labels = file.read(length)
-        return cls(path, header, _without_tail(records), tuple(labels.decode().split("\0")) if length else ())
+        named = tuple(labels.decode().split("\0")) if length else _texts(path, records, int(header["label_slot"]))
+        return cls(path, header, _without_tail(records), named)
 
     def __repr__(self) -> str:
         return f"<Trace {str(self.path)!r} of process {self.pid}, {len(self.records):,} records>"
@@ -158,19 +160,20 @@ def decode(records: Records, labels: tuple[str, ...] = ()) -> Iterator[Event]:
     """The records as events, in the order given. Raises KeyError: one has a function that there is not, or 0."""
     codes = records["function"]
     counted = np.isin(codes, _COUNTED)
+    label = codes == Function.LABEL
     extra = records["extra"]
     marks: Iterator[str] = repeat("")
     if labels:
-        named = np.where(codes == Function.LABEL, records["address"], 0).tolist()
-        marks = (labels[index - 1] if index else "" for index in named)
-    address = np.where(codes == Function.LABEL, 0, records["address"])
+        named = np.where(label, records["address"], 0).tolist()
+        marks = (labels[index - 1] if 0 < index <= len(labels) else "" for index in named)
+    address = np.where(label, extra, records["address"])
     columns: list[Any] = [
         map(_FUNCTIONS.__getitem__, codes.tolist()),
         records["thread"].tolist(),
         address.tolist(),
         records["size"].tolist(),
         np.where(counted, extra, np.uint64(1)).tolist(),
-        np.where(counted, np.uint64(0), extra).tolist(),
+        np.where(counted | label, np.uint64(0), extra).tolist(),
         *(records[name].tolist() for name in ("result", "errno", "usable", "intact", "begin", "end")),
         *(records[name].tolist() for name in ("time_ns", "site", "flags")),
         marks,
@@ -198,6 +201,26 @@ def _header(path: Path, head: bytes) -> np.void:
     if header["end_reason"] not in list(EndReason):
         raise TraceError(f"{path}: damaged: there is no end reason {header['end_reason']}")
     return header
+
+
+def _texts(path: Path, records: Records, slot: int) -> tuple[str, ...]:
+    """The labels' texts that a running program wrote into slots of the records, from the newest, in `slot`, back.
+
+    Raises TraceError: a slot is no text.
+    """
+    found: list[str] = []
+    number = 1
+    texts = records.view(TEXT)
+    while slot:
+        text = texts[slot - 1] if slot <= len(texts) else None
+        if text is None or text["function"] or (found and text["number"] != number - 1):
+            raise TraceError(f"{path}: damaged: record {slot} should hold the text of a label")
+        number = int(text["number"])
+        found.append(bytes(text["text"]).decode(errors="backslashreplace"))
+        slot = int(text["before"])
+    if number != 1:
+        raise TraceError(f"{path}: damaged: its label texts begin with number {number}, not with 1")
+    return tuple(reversed(found))
 
 
 def _without_tail(records: Records) -> Records:

@@ -30,8 +30,8 @@ def write(
     """Write the events, in their order, as a complete trace of one process; `Trace.events` gives them back equal.
 
     An existing file is replaced, and only once the new one is complete.
-    Raises ValueError: a number that its field cannot hold, a count where the function has none, a label that is
-    no LABEL's or holds a NUL.  Cost: a microsecond or two an event.
+    Raises ValueError: a number that its field cannot hold, a count where the function has none, an alignment of a
+    label, a label that is no LABEL's or holds a NUL.  Cost: a microsecond or two an event.
     """
     path = Path(path)
     labels: dict[str, int] = {}
@@ -77,23 +77,22 @@ def _row(event: Event, index: int, labels: dict[str, int]) -> tuple[int, ...]:
     """The event as one record; a label becomes its number in the table, from 1."""
     function = event.function
     counted = function in (Function.CALLOC, Function.REALLOCARRAY)
-    if (event.alignment if counted else event.count - 1) != 0:
-        field = f"alignment {event.alignment}" if counted else f"count {event.count}"
+    label = function is Function.LABEL
+    if (event.alignment and (counted or label)) or (event.count != 1 and not counted):
+        field = f"alignment {event.alignment}" if event.count == 1 or counted else f"count {event.count}"
         raise ValueError(f"event {index}: a trace has no room for {field} in a call of {function.name.lower()}")
-    address = event.address
-    if event.label or function is Function.LABEL:
-        if function is not Function.LABEL or address or "\0" in event.label:
-            raise ValueError(
-                f"event {index}: label {event.label!r} of {function.name.lower()}: only a LABEL without an address "
-                "has a label, and no NUL is in it"
-            )
-        address = labels.setdefault(event.label, len(labels) + 1)
+    address, extra = event.address, event.count if counted else event.alignment
+    if label:
+        address, extra = labels.setdefault(event.label, len(labels) + 1), event.address
+    if event.label and (not label or "\0" in event.label):
+        owner = function.name.lower()
+        raise ValueError(f"event {index}: label {event.label!r} of {owner}: only a LABEL has one, and no NUL is in it")
     row = (
         event.begin,
         event.end,
         address,
         event.size,
-        event.count if counted else event.alignment,
+        extra,
         event.result,
         event.usable,
         event.intact,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from m4alloc.cli import main
-from m4alloc.lib import lib, recorder
+from m4alloc.lib import include, lib, recorder
+from tests.m4alloc.native import need
 
 
 def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -20,6 +22,16 @@ def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, 
 def test_without_words_the_path_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(capsys) == (0, f"{lib()}\n", "")
     assert command(capsys, "--recorder") == (0, f"{recorder()}\n", "")
+    assert command(capsys, "--include") == (0, f"{include()}\n", "")
+
+
+def test_the_flags_that_are_printed_find_the_header(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _, flags, _ = command(capsys, "--cflags")
+    need("gcc", "gcc libc6-dev")
+    source = '#include <m4alloc_label.h>\nint main(void) { M4ALLOC_LABEL("hello"); return 0; }\n'
+    words = ["gcc", *shlex.split(flags), "-x", "c", "-", "-o", str(tmp_path / "hello")]
+    assert subprocess.run(words, input=source, capture_output=True, text=True).stderr == ""
+    assert subprocess.run([tmp_path / "hello"]).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -27,7 +39,7 @@ def test_without_words_the_path_is_printed(capsys: pytest.CaptureFixture[str]) -
     [
         (("--strategy", "hardened"), "--strategy and -o go together"),
         (("-o", "x.so"), "--strategy and -o go together"),
-        (("--strategy", "hardened", "-o", "x.so", "--json"), "--recorder and --json print paths"),
+        (("--strategy", "hardened", "-o", "x.so", "--json"), "--recorder, --include, --cflags and --json print paths"),
         (("--strategy", "/no/such.toml", "-o", "x.so"), "--strategy /no/such.toml: No such file or directory"),
     ],
 )

@@ -1,4 +1,4 @@
-"""libm4record.so and libm4replay.so need only libc; the recorder exports the malloc family and nothing else."""
+"""libm4record.so and libm4replay.so need only libc; the recorder exports the malloc family and labels, nothing else."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_only_libc_is_needed(library: Callable[[], Path]) -> None:
 
 
 def test_the_recorder_exports_every_call_that_the_allocator_serves() -> None:
-    assert symbols(recorder(), "defined") == {*C.split(), *NEW, *DELETE} - OURS_ALONE
+    assert symbols(recorder(), "defined") == {*C.split(), *NEW, *DELETE, "m4alloc_label"} - OURS_ALONE
 
 
 def test_the_replayer_exports_nothing() -> None:
@@ -73,7 +73,7 @@ def test_what_the_recorder_exports_is_what_its_version_script_lists() -> None:
 def test_no_record_is_written_with_the_help_of_python() -> None:
     """Functions of the hot path, as Cython translates them, hold no call into Python."""
     text = (ROOT / "m4alloc" / "_record.c").read_text()
-    for name in ("m4_enter", "m4_leave_block", "m4_leave", "m4_leave_zeroed", "m4_leave_resized"):
+    for name in ("m4_enter", "m4_leave_block", "m4_leave", "m4_leave_zeroed", "m4_leave_resized", "m4_label"):
         body = re.search(rf"^static [^;\n]*\b{name}\([^;\n]*\) {{\n(.*?)^}}\n", text, re.MULTILINE | re.DOTALL)
         assert body is not None, name
         assert re.findall(r"\b_?Py[A-Z]\w+|__Pyx_[A-Z]\w+", body[1]) == [], name
