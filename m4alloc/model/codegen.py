@@ -20,7 +20,7 @@ from llvmlite import ir
 from m4alloc.model.packing import Field, Packing
 from m4alloc.model.static_reduction import Sufficient
 from spec.ltl.error import TooLargeError
-from spec.model.interval import defined, interval
+from spec.model.interval import interval, may_fail
 from spec.model.program import (
     Assert,
     Assign,
@@ -163,7 +163,7 @@ class _Function:
         match expression:
             case Unary("!", operand):
                 return self.builder.not_(self.truth(operand))
-            case Binary("&&" | "||", _, right) if defined(right, self.program.cells):
+            case Binary("&&" | "||", _, right) if may_fail(right, self.program.cells):
                 return self._cautious(expression)
             case Binary("&&", left, right):
                 return self.builder.and_(self.truth(left), self.truth(right))
@@ -227,7 +227,7 @@ class _Function:
     def _choice(self, condition: Expression, then: Expression, otherwise: Expression) -> Value:
         cells = self.program.cells
         chosen = self.truth(condition)
-        if not defined(then, cells) and not defined(otherwise, cells):
+        if not may_fail(then, cells) and not may_fail(otherwise, cells):
             return self.builder.select(chosen, self.value(then), self.value(otherwise))
         starts = [self.block(), self.block()]
         joined = self.block()
@@ -417,7 +417,7 @@ class _Letter(_Function):
         for bit, name in enumerate(propositions):
             expression = predicates.get(name)
             if expression is not None:
-                why = defined(expression, program.cells)
+                why = may_fail(expression, program.cells)
                 if why:
                     raise ValueError(f"the predicate {name} may have no value: {why}")
                 true = builder.zext(self.truth(expression), I64)

@@ -97,11 +97,11 @@ def remainder(left: int, right: int) -> int:
     return left - right * quotient(left, right)
 
 
-def defined(expression: Expression, cells: Sequence[Cell]) -> str:
+def may_fail(expression: Expression, cells: Sequence[Cell]) -> str:
     """Why the value of `expression` may be a fault, or nothing when the ranges show that it never is.
 
     >>> cells = [Cell("head", -1, 1, 0), Cell("owner[0]", 0, 1, 0), Cell("owner[1]", 0, 1, 0)]
-    >>> defined(Element(1, 2, Read(0)), cells)
+    >>> may_fail(Element(1, 2, Read(0)), cells)
     'the index of owner may be -1, and there are owner[0] to owner[1]'
     """
     match expression:
@@ -111,17 +111,17 @@ def defined(expression: Expression, cells: Sequence[Cell]) -> str:
                 value = found.low if found.low < 0 else found.high
                 name = array_name(cells, first)
                 return f"the index of {name} may be {value}, and there are {name}[0] to {name}[{length - 1}]"
-            return defined(index, cells)
+            return may_fail(index, cells)
         case Unary(_, operand):
-            return defined(operand, cells)
+            return may_fail(operand, cells)
         case Binary(operator, left, right):
             if operator in "/%":
                 divisor = interval(right, cells)
                 if divisor.low <= 0 <= divisor.high:
                     return "the divisor may be 0"
-            return defined(left, cells) or defined(right, cells)
+            return may_fail(left, cells) or may_fail(right, cells)
         case Choice(condition, then, otherwise):
-            return defined(condition, cells) or defined(then, cells) or defined(otherwise, cells)
+            return may_fail(condition, cells) or may_fail(then, cells) or may_fail(otherwise, cells)
         case _:
             return ""
 

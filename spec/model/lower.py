@@ -13,7 +13,7 @@ from spec.ltl.parser import RESERVED, parse
 from spec.ltl.word import Letter
 from spec.model import syntax
 from spec.model.flow import Flow
-from spec.model.interval import Interval, defined
+from spec.model.interval import Interval, may_fail
 from spec.model.program import Cell, Command, Constant, Expression, Named, Process, Program, Raise, Symmetry
 from spec.model.scope import (
     BOOL,
@@ -317,7 +317,7 @@ class _Model:
                 if each.name in RESERVED:
                     raise PlacedError(each.at, f"`{each.name}` is an operator of formulas; another name would be right")
                 value = scope.truth(each.value, "a predicate")
-                if wrong := defined(value, self._cells):
+                if wrong := may_fail(value, self._cells):
                     raise PlacedError(each.value.at, f"a predicate is true or false in every state, but {wrong}")
                 found[each.name] = value
         return found

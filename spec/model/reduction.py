@@ -15,7 +15,7 @@ from spec.ltl.word import Letter
 from spec.model.execution import Execution, Successors, Values
 from spec.model.explore import Found, States, depth_first
 from spec.model.independence import UnknownError, commute, effect, folded
-from spec.model.interval import defined
+from spec.model.interval import may_fail
 from spec.model.program import Command, Constant, Expression, Guard, Program, Raise, reads
 
 
@@ -153,7 +153,7 @@ class Reduction:
             cells = set(reads(statement.condition))
             if _known(statement.condition, {cell: Constant(state[cell]) for cell in cells}) == Constant(0):
                 return self._writing(passed | cells)
-            if defined(statement.condition, self.program.cells):
+            if may_fail(statement.condition, self.program.cells):
                 # It may come to fail, and a command that fails can be taken.
                 passed |= cells
         return self._writing(self._effects[number].reads)

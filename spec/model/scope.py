@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from spec.ltl.error import TooLargeError
 from spec.model import syntax
-from spec.model.interval import TRUTHS, Interval, defined, interval, quotient, remainder
+from spec.model.interval import TRUTHS, Interval, interval, may_fail, quotient, remainder
 from spec.model.program import Binary, Cell, Choice, Constant, Element, Expression, Read, Unary
 from spec.model.syntax import FUNCTIONS, KEYWORDS, Node, PlacedError, Target
 
@@ -245,7 +245,7 @@ class Expressions:
             case syntax.Quantified(quantifier, _, over, body):
                 operator = "||" if quantifier == "exists" else "&&"
                 each = [inner.truth(body, f"`{quantifier}`") for inner in self.each(expression)]
-                faults = filter(None, (defined(part, self._cells) for part in each))
+                faults = filter(None, (may_fail(part, self._cells) for part in each))
                 if isinstance(over, syntax.Group) and self.group(over).symmetric and (wrong := next(faults, "")):
                     # The first that decides hides a fault of a later one, and which is first must not matter.
                     raise PlacedError(body.at, f"of symmetric processes this is to be true or false, but {wrong}")
