@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from m4alloc.check.verify import verify, verify_trace
 from m4alloc.check.verify_report import Verdict, VerifyReport
 from m4alloc.cli.main import main
 from spec import script
+from tests.m4alloc.interrupting import INTERRUPTIBLE, interrupt
 from tests.m4alloc.native import ROOT, build
 from tests.m4alloc.schema import faults
 
@@ -234,12 +234,11 @@ def test_a_violated_report_obeys_the_schema_too(tmp_path: Path) -> None:
 def test_an_interrupt_saves_the_best_so_far(tmp_path: Path) -> None:
     page = tmp_path / "r.html"
     program = [sys.executable, "-c", "import sys, time; print('ready', file=sys.stderr, flush=True); time.sleep(60)"]
-    words = [sys.executable, "-m", "m4alloc", "verify", "--output", str(page), "--", *program]
+    words = [*INTERRUPTIBLE, sys.executable, "-m", "m4alloc", "verify", "--output", str(page), "--", *program]
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0) as running:
         assert running.stderr is not None
         assert running.stderr.readline() == "ready\n"
-        time.sleep(0.2)
-        os.killpg(running.pid, signal.SIGINT)
+        interrupt(running)
         out, _ = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "0 refused" in out and "the program was interrupted" in out
@@ -300,6 +299,7 @@ def test_an_interrupt_during_the_comparison_ends_it_at_once_and_keeps_the_verdic
     """The program is quick when it is recorded and slow in the comparison, where M4ALLOC_RECORD is not set."""
     code = "import os, sys, time; os.environ.get('M4ALLOC_RECORD') or time.sleep(60)"
     words = [
+        *INTERRUPTIBLE,
         sys.executable,
         "-m",
         "m4alloc",
@@ -316,8 +316,7 @@ def test_an_interrupt_during_the_comparison_ends_it_at_once_and_keeps_the_verdic
         # The launcher of the comparison has a process group of its own.
         while not _children_in_other_groups(running.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(0.2)
-        os.killpg(running.pid, signal.SIGINT)
+        interrupt(running)
         out, _ = running.communicate(timeout=20)
     assert running.returncode == 130
     assert "verdict      HOLDS" in out and "against" not in out

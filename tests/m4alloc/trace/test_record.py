@@ -17,6 +17,7 @@ from m4alloc.trace.format import TraceError
 from m4alloc.trace.index import open_index, read_index
 from m4alloc.trace.preload import AllocatorError, library_of, preloaded
 from m4alloc.trace.record import RecordError, record
+from tests.m4alloc.interrupting import INTERRUPTIBLE, interrupt
 from tests.m4alloc.native import build
 from tests.m4alloc.trace.recording import PROGRAMS, program, recorded
 
@@ -202,14 +203,14 @@ def test_an_interrupt_ends_the_program_and_leaves_a_whole_recording(tmp_path: Pa
     inside = "print('ready', flush=True); time.sleep(60)"
     script = f"import time, sys\ntry: {inside}\nexcept KeyboardInterrupt: sys.exit(9)"
     process = subprocess.Popen(
-        [sys.executable, "-m", "m4alloc", "record", "-o", str(tmp_path / "t"), "--", sys.executable, "-c", script],
+        [*INTERRUPTIBLE, sys.executable, "-m", "m4alloc", "record", "-o", str(tmp_path / "t"), "--", sys.executable, "-c", script],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
-    os.killpg(process.pid, signal.SIGINT)
+    interrupt(process)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 9, errors
     assert open_index(tmp_path / "t").status == 9
