@@ -203,7 +203,10 @@ def test_an_interrupt_ends_the_program_and_leaves_a_whole_recording(tmp_path: Pa
     inside = "print('ready', flush=True); time.sleep(60)"
     script = f"import time, sys\ntry: {inside}\nexcept KeyboardInterrupt: sys.exit(9)"
     process = subprocess.Popen(
-        [*INTERRUPTIBLE, sys.executable, "-m", "m4alloc", "record", "-o", str(tmp_path / "t"), "--", sys.executable, "-c", script],
+        [
+            *(*INTERRUPTIBLE, sys.executable, "-m", "m4alloc", "record"),
+            *("-o", str(tmp_path / "t"), "--", sys.executable, "-c", script),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
