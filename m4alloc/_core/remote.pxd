@@ -221,12 +221,22 @@ cdef inline void drain_remote(Arena *arena, Heap *heap) noexcept nogil:
         slab = next
 
 
+cdef inline bint stands_again(const Ring *ring, uint32_t i, uint32_t length) noexcept nogil:
+    """Is the slot at place i of the line at a later place too? Its owner freed it in between, and handed it out again."""
+    cdef uint32_t j
+    for j in range(i + 1, length):
+        if ring.line[j].address == ring.line[i].address:
+            return True
+    return False
+
+
 cdef inline void review_line(Arena *arena, Ring *ring, uint32_t c) noexcept nogil:
     """Report the slots in a line that their owners have freed as well, and forget them."""
     cdef uint32_t i
     if ring.line == NULL:
         return
     for i in range(arena.class_line[c]):
-        if ring.line[i].address != NULL and m4_read8(ring.line[i].state) != DELAYED:
+        if ring.line[i].address != NULL and (
+                m4_read8(ring.line[i].state) != DELAYED or stands_again(ring, i, arena.class_line[c])):
             report_racing_free(arena, record_of(arena, ring.line[i].address))
             ring.line[i].address = NULL
