@@ -24,6 +24,7 @@ TOOLS = {
     "gcc": ("gcc", "builds the core and specialised libraries"),
     "clang": ("clang", "a second compiler for the core; sanitizers"),
     "spin": ("spin", "model-checks the Promela that is exported"),
+    "dot": ("graphviz", "draws automata that `m4alloc ltl translate --dot` prints"),
     "qemu-aarch64": ("qemu-user", "runs the aarch64 library on x86-64"),
     "valgrind": ("valgrind", "the test that the core runs under it"),
     "gdb": ("gdb", "a backtrace where misuse aborted the program"),

@@ -1,1 +1,1 @@
-"""The command line of models: the compiled search, SPIN, and their reports."""
+"""Models checked: the compiled search, SPIN, and the reports that `m4alloc model` prints."""

@@ -1,4 +1,4 @@
-"""Writes formulas: with as few parentheses as parse back to the same formula, in one of three spellings."""
+"""Writes formulas: with as few parentheses as parse back to the same formula, in one of four spellings."""
 
 from __future__ import annotations
 
