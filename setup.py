@@ -74,11 +74,12 @@ class BuildNative(build_ext):
         for source, library in build.LIBRARIES.items():
             if not (PACKAGE / f"{source}.c").exists():
                 continue
-            generated = build.generate(build.GENERATED[source])
+            generated = [build.generate(module) for module in build.GENERATED[source]]
             if self.force or build.is_stale(folder / library, source):
                 build.compile_library(folder / library, source=source)
             if folder.resolve() != PACKAGE.resolve():
-                shutil.copy2(generated, folder / generated.name)
+                for path in generated:
+                    shutil.copy2(path, folder / path.name)
 
     def build_programs(self) -> None:
         folder = Path(self.get_ext_fullpath("m4alloc._fast")).parent

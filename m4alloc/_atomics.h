@@ -45,6 +45,16 @@
 #define M4_STRATEGY ""
 #endif
 
+/* 1 in libm4monitor.so, whose runtime wants to know a few things that happen inside (monitor_core.c). */
+#ifndef M4_MONITOR
+#define M4_MONITOR 0
+#endif
+#if !M4_MONITOR
+struct m4_arena;
+static inline void m4_prepare_monitored(struct m4_arena *arena) { (void)arena; }
+static inline void m4_slab_made(void *start, uint64_t bytes) { (void)start; (void)bytes; }
+#endif
+
 /* Where preload.c puts the next allocator's free, for pointers that are not ours; unused elsewhere. */
 static void m4_forward_free(void *block);
 #if !M4_PRELOAD

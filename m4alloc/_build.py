@@ -19,10 +19,22 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 MACHINES = ("x86_64", "aarch64")
 
-LIBRARIES = {"preload": "libm4alloc.so", "record_preload": "libm4record.so", "replay_preload": "libm4replay.so"}
+LIBRARIES = {
+    "preload": "libm4alloc.so",
+    "record_preload": "libm4record.so",
+    "replay_preload": "libm4replay.so",
+    "monitor_preload": "libm4monitor.so",
+}
 """The C file (without suffix) of each library, and the library's name in the package."""
-GENERATED = {"preload": "_fast", "record_preload": "_record", "replay_preload": "_replay"}
-"""The Cython module whose generated C each of them includes."""
+GENERATED = {
+    "preload": ("_fast",),
+    "record_preload": ("_record",),
+    "replay_preload": ("_replay",),
+    "monitor_preload": ("_monitor", "_fast"),
+}
+"""The Cython modules whose generated C each of them includes."""
+FURTHER = {"monitor_preload": ("monitor_core", "monitor_hooks*", "monitor_libc*")}
+"""Further C files (patterns, without suffix) of a library that is more than one translation unit."""
 
 PROGRAMS = {"check/driver/main.c": "m4check"}
 """The main file of each program, and the program's name in the package."""
@@ -93,7 +105,8 @@ def headers(module: str = "_fast") -> list[Path]:
     """
     if module.startswith("_accept"):
         return sorted(PACKAGE.glob("_accept*.pxd"))
-    found = (path for pattern in ("*.pxd", "*.h", "_core/*.pxd", "_core/*.h") for path in PACKAGE.glob(pattern))
+    patterns = ("*.pxd", "*.h", "_core/*.pxd", "_core/*.h", *(("_watch/*.pxd",) if module == "_monitor" else ()))
+    found = (path for pattern in patterns for path in PACKAGE.glob(pattern))
     return sorted(path for path in found if not path.name.startswith("_accept"))
 
 
@@ -131,8 +144,15 @@ def is_stale(library: Path, source: str) -> bool:
     """Whether any input of the library is newer than it, or the library does not exist."""
     if not library.exists():
         return True
-    names = (f"{source}.c", f"{source}.map", f"{GENERATED[source]}.c", "_build.py")
-    return library.stat().st_mtime < max(path.stat().st_mtime for path in [*(PACKAGE / n for n in names), *headers()])
+    names = (f"{source}.map", "_build.py", *(f"{module}.c" for module in GENERATED[source]))
+    inputs = [*(PACKAGE / name for name in names), *sources(source), *headers()]
+    return library.stat().st_mtime < max(path.stat().st_mtime for path in inputs)
+
+
+def sources(source: str) -> list[Path]:
+    """The C files of a library, the one that it is called by first."""
+    further = (path for pattern in FURTHER.get(source, ()) for path in sorted(PACKAGE.glob(f"{pattern}.c")))
+    return [PACKAGE / f"{source}.c", *further]
 
 
 def compile_library(
@@ -144,7 +164,8 @@ def compile_library(
 ) -> Path:
     """Build one preload library, needing only libc, and return the absolute path of `output`.
 
-    source: "preload" (the allocator), "record_preload" (the recorder) or "replay_preload" (the replayer).
+    source: "preload" (the allocator), "record_preload" (the recorder), "replay_preload" (the replayer) or
+    "monitor_preload" (the monitor).
     defines: extra macros, name to value: `{"M4_FAULT": 3}` is `-DM4_FAULT=3`. exports: extra public symbols.
     CC, CFLAGS and LDFLAGS of the environment are respected; the last two come after our own flags.
     The file appears complete or not at all, so programs that run on an older one are not disturbed.
@@ -159,7 +180,8 @@ def compile_library(
     include = Path(sysconfig.get_path("include"))
     if not (include / "Python.h").exists():
         raise BuildError(f"{include}/Python.h does not exist: apt-get install python3-dev")
-    generate(GENERATED[source])
+    for module in GENERATED[source]:
+        generate(module)
     target = Path(output).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     macros = [f"-D{name}={value}" for name, value in (defines or {}).items()]
@@ -173,7 +195,7 @@ def compile_library(
             *macros,
             f"-I{include}",
             f"-I{PACKAGE}",
-            str(PACKAGE / f"{source}.c"),
+            *map(str, sources(source)),
             *LINK_FLAGS,
             f"-Wl,--version-script={script}",
             f"-Wl,-soname,{LIBRARIES[source]}",

@@ -10,7 +10,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
-from m4alloc._core.c cimport (M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
+from m4alloc._core.c cimport (M4_MONITOR, M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
                               m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_load64,
                               m4_lock_streams, m4_prepare_backtrace, m4_relinquish, m4_set_errno, m4_store32,
                               m4_swap32, m4_thread_heap, m4_unlock_streams, m4_untag, pthread_atfork,
@@ -22,7 +22,7 @@ from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.hold cimport let_go
 from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
-from m4alloc._core.malloc cimport allocate, release
+from m4alloc._core.malloc cimport allocate, release, release_found
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.remote cimport drain_remote
 from m4alloc._core.resize cimport (allocate_aligned, allocate_zeroed, reallocate, release_aligned_sized, release_sized,
@@ -39,6 +39,9 @@ from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, LIVE, MISUSE_FORWA
 
 cdef extern from "_cold.h":
     pass
+
+cdef extern from "_atomics.h" nogil:
+    void m4_prepare_monitored(CoreArena *arena) noexcept
 
 cdef enum:
     CLOSED = 0                 # values of CoreArena.ready
@@ -96,7 +99,7 @@ cdef void read_environment() noexcept nogil:
         snprintf(message, REFUSAL_MAX, "m4alloc: M4ALLOC_RESERVE: \"%.64s\" is not a number of bytes from 2**22 to 2**44",
                  text)
         refuse_settings(message)
-    text = getenv("M4ALLOC_OPTIONS")
+    text = NULL if M4_MONITOR else getenv("M4ALLOC_OPTIONS")  # a monitor reads its own
     if text != NULL and not read_settings(&process_arena, "M4ALLOC_OPTIONS", text, False, message):
         refuse_settings(message)
 
@@ -161,8 +164,9 @@ cdef void open_process() noexcept nogil:
     if M4_PRELOAD:
         read_environment()
     process_arena.process = 1
+    m4_prepare_monitored(&process_arena)
     process_arena.forward_free = m4_forward_free
-    process_arena.extra_regions = 1
+    process_arena.extra_regions = not M4_MONITOR  # a monitor's tables are for one region
     open_arena(&process_arena, LEAST)  # without address space now, it is tried again when needed
     process_arena.next_arena = arenas
     arenas = &process_arena
@@ -170,6 +174,12 @@ cdef void open_process() noexcept nogil:
         m4_explain_faults()
     m4_store32(&process_arena.ready, OPEN)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)
+
+
+cdef CoreArena *m4_process_arena "m4_process_arena"() noexcept nogil:
+    """The process's own arena, open; what libm4monitor.so looks into."""
+    open_process()
+    return &process_arena
 
 
 cdef void *enter "m4_enter"(void *arena) noexcept nogil:
@@ -202,6 +212,10 @@ cdef void *m4_aligned "m4_aligned"(size_t alignment, size_t size) noexcept nogil
 
 cdef int m4_free "m4_free"(void *block) noexcept nogil:
     return release(&process_arena, my_heap(), block)
+
+
+cdef int m4_free_found "m4_free_found"(Record *record, char *block, uint8_t *state) noexcept nogil:
+    return release_found(&process_arena, my_heap(), record, block, state)
 
 
 cdef int m4_free_sized "m4_free_sized"(void *block, size_t size) noexcept nogil:
@@ -259,7 +273,7 @@ cdef void m4_take_statistics "m4_take_statistics"(Statistics *statistics) noexce
 
 cdef const char *m4_statistics_path "m4_statistics_path"() noexcept nogil:
     """Where the process's statistics go when it ends; empty: nowhere. Opens the arena only if there are options."""
-    if getenv("M4ALLOC_OPTIONS") == NULL:
+    if M4_MONITOR or getenv("M4ALLOC_OPTIONS") == NULL:
         return ""
     open_process()
     return process_arena.statistics_path

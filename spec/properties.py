@@ -187,6 +187,29 @@ PROPERTIES: Final = (
         restates=("access-only-while-allocated", "no-double-free", "freed-eventually"),
         note="The strict reading: each malloc makes a block of its own, even at an address that was used before.",
     ),
+    Property(
+        "access-in-bounds",
+        "[](access -> !outside)",
+        Index.ADDRESS,
+        "Every access of a block is wholly within the bytes that were requested.",
+        About.PROGRAM,
+        Kind.SAFETY,
+        satisfied=("malloc; access; free", "malloc; free; access", "malloc; cycle{access}"),
+        violated=("malloc; access&outside", "malloc; access; access&outside; free; cycle{1}"),
+        note="Of memory that was freed it asks the same, of the block that was freed last: whether there is a block at "
+        "all is what access-only-while-allocated asks. What an allocator gives beyond the request is outside.",
+    ),
+    Property(
+        "initialised-before-read",
+        "[](access -> !uninitialised)",
+        Index.ADDRESS,
+        "What is read of a block was written before, or handed out as zero.",
+        About.PROGRAM,
+        Kind.SAFETY,
+        satisfied=("malloc; access; free", "malloc; cycle{access}"),
+        violated=("malloc; access&uninitialised", "malloc; access; access&uninitialised; free; cycle{1}"),
+        note="Known to whoever watches every write of a program; a recording has no evidence of it.",
+    ),
     # What the allocator promises about memory that is used again.
     Property(
         "no-overlap",

@@ -15,10 +15,15 @@ EVENTS: Final = frozenset({"malloc", "free", "access", "client_access_mem"})
 """A block is handed out, is given up, is loaded from or stored to (two names for one proposition)."""
 CALLS: Final = frozenset({"mem_allocate_start", "mem_allocate_end", "mem_free_start", "mem_free_end"})
 """The labels that every call raises by itself: a request begins, its reply is there."""
-NUMBERS: Final = frozenset({"early", "overlap", "stale_tag", "dirty"})
+OF_MALLOC: Final = frozenset({"early", "overlap", "stale_tag", "dirty"})
 """What the heap counts or compares, true in the letter of a malloc. early: the block reuses bytes that were freed fewer
 than Q frees of their size class ago; overlap: it shares bytes with a live block; stale_tag: it has the tag that its
 memory had before it was freed; dirty: it had to be zero and is not."""
+OF_ACCESS: Final = frozenset({"outside", "uninitialised"})
+"""The same of an access. outside: it is not wholly within the bytes that were requested of its block; uninitialised: it
+reads bytes of its block that nothing has written since the block was handed out."""
+NUMBERS: Final = OF_MALLOC | OF_ACCESS
+"""The propositions that are true only together with an event, of which somebody has to know more than the call."""
 
 KNOWN: Final = EVENTS | CALLS | NUMBERS
 """The propositions that are no labels."""

@@ -10,7 +10,7 @@ from spec.ltl.formula import Formula
 from spec.ltl.monitor import ENTRIES, STATES, Monitor, monitor
 from spec.ltl.truth import Truth
 from spec.ltl.word import Letter
-from spec.property import NUMBERS
+from spec.property import NUMBERS, OF_ACCESS, OF_MALLOC
 
 _BOTH: Letter = frozenset({"malloc", "free"})
 _ACCESS: Letter = frozenset({"access", "client_access_mem"})
@@ -21,7 +21,7 @@ def certain(formula: Formula, unseen: frozenset[str], *, states: int = STATES) -
     """The monitor of all words that the word it reads may have been, before `unseen` was left out of it.
 
     unseen: propositions of the formula. Accesses and labels are letters of their own, which may have come anywhere;
-    what the heap computes (`spec.property.NUMBERS`) may have been true in the letter of any malloc.
+    what the heap computes (`spec.property.NUMBERS`) may have been true in the letter of any malloc or access.
     A state is FALSE when every such word violates the formula whatever follows, else INCONCLUSIVE; it is false at the
     end when none of them satisfies the formula, were the run over. So a double free violates the whole life of an
     address, whoever accessed it in between.
@@ -35,7 +35,7 @@ def certain(formula: Formula, unseen: frozenset[str], *, states: int = STATES) -
     ['inconclusive', 'false']
     """
     machine = monitor(formula, states=states)
-    inserted = [machine.number(letter) for letter in _letters(unseen)]
+    inserted = sorted({machine.number(letter) for letter in _letters(unseen)})
     width = 1 << len(machine.propositions)
     # What was not seen is in no letter that is read: letters that differ in nothing else are one.
     alike = [number & ~machine.number(unseen) for number in range(width)]
@@ -85,18 +85,29 @@ def can_fail(machine: Monitor) -> bool:
 
 
 def _letters(unseen: Iterable[str]) -> list[Letter]:
-    """The letters that `unseen` may have been in, other than those of a malloc."""
-    return [_ACCESS if name in _ACCESS else frozenset({name}) for name in unseen if name not in NUMBERS]
+    """The letters of their own that `unseen` may have been; an access that was not seen may have been any access."""
+    found: list[Letter] = [frozenset({name}) for name in unseen if name not in NUMBERS | _ACCESS]
+    if not _ACCESS.isdisjoint(unseen):
+        found += _varied([_ACCESS], OF_ACCESS)
+    return found
 
 
 def _may_be(machine: Monitor, number: int, unseen: frozenset[str]) -> tuple[int, ...]:
     """The numbers of the letters that the letter of that number, in which nothing is of `unseen`, may have been."""
-    seen = machine.letter(number)
-    found = [number]
-    if "malloc" in seen or "malloc" not in machine.propositions:
-        for name in unseen & NUMBERS:
-            found += [letter | machine.number(frozenset({name})) for letter in found]
-    return tuple(found)
+    found = [machine.letter(number)]
+    for events, numbers in ((frozenset({"malloc"}), OF_MALLOC), (_ACCESS, OF_ACCESS)):
+        named = events & frozenset(machine.propositions)
+        if not named or named & found[0]:
+            found = _varied(found, unseen & numbers)
+    return tuple(machine.number(letter) for letter in found)
+
+
+def _varied(letters: Iterable[Letter], names: Iterable[str]) -> list[Letter]:
+    """The letters with each combination of the names."""
+    found = list(letters)
+    for name in names:
+        found += [letter | {name} for letter in found]
+    return found
 
 
 def _closed(machine: Monitor, states: Iterable[int], inserted: Iterable[int]) -> frozenset[int]:

@@ -8,7 +8,8 @@ begins, and handed out when the call that returns it ends. One event is one lett
 - `free`: a block is given up; with it `mem_free_start`. A realloc that moves is a free, then a malloc; one in place is
   neither. Failed requests and free(NULL) are neither. A free of what is no block is a free all the same.
 - `access`, `client_access_mem`: a load or store, in the block that contains the address: the live one, else the one
-  that was freed last, else a block that begins there and was never handed out.
+  that was freed last, else a block that begins there and was never handed out. A block contains its slack, which are
+  the usable bytes that nobody requested; with an access that is not wholly within those requested comes `outside`.
 - labels, by name.
 """
 
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from spec.acceptor import Acceptor
 from spec.event import ACCESSING, ALLOCATING, FREEING, NEVER_RETURNED, RESIZING, Event, Function, returned
-from spec.heap import Heap
+from spec.heap import Block, Heap
 from spec.history import Phase, points
 from spec.judge import SIZE_MAX, extent, granted, hands_out
 from spec.ltl.word import Letter
@@ -35,7 +36,7 @@ FREE_END: Letter = frozenset({"mem_free_end"})
 NOTHING: Letter = frozenset()
 
 Facts = Callable[[Event], Iterable[str]]
-"""What somebody who saw more than an event holds knows of a reply: further propositions of its malloc."""
+"""What somebody who saw more than an event holds knows of a reply or an access: further propositions of its letter."""
 
 
 class Sort(IntEnum):
@@ -119,9 +120,9 @@ class Words:
         if address and (function in FREEING or (function in RESIZING and gives_up(event))):
             yield Delivery(FREE, Sort.EVENT, number, thread, address, self._generations.get(address, 0))
         elif function in ACCESSING:
-            self.observed.add("access")
+            self.observed |= {"access", "outside"}
             base = self._base(address)
-            yield Delivery(ACCESS, Sort.EVENT, number, thread, base, self._generations.get(base, 0))
+            yield Delivery(self._access(event), Sort.EVENT, number, thread, base, self._generations.get(base, 0))
         elif function is Function.LABEL and event.label:
             self.observed.add(event.label)
             about = self._base(address) if address else None
@@ -168,13 +169,28 @@ class Words:
             seen.update(self._facts(event))
         return frozenset(seen)
 
+    def _access(self, event: Event) -> Letter:
+        """The letter of an access: what the heap says of its bytes, live or freed; of no block all are outside."""
+        block = self._block(event.address)
+        seen = set(ACCESS)
+        if block is None or event.address + event.size > block.base + block.size:
+            seen.add("outside")
+        if self._facts is not None:
+            seen.update(self._facts(event))
+        return frozenset(seen)
+
     def _base(self, address: int) -> int:
         """Where the block that an address lies in begins."""
+        block = self._block(address)
+        return address if block is None else block.base
+
+    def _block(self, address: int) -> Block | None:
+        """The block that an address lies in, slack included: the live one, else the one that was freed last."""
         block = self._acceptor.heap.lookup(address)
         if block is not None:
-            return block.base
+            return block
         grave = self._acceptor.heap.grave(address)
-        return address if grave is None else grave.block.base
+        return None if grave is None else grave.block
 
 
 def gives_up(event: Event) -> bool:

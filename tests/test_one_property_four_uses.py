@@ -151,7 +151,7 @@ def shown(program: Program, result: Result) -> str:
 
 
 # Several properties share a model, a search and a verifier; few, as a formula has at most sixteen propositions.
-TOGETHER = [PROPERTIES[start : start + 6] for start in range(0, len(PROPERTIES), 6)]
+TOGETHER = [PROPERTIES[start : start + 5] for start in range(0, len(PROPERTIES), 5)]
 EACH_GROUP = pytest.mark.parametrize("properties", TOGETHER, ids=lambda properties: properties[0].name)
 
 
@@ -244,6 +244,7 @@ def name_of(value: object) -> str:
 LETTERS = {
     frozenset({"malloc"}): Event(Function.MALLOC, size=24, result=0x1000, usable=32),
     frozenset({"access"}): Event(Function.LOAD, address=0x1008, size=8),
+    frozenset({"access", "outside"}): Event(Function.LOAD, address=0x1014, size=8),
     frozenset({"free"}): Event(Function.FREE, address=0x1000),
     **{
         frozenset({name}): Event(Function.LABEL, address=0x1000, label=name)

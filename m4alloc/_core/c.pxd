@@ -10,6 +10,7 @@ cdef extern from "_atomics.h" nogil:
     enum:
         M4_FAULT
         M4_ORDER_FAULT
+        M4_MONITOR
         M4_PRELOAD
         PROT_NONE
         PROT_READ
@@ -56,6 +57,7 @@ cdef extern from "_atomics.h" nogil:
     long write(int, const void *, size_t) noexcept
     int getpid() noexcept
 
+    void m4_slab_made(void *start, uint64_t bytes) noexcept
     void m4_set_errno(int) noexcept
     void m4_forward_free(void *) noexcept
     int m4_errno() noexcept

@@ -13,8 +13,8 @@ from m4alloc._core.canary cimport CANARY_BYTES, canary_key, first_overflow, four
 from m4alloc._core.misuse cimport report_beside, report_canary, report_overflow, report_write
 from m4alloc._core.side cimport begin_history, thread_of
 from m4alloc._core.slot cimport record_of
-from m4alloc._core.types cimport (CACHED, FREE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY, HOOK_QUARANTINE,
-                                  HOOK_ZERO, LIVE, NO_MISUSE, Arena, Bin, Heap, Record, Slot)
+from m4alloc._core.types cimport (CACHED, FREE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY, HOOK_KEEP,
+                                  HOOK_QUARANTINE, HOOK_ZERO, LIVE, NO_MISUSE, Arena, Bin, Heap, Record, Slot)
 
 cdef enum:
     POISON = 0xD5              # what quarantined slots are filled with, unless they are zeroed
@@ -127,14 +127,14 @@ cdef inline void wipe(Arena *arena, uint32_t c, uint32_t hooks, char *address, u
     """Zero or poison the slot of a block that is freed, as its class wants it."""
     if hooks & HOOK_ZERO:
         m4_zero(address, arena.class_zeroed[c])
-    elif hooks & HOOK_QUARANTINE and not hooks & HOOK_EMPTY:
+    elif hooks & HOOK_QUARANTINE and not hooks & (HOOK_EMPTY | HOOK_KEEP):
         memset(address, POISON, slot_size)
 
 
 cdef inline void check_leaving(Arena *arena, uint32_t c, uint32_t hooks, char *address, const uint8_t *state,
                                uint64_t slot_size) noexcept nogil:
     """Look at a slot that leaves its quarantine; under HOOK_CHECK its next malloc does that."""
-    if hooks & (HOOK_CHECK | HOOK_EMPTY):
+    if hooks & (HOOK_CHECK | HOOK_EMPTY | HOOK_KEEP):
         return
     if not hooks & HOOK_ZERO:
         check_poison(arena, address, state, slot_size)

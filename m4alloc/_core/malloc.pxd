@@ -324,6 +324,13 @@ cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena 
     return release_hooked(arena, heap, record, slot.address, slot.state)
 
 
+cdef inline int release_found(Arena *arena, Heap *heap, Record *record, char *address, uint8_t *state) noexcept nogil:
+    """release of a live slot that the caller has found, in an arena whose frees are hooked."""
+    if likely(record.owner == heap and m4_read8(state) == LIVE):
+        return release_hooked(arena, heap, record, address, state)
+    return release_slow(address, heap, arena)
+
+
 cdef inline int release_watched "m4_release_watched"(char *address, Heap *heap, Arena *arena) noexcept nogil:
     """release of what is not in the used part of the first region: of everything, where frees are hooked."""
     cdef Record *record

@@ -6,7 +6,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from m4alloc._core.c cimport M4_FAULT, m4_floor_log2, m4_read8, m4_write8
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_REUSE_BEFORE_QUARANTINE, FAULT_SIZE_CLASS_OFF_BY_ONE,
                                   FAULT_SLABS_OVERLAP)
-from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY,
+from m4alloc._core.types cimport (CLASS_TABLE, GRANULE, HOOK_CANARY, HOOK_CHECK, HOOK_EMPTY, HOOK_HISTORY, HOOK_KEEP,
                                   HOOK_NO_DELAY, HOOK_QUARANTINE, HOOK_RANDOM, HOOK_ZERO, NO_BIN, SMALL_MAX, UNIT,
                                   UNIT_SHIFT, Arena, Knobs)
 
@@ -78,6 +78,8 @@ cdef inline uint32_t hooks_of(const Arena *arena, uint32_t c) noexcept nogil:
         hooks |= HOOK_QUARANTINE
         if knobs.quarantine_random:
             hooks |= HOOK_RANDOM
+        if arena.monitored:
+            hooks |= HOOK_KEEP
     if knobs.history:
         hooks |= HOOK_HISTORY
     if c == arena.empty_class:

@@ -6,8 +6,8 @@ A slab may be followed by a unit that nobody can access (guard_slabs); it belong
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (m4_fill8, m4_read8, m4_read_link, m4_read_states, m4_store64, m4_write8, m4_write_link,
-                              memset)
+from m4alloc._core.c cimport (m4_fill8, m4_read8, m4_read_link, m4_read_states, m4_slab_made, m4_store64, m4_write8,
+                              m4_write_link, memset)
 from m4alloc._core.chance cimport common_divisor, draw_below
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
@@ -92,6 +92,7 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     slab.remote_next = NULL
     slab.start = unit_address(region_of_record(arena, slab), slab)
     prepare_span(arena, slab, size_class, units)
+    m4_slab_made(slab.start, <uint64_t>units << UNIT_SHIFT)
     arena.class_slabs_made[size_class] += 1
     arena.class_slabs[size_class] += 1
     if arena.class_slabs[size_class] > arena.class_slabs_peak[size_class]:

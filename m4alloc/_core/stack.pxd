@@ -57,7 +57,7 @@ cdef inline bint dissolve_slab(Arena *arena, Bin *bin, Record *slab) noexcept no
 cdef inline void settle_slab(Arena *arena, Bin *bin, Record *slab) noexcept nogil:
     """After slots became FREE: list the slab, or dissolve it when it is wholly FREE and the bin has another."""
     if (slab.free_slots == slab.slots and (bin.slabs != slab or slab.next != NULL) and bin.slabs != NULL
-            and dissolve_slab(arena, bin, slab)):
+            and not arena.keeps_slabs and dissolve_slab(arena, bin, slab)):
         return
     if slab.free_slots != 0 and not slab.listed:
         list_slab(bin, slab)

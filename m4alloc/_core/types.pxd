@@ -112,6 +112,7 @@ cdef enum:
     HOOK_RANDOM = 32           # the quarantine gives out a random slot
     HOOK_HISTORY = 128
     HOOK_EMPTY = 64            # the class of zero-size requests: its slots are never touched
+    HOOK_KEEP = 256            # what a freed slot holds is left alone
 
 cdef struct Ring "m4_ring":              # the rest of a bin, for slow paths: its quarantine above all
     Slot *slots
@@ -255,6 +256,8 @@ cdef struct Arena "m4_arena":
     uint64_t misuses           # atomic
     uint32_t hooked            # frees do more than the hot path knows: Bin.hooks
     uint32_t hooked_malloc     # so do mallocs
+    uint32_t monitored         # a monitor looks after freed slots: they keep their contents
+    uint32_t keeps_slabs       # and slabs their slots, for what is known of an address outlives its blocks
     uint64_t secret[2]         # of canaries
     uint64_t random            # the state of what is drawn under the lock
     uint32_t fences            # guards made by mprotect, each up to two mappings more

@@ -21,6 +21,8 @@ _UNSEEN = {
     "early": "the allocator promises no quarantine",
     "dirty": "no calloc was looked into",
     "stale_tag": "no tag of memory was recorded",
+    "outside": "no access was recorded",
+    "uninitialised": "nobody knew what memory had been written",
 }
 """What there is to say where there was no evidence of a proposition."""
 LABEL = 13
@@ -151,10 +153,12 @@ def unseen(one: PropertyFound) -> str:
     >>> blank = PropertyFound("p", "", "address", "", "program", True, "not observed", 0, 0, 0, 0, 0, False)
     >>> unseen(replace(blank, missing=("access", "mallocs")))
     'no access was recorded; nothing recorded is called mallocs (did you mean malloc?)'
+    >>> unseen(replace(blank, missing=("access", "outside", "uninitialised")))
+    'no access was recorded; nobody knew what memory had been written'
     >>> unseen(blank)
     'nothing that it speaks of happened'
     """
-    reasons = [_UNSEEN[name] for name in one.missing if name in _UNSEEN]
+    reasons = list(dict.fromkeys(_UNSEEN[name] for name in one.missing if name in _UNSEEN))
     labels = [name for name in one.missing if name not in _UNSEEN]
     if labels:
         near = {word for name in labels for word in get_close_matches(name, sorted(KNOWN), 1, 0.75)}

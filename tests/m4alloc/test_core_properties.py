@@ -98,6 +98,7 @@ def test_a_run_in_which_memory_comes_back_is_evidence_for_each_property(target: 
     told = answers(episode.events, target.quarantine, target.quarantine_limit, exited=True)
     held = {name for name, one in told.items() if one.answer is Answer.HOLDS}
     of_the_program = {"access-only-while-allocated", "accessed-then-freed", "freed-eventually", "no-double-free"}
+    held -= {"access-in-bounds"}  # which the driver keeps only where no usable byte is slack: it loads those, too
     assert held == {*SEEN, *of_the_program, "handed-out-zero", "no-early-reuse"}
     assert told["no-double-allocation"].instances < 180  # so that some address was handed out again
 

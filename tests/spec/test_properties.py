@@ -84,6 +84,8 @@ def test_reports_speak_of_each_property_in_one_form_and_not_of_the_published_one
         "freed-eventually",
         "no-double-free",
         "no-double-allocation",
+        "access-in-bounds",
+        "initialised-before-read",
         "no-overlap",
         "no-early-reuse",
         "quarantine",

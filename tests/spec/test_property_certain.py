@@ -34,26 +34,40 @@ CASES = [
     ("[]!stale_tag && X X free", {"stale_tag"}, True),
     ("[](malloc -> (!free U here)) && [](here -> X !malloc) && (free -> X malloc)", {"here"}, False),
     ("[](free -> O malloc) && <>(here && Y there)", {"here", "there"}, True),
+    ("[](access -> !uninitialised)", {"uninitialised"}, False),
+    ("[](access -> !uninitialised) && !access", {"uninitialised"}, True),
+    ("[](access -> !outside) && [](free -> X(!free W malloc))", {"access", "outside"}, True),
+    ("[](free -> (access && outside) || <>(access && outside))", {"access", "outside"}, False),
+    ("[](malloc -> early) || [](access -> outside)", {"early", "outside"}, False),
+    ("[]!outside && X X free", {"outside"}, True),
 ]
 
 
 def may_have_been(word: tuple[Letter, ...], unseen: set[str], named: frozenset[str]) -> list[tuple[Letter, ...]]:
     """The words that `word` may have been, but for more than two unseen letters between one and the next.
 
-    named: what the formula names. Where it does not tell mallocs, each letter may be one.
+    named: what the formula names. Where it does not tell mallocs, or accesses, each letter may be one.
     """
-    names = unseen & {"early", "dirty", "stale_tag"}
-    inserted = [ACCESS if name in ACCESS else frozenset({name}) for name in sorted(unseen - names)]
+    of_malloc, of_access = unseen & {"early", "dirty", "stale_tag"}, unseen & {"outside", "uninitialised"}
+    inserted = [frozenset({name}) for name in sorted(unseen - of_malloc - of_access - ACCESS)]
+    if unseen & ACCESS:
+        inserted += [ACCESS | more for more in subsets(of_access)]
     gaps = [found for length in range(3) for found in product(inserted, repeat=length)]
-    subsets = [frozenset(name for name, there in zip(names, row, strict=True) if there)
-               for row in product((False, True), repeat=len(names))]  # fmt: skip
     choices: list[list[tuple[Letter, ...]]] = [gaps]
     for letter in word:
-        choices.append(
-            [(letter | more,) for more in subsets] if "malloc" in letter | (_MALLOC - named) else [(letter,)]
-        )
-        choices.append(gaps)
+        may_be = [letter]
+        if "malloc" in letter | (_MALLOC - named):
+            may_be = [one | more for one in may_be for more in subsets(of_malloc)]
+        if letter & ACCESS or not named & ACCESS:
+            may_be = [one | more for one in may_be for more in subsets(of_access)]
+        choices += [[(one,) for one in may_be], gaps]
     return [sum(parts, ()) for parts in product(*choices)]
+
+
+def subsets(names: set[str]) -> list[Letter]:
+    """Each combination of the names."""
+    rows = product((False, True), repeat=len(names))
+    return [frozenset(name for name, there in zip(names, row, strict=True) if there) for row in rows]
 
 
 @pytest.mark.parametrize(("text", "unseen", "fails"), CASES)
@@ -63,8 +77,9 @@ def test_what_is_certain_is_what_is_so_of_every_word_that_there_may_have_been(
     formula = (find(text) if "(" not in text else find(f"address: {text}")).formula
     machine, blind = monitor(formula), certain(formula, frozenset(unseen))
     blind.check()
+    seen = SEEN if unseen & ACCESS else [*SEEN, ACCESS]
     for length in range(4 if len(unseen) == 1 else 3):
-        for word in product(SEEN, repeat=length):
+        for word in product(seen, repeat=length):
             ends = {machine.run(Word(one))[-1] for one in may_have_been(word, unseen, formula.propositions)}
             found = blind.run(Word(word))[-1]
             lost = all(machine.verdict[state] is Truth.FALSE for state in ends)

@@ -28,8 +28,8 @@ def free(address: int, **more: Any) -> Event:
     return Event(F.FREE, address=address, **more)
 
 
-def load(address: int) -> Event:
-    return Event(F.LOAD, address=address, size=1)
+def load(address: int, size: int = 1) -> Event:
+    return Event(F.LOAD, address=address, size=size)
 
 
 def told(*events: Event, everything: bool = False, **how: int) -> list[str]:
@@ -94,7 +94,7 @@ def test_free_of_what_is_no_block_is_a_free_all_the_same() -> None:
 
 
 def test_access_belongs_to_the_live_block_that_contains_it() -> None:
-    assert told(malloc(A), load(A + 31))[1] == "0x1000 #1 access"
+    assert told(malloc(A), load(A + 23))[1] == "0x1000 #1 access"
 
 
 def test_access_to_freed_memory_belongs_to_the_block_that_was_freed_last_there() -> None:
@@ -102,8 +102,32 @@ def test_access_to_freed_memory_belongs_to_the_block_that_was_freed_last_there()
     assert told(old, free(A), new, free(A - 16), load(A - 8))[-1] == "0xff0 #1 access"
 
 
-def test_access_where_no_block_ever_was_belongs_to_its_own_address() -> None:
-    assert told(load(B)) == ["0x2000 #0 access"]
+def test_access_where_no_block_ever_was_belongs_to_its_own_address_and_is_outside() -> None:
+    assert told(load(B)) == ["0x2000 #0 access&outside"]
+
+
+def test_access_is_outside_when_a_byte_of_it_was_not_requested() -> None:
+    assert told(malloc(A), load(A + 20, 4))[1] == "0x1000 #1 access"
+    assert told(malloc(A), load(A + 20, 5))[1] == "0x1000 #1 access&outside"
+    assert told(malloc(A), load(A + 31))[1] == "0x1000 #1 access&outside"  # in the slack: usable, and not requested
+    assert told(malloc(A, 0), load(A))[1] == "0x1000 #1 access&outside"
+    assert told(malloc(A), malloc(B), load(B - 1, 2))[2] == "0x1fff #0 access&outside"
+
+
+def test_bounds_of_a_block_are_those_of_its_last_size_and_stay_when_it_is_freed() -> None:
+    grown = Event(F.REALLOC, address=A, size=30, result=A, usable=32)
+    assert told(malloc(A), grown, load(A + 29), load(A + 30))[1:] == ["0x1000 #1 access", "0x1000 #1 access&outside"]
+    freed = told(malloc(A), free(A), load(A + 23), load(A + 24))
+    assert freed[2:] == ["0x1000 #1 access", "0x1000 #1 access&outside"]
+
+
+def test_whoever_watches_the_program_says_which_accesses_read_what_was_not_written() -> None:
+    def knows(event: Event) -> list[str]:
+        return ["uninitialised"] if event.function is F.LOAD else []
+
+    words = Words([malloc(A), load(A), free(A)], facts=knows, sees=["uninitialised"])
+    assert [("uninitialised" in one.letter) for one in words if one.sort is Sort.EVENT] == [False, True, False]
+    assert "uninitialised" in words.observed
 
 
 # Numbers.
@@ -146,7 +170,7 @@ def seen(*events: Event, **how: int) -> set[str]:
 def test_only_what_could_have_been_seen_counts_as_observed() -> None:
     assert seen(malloc(A)) == {"overlap"}
     assert seen(malloc(A), quarantine=3) == {"overlap", "early"}
-    assert seen(malloc(A), load(B)) == {"overlap", "access"}
+    assert seen(malloc(A), load(B)) == {"overlap", "access", "outside"}
     assert seen(Event(F.CALLOC, size=8, result=A, intact=8)) == {"overlap", "dirty"}
     assert seen(Event(F.CALLOC, size=8, result=A)) == {"overlap"}
     assert seen(Event(F.LABEL, label="flush")) == {"overlap", "flush"}

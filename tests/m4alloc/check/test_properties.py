@@ -236,8 +236,9 @@ def test_the_report_has_an_answer_for_each_property_and_none_without_evidence(tm
         "properties   of the allocator: no-double-allocation HOLDS   no-overlap HOLDS   allocation-ends HOLDS",
         "                               free-ends HOLDS",
         "             of the program: freed-eventually VIOLATED at exit (1 block, 100 B)   no-double-free HOLDS",
-        "             not observed: access-only-while-allocated, accessed-then-freed, no-early-reuse, quarantine, "
-        "tag-freshness, zeroed-before-reuse, handed-out-zero, revoked-before-reuse",
+        "             not observed: access-only-while-allocated, accessed-then-freed, access-in-bounds, "
+        "initialised-before-read, no-early-reuse, quarantine, tag-freshness, zeroed-before-reuse, handed-out-zero, "
+        "revoked-before-reuse",
     ]
     assert list(faults(json.loads(json.dumps(report.to_json())), SCHEMA)) == []
 

@@ -1,0 +1,280 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: autotestdict=False, auto_pickle=False
+"""The monitor: what a program does with its memory, stepped through its properties while it runs.
+
+The layers are the files of _watch/; DESIGN.md lists them bottom-up. This file gives them to monitor_preload.c, which has
+the public names. Nothing here is Python when it runs: the linker drops what talks to it.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from m4alloc._core.c cimport ENOMEM, m4_acquire, m4_errno, m4_relinquish, m4_set_errno, m4_store32, unlikely
+from m4alloc._core.large cimport move_pages, resize_large
+from m4alloc._core.types cimport SMALL_MAX
+from m4alloc._watch.access cimport access
+from m4alloc._watch.block cimport be_born, be_resized, free_slot, give_up, refuse_free, tell_violation
+from m4alloc._watch.c cimport (m4m_core_aligned, m4m_core_arena, m4m_core_calloc, m4m_core_free, m4m_core_malloc,
+                               m4m_core_realloc, m4m_core_settings, m4m_kernel_thread, m4m_is_single_threaded, m4m_plain_memcpy, m4m_self, m4m_shadow_on)
+from m4alloc._watch.cohort cimport hold_cohorts, let_go_of_cohorts
+from m4alloc._watch.depot cimport depot
+from m4alloc._watch.finding cimport begin_finding, in_bounds_properties
+from m4alloc._watch.exit cimport at_exit, ending, ignore, judge_leaks, mark_inherited
+from m4alloc._watch.initial cimport begin_bits, copy_bits, decide, initial
+from m4alloc._watch.place cimport find_place
+from m4alloc._watch.start cimport choose_properties, open_stories
+from m4alloc._watch.ring cimport RING_LABEL, note
+from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, step_label, watch
+from m4alloc._watch.table cimport label_code
+from m4alloc._watch.report cimport report
+from m4alloc._watch.show cimport show_blocks, show_slabs
+from m4alloc._watch.thread cimport next_event, this_thread, threads
+from m4alloc._watch.types cimport (IN_LARGE, IN_SAMPLE, LETTER_ALLOCATE_END, LETTER_ALLOCATE_START, LETTER_FREE_END,
+                                   LIVE_BLOCK, M4M_WRITE, OUT_OF_BOUNDS, Finding, Place, Thread, stories)
+
+cdef extern from "monitor_start.h" nogil:
+    void m4m_refuse(const char *what, const char *why) noexcept   # says it and leaves with status 2
+    const void *m4m_table(uint64_t *size) noexcept                # the compiled properties of this run
+
+cdef enum:
+    SIZE_LIMIT = 0x7FFFFFFFFFFF
+    REDZONE_LEAST = 8          # bytes behind a request that are nobody's
+
+
+cdef void m4m_prepare_core "m4m_prepare_core_settings"() noexcept nogil:
+    """The core is about to open its arena, and asks what for."""
+    cdef uint64_t size = 0
+    cdef const void *table = m4m_table(&size)
+    cdef const char *wrong = choose_properties(table, size, False)
+    if wrong != NULL:
+        m4m_refuse("the compiled properties", wrong)
+    m4m_core_settings.quarantine_bytes = 1 << 20
+    m4m_core_settings.large_delay = 16 << 20
+
+
+cdef void m4m_open "m4m_open"() noexcept nogil:
+    """Before the first block is handed out: open the core's arena, and what the stories of its blocks need."""
+    if stories.arena == NULL and not open_stories(m4m_core_arena(), 8):
+        m4m_refuse("the monitor", "there is no address space for it (ulimit -v?)")
+
+
+cdef inline uint64_t with_redzone(uint64_t size) noexcept nogil:
+    """What the core is asked for when the program asks for `size` bytes.
+
+    Behind a larger block there is more that is nobody's, for a larger overflow of it to be seen.
+    """
+    return size + (REDZONE_LEAST if size < 16 * REDZONE_LEAST else size >> 4)
+
+
+cdef void tell_call "m4m_tell_call"(Thread *thread, uint32_t letter, void *freed, const void *site,
+                                    const void *frame) noexcept nogil:
+    """A call begins, ends without a new block, or has `freed` one: some machine wants to know."""
+    cdef Place place
+    cdef uint64_t violated
+    find_place(<char *>freed, &place)
+    next_event(thread, 0 if place.story == NULL else place.story.died)
+    violated = step_everyone(thread, letter) if place.story == NULL else step_block(thread, &place, letter)
+    if unlikely(violated != 0):
+        tell_violation(thread, violated, "call", <char *>freed, &place, site, frame)
+
+
+cdef void *m4m_request "m4m_request"(size_t alignment, size_t size, bint zeroed, const void *site,
+                                     const void *frame) noexcept nogil:
+    """malloc, calloc and aligned_alloc: alignment 1 is any."""
+    cdef Thread *thread = this_thread()
+    cdef void *block = NULL
+    if unlikely(stories.arena == NULL):
+        m4m_open()
+    if unlikely(watch.calls):
+        tell_call(thread, LETTER_ALLOCATE_START, NULL, site, frame)
+    if unlikely(size > SIZE_LIMIT):
+        m4_set_errno(ENOMEM)
+    elif zeroed:
+        block = m4m_core_calloc(1, with_redzone(size))
+    elif alignment == 1:
+        block = m4m_core_malloc(with_redzone(size))
+    else:
+        block = m4m_core_aligned(alignment, with_redzone(size))
+    if block != NULL:
+        if unlikely(initial.mode):
+            begin_bits(<char *>block, size, zeroed)
+        be_born(thread, <char *>block, size, site, frame)
+    elif watch.calls:
+        tell_call(thread, LETTER_ALLOCATE_END, NULL, site, frame)
+    return block
+
+
+cdef void m4m_release "m4m_release"(void *block, const void *site, const void *frame) noexcept nogil:
+    cdef Thread *thread
+    if block == NULL:
+        return
+    thread = this_thread()
+    if unlikely(not free_slot(thread, <char *>block, site, frame)):
+        if give_up(thread, "free", <char *>block, site, frame):
+            m4m_core_free(block)
+    if unlikely(watch.calls):
+        tell_call(thread, LETTER_FREE_END, block, site, frame)
+
+
+cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, const void *frame) noexcept nogil:
+    """The contents in another block, always, unless it is large: who keeps the old pointer is then seen."""
+    cdef Thread *thread
+    cdef Place place
+    cdef void *block
+    cdef uint64_t kept
+    if old == NULL:
+        return m4m_request(1, size, False, site, frame)
+    if size == 0:
+        m4m_release(old, site, frame)
+        return NULL
+    thread = this_thread()
+    find_place(<char *>old, &place)
+    if unlikely(place.kind == IN_SAMPLE):
+        block = m4m_core_realloc(old, with_redzone(size))
+        if block != NULL:
+            be_born(thread, <char *>block, size, site, frame)
+        return block
+    if unlikely(place.story == NULL or place.life != LIVE_BLOCK or place.base != <char *>old):
+        refuse_free(thread, "realloc", <char *>old, &place, site, frame)
+        return NULL
+    if place.kind == IN_LARGE and SMALL_MAX < with_redzone(size) < SIZE_LIMIT:
+        if resize_large(stories.arena, place.record, with_redzone(size)):
+            if unlikely(initial.mode and size > place.size):
+                begin_bits(<char *>old + place.size, size - place.size, False)
+            be_resized(thread, &place, size, site, frame)
+            return old
+    block = m4m_request(1, size, False, site, frame)
+    if block != NULL:
+        kept = place.size if place.size < size else size
+        if place.kind == IN_LARGE and with_redzone(size) > SMALL_MAX:
+            move_pages(stories.arena, <char *>block, <char *>old, kept)
+        else:
+            m4m_plain_memcpy(block, old, kept)
+        if unlikely(initial.mode):
+            copy_bits(<char *>block, <char *>old, kept)
+        if give_up(thread, "realloc", <char *>old, site, frame):
+            m4m_core_free(old)
+    return block
+
+
+cdef size_t m4m_size "m4m_size"(void *block) noexcept nogil:
+    """malloc_usable_size: the size requested, for what is behind it is nobody's."""
+    cdef Place place
+    if not find_place(<char *>block, &place) or place.story == NULL or place.life != LIVE_BLOCK:
+        return 0
+    return place.size
+
+
+cdef void m4m_access_arena "m4m_access_arena"(char *address, size_t size, unsigned int how, const void *site,
+                                              const void *frame, const char *function) noexcept nogil:
+    access(this_thread(), address, size, how, site, frame, function)
+
+
+cdef void m4m_say "m4m_say"(const char *name, const void *argument, const void *site, const void *frame) noexcept nogil:
+    """A label, about the block that `argument` points into, or about none (NULL). errno is kept."""
+    cdef int before = m4_errno()
+    cdef Thread *thread = this_thread()
+    cdef Place place
+    cdef uint64_t violated = 0
+    cdef uint32_t code, event
+    if unlikely(stories.arena == NULL):
+        m4m_open()
+    code = label_code(&machines, name)
+    find_place(<const char *>argument, &place)
+    if place.story != NULL:
+        event = next_event(thread, place.story.died if place.story.died != 0 else place.story.born)
+        if code != 0:
+            violated = step_block(thread, &place, code)
+    else:
+        event = next_event(thread, 0)
+        if code != 0:
+            violated = step_label(thread, code) if argument == NULL else step_everyone(thread, code)
+    note(thread, event, RING_LABEL, argument, code, NULL, 0)
+    if unlikely(violated != 0):
+        tell_violation(thread, violated, name, <char *>argument, &place, site, frame)
+    m4_set_errno(before)
+
+
+# Fork: the locks are held across it, and the child has one thread.
+
+cdef void m4m_before_fork "m4m_before_fork"() noexcept nogil:
+    cdef uint32_t i
+    for i in range(machines.labelled_count):
+        hold_cohorts(&cohorts.of_machine[i])
+    m4_acquire(&threads.lock)
+    m4_acquire(&threads.pool.lock)
+    m4_acquire(&depot.pool.lock)
+
+
+cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
+    cdef Thread *thread
+    cdef uint32_t i
+    m4_relinquish(&depot.pool.lock)
+    m4_relinquish(&threads.pool.lock)
+    m4_relinquish(&threads.lock)
+    for i in range(machines.labelled_count):
+        let_go_of_cohorts(&cohorts.of_machine[i])
+    if child:
+        thread = threads.first
+        while thread != NULL:
+            if thread != m4m_self:
+                m4_store32(&thread.ended, 1)
+            thread = thread.next
+        thread = this_thread()
+        thread.kernel_id = m4m_kernel_thread()
+        mark_inherited(thread)
+
+
+cdef void m4m_end_run "m4m_end_run"(char *here) noexcept nogil:
+    """The library's destructor: the program's own have run."""
+    at_exit(this_thread(), here)
+
+
+cdef size_t m4m_check_leaks "m4m_check_leaks"(char *here) noexcept nogil:
+    """m4alloc_check_leaks: how many blocks nothing points to now. Reports them."""
+    cdef Thread *thread = this_thread()
+    next_event(thread, 0)
+    return judge_leaks(thread, here, False)
+
+
+cdef void m4m_ignore "m4m_ignore"(const char *address) noexcept nogil:
+    ignore(address)
+
+
+cdef void m4m_shadow_comes "m4m_shadow_comes"() noexcept nogil:
+    """There is a shadow from now on, and it is zero; blocks that were there before are to be seen in it."""
+    show_slabs()
+    show_blocks(True)
+
+
+cdef void m4m_second_thread "m4m_second_thread"() noexcept nogil:
+    """A thread is about to be made where there was one. Whose the last access of a block was begins to matter for labels."""
+    if machines.labelled_count != 0 and m4m_shadow_on and m4m_is_single_threaded():
+        show_blocks(False)
+
+
+cdef void m4m_tell_stack "m4m_tell_stack"(char *address, size_t size, unsigned int how, const char *verb, const void *site,
+                                          const void *frame, const char *function) noexcept nogil:
+    """An access beside an array on the stack; `verb` is NULL where a read or a write was seen."""
+    cdef Thread *thread = this_thread()
+    cdef Place place
+    cdef Finding found
+    next_event(thread, 0)
+    find_place(NULL, &place)
+    if verb == NULL:
+        verb = "write" if how & M4M_WRITE else "read"
+    begin_finding(&found, thread, OUT_OF_BOUNDS, in_bounds_properties(), verb, &place, site, frame)
+    found.address = address
+    found.size = size
+    found.how = how
+    found.function = function
+    report(&found)
+
+
+cdef void m4m_copy_bits "m4m_copy_bits"(void *to, const void *source, size_t size) noexcept nogil:
+    """Which bytes of a copy have been written is as it was in what was copied."""
+    if initial.mode:
+        copy_bits(<char *>to, <const char *>source, size)
+
+
+cdef void m4m_decide "m4m_decide"(const char *address, size_t size, const void *site, const void *frame) noexcept nogil:
+    decide(this_thread(), address, size, site, frame)

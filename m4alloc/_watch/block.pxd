@@ -1,0 +1,217 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The life of a block: it is handed out, resized in place, given up; each is told to its properties and to its story."""
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+
+from m4alloc._core.c cimport likely, m4_multiply, m4_read64, m4_store32, m4_swap32, unlikely
+from m4alloc._core.types cimport SAMPLE_SPAN, UNIT_SHIFT, Arena, Record
+from m4alloc._watch.c cimport (m4m_core_free_found, m4m_is_single_threaded, m4m_load16, m4m_shadow_on,
+                               m4m_swap16)
+from m4alloc._watch.depot cimport capture
+from m4alloc._watch.finding cimport begin_finding, class_of
+from m4alloc._watch.machine cimport is_open, newly_violated
+from m4alloc._watch.place cimport find_place, story_of_slot
+from m4alloc._watch.report cimport report
+from m4alloc._watch.ring cimport RING_FREE, RING_MALLOC, RING_RESIZE, note
+from m4alloc._watch.shadow cimport close_block, show_block
+from m4alloc._watch.step cimport changes_nothing, machines, step_block, watch
+from m4alloc._watch.table cimport Machine
+from m4alloc._watch.thread cimport next_event
+from m4alloc._watch.types cimport (DEAD, DOUBLE_FREE, IN_LARGE, IN_SAMPLE, INVALID_FREE, LETTER_FREE, LETTER_MALLOC,
+                                   LIVE_BLOCK, M4M_SHADOW_OPEN, M4M_SHADOW_STEP, NOWHERE, Finding, Place, Story, Thread,
+                                   stories)
+
+
+cdef inline uint64_t unit_of(const char *address) noexcept nogil:
+    """The number of the unit that an address of the arena is in."""
+    return <uint64_t>(address - stories.arena.base) >> UNIT_SHIFT
+
+
+cdef inline void settle_large(char *block, uint64_t size) noexcept nogil:
+    """The story of a large block is found from each of its units, from now on."""
+    cdef uint64_t unit = unit_of(block)
+    cdef uint64_t room = (stories.arena.records + unit).usable
+    cdef uint64_t last = unit_of(block + room - 1)
+    cdef uint32_t head = <uint32_t>unit + 1
+    stories.large[unit].base = block
+    stories.large[unit].size = size
+    stories.large[unit].room = room
+    while unit <= last:
+        stories.head[unit] = head
+        unit += 1
+
+
+cdef inline uint8_t shown(const Place *place) noexcept nogil:
+    """What the shadow says of the bytes of a live block."""
+    return <uint8_t>(M4M_SHADOW_OPEN if changes_nothing(place) else M4M_SHADOW_STEP)
+
+
+cdef inline void tell_violation "m4m_tell_violation"(Thread *thread, uint64_t violated, const char *verb, char *address,
+                                                     Place *place, const void *site, const void *frame) noexcept nogil:
+    """A malloc or a free in its place has violated properties."""
+    cdef Finding found
+    begin_finding(&found, thread, class_of(violated, place), violated, verb, place, site, frame)
+    found.address = address
+    report(&found)
+
+
+cdef inline void show_born "m4m_show_born"(Thread *thread, char *block, uint64_t size, uint64_t room, Story *story,
+                                           const void *site, const void *frame) noexcept nogil:
+    """The rest of be_born where there is more to do than one step of one machine."""
+    cdef Place place
+    cdef uint64_t violated
+    find_place(block, &place)
+    place.size = size
+    violated = step_block(thread, &place, LETTER_MALLOC)
+    show_block(block, size, room, shown(&place))
+    if unlikely(violated != 0):
+        tell_violation(thread, violated, "malloc", block, &place, site, frame)
+
+
+cdef inline Story *large_story "m4m_large_story"(char *block, uint64_t size, uint64_t *room) noexcept nogil:
+    """The story of a large block that has just been handed out; NULL: it is a sample, which has none."""
+    cdef Place place
+    if (stories.arena.records + unit_of(block)).kind == SAMPLE_SPAN:
+        return NULL
+    settle_large(block, size)
+    find_place(block, &place)
+    room[0] = place.room
+    return place.story
+
+
+cdef inline void be_born(Thread *thread, char *block, uint64_t size, const void *site, const void *frame) noexcept nogil:
+    """The core has handed out `block` for a request of `size` bytes."""
+    cdef Record *record = stories.arena.records + unit_of(block)
+    cdef const Machine *machine = &machines.plain[0]
+    cdef Story *story
+    cdef uint64_t index, low, room
+    cdef uint16_t before, after
+    if likely(record.reciprocal != 0):
+        index = m4_multiply(<uint64_t>(block - record.start), record.reciprocal, &low)
+        room = record.slot_size
+        story = story_of_slot(record, index)
+        story.slack = <uint16_t>(room - size)
+    else:
+        story = large_story(block, size, &room)
+        if story == NULL:
+            return
+    story.allocation = capture(thread, site, frame)
+    story.release = 0
+    story.born = next_event(thread, story.died)
+    m4_store32(&story.died, 0)
+    note(thread, story.born, RING_MALLOC, NULL, size, block, story.allocation)
+    if likely(watch.one_machine):
+        # A plain store: nobody else has the block, and a stale access that steps it meanwhile is of the block before.
+        before = story.state
+        after = machine.next[<uint64_t>before * machine.width + LETTER_MALLOC]
+        if likely(newly_violated(machine, before, after, LETTER_MALLOC) == 0):
+            story.state = after
+            if m4m_shadow_on:
+                show_block(block, size, room, <uint8_t>(
+                    M4M_SHADOW_OPEN if watch.may_open and is_open(machine, after, True) else M4M_SHADOW_STEP))
+            return
+    show_born(thread, block, size, room, story, site, frame)
+
+
+cdef inline void be_resized(Thread *thread, Place *place, uint64_t size, const void *site,
+                            const void *frame) noexcept nogil:
+    """A live block has another size in the same place, which is no letter."""
+    if place.kind == IN_LARGE:
+        settle_large(place.base, size)
+        place.room = stories.large[unit_of(place.base)].room
+    else:
+        place.story.slack = <uint16_t>(place.room - size)
+    place.size = size
+    show_block(place.base, size, place.room, shown(place))
+    note(thread, next_event(thread, place.story.born), RING_RESIZE, place.base, size, NULL, capture(thread, site, frame))
+
+
+cdef inline void refuse_free "m4m_refuse_free"(Thread *thread, const char *verb, char *address, Place *place,
+                                               const void *site, const void *frame) noexcept nogil:
+    """Somebody frees or resizes what is no live block: a freed one, the middle of one, or no block at all."""
+    cdef Finding found
+    cdef uint64_t violated = 0
+    cdef int kind = INVALID_FREE
+    next_event(thread, 0)
+    if place.story != NULL and place.base == address:
+        violated = step_block(thread, place, LETTER_FREE)
+        if place.life == DEAD:
+            kind = DOUBLE_FREE
+    begin_finding(&found, thread, kind, violated, verb, place, site, frame)
+    found.address = address
+    report(&found)
+
+
+cdef inline bint takes_death(Story *story, uint32_t event) noexcept nogil:
+    """Of several threads that free a block, one."""
+    if m4m_is_single_threaded():
+        story.died = event
+        return True
+    return m4_swap32(&story.died, 0, event)
+
+
+cdef inline bint give_up(Thread *thread, const char *verb, char *address, const void *site,
+                         const void *frame) noexcept nogil:
+    """The program frees `address`; True: it was a live block, and the core may have it back."""
+    cdef Place place
+    cdef Story *story
+    cdef uint64_t violated
+    find_place(address, &place)
+    if unlikely(place.story == NULL or place.life != LIVE_BLOCK or place.base != address):
+        if place.kind == IN_SAMPLE:
+            return True
+        refuse_free(thread, verb, address, &place, site, frame)
+        return False
+    story = place.story
+    if unlikely(not takes_death(story, next_event(thread, story.born))):
+        place.life = DEAD
+        refuse_free(thread, verb, address, &place, site, frame)
+        return False
+    violated = step_block(thread, &place, LETTER_FREE)
+    story.release = capture(thread, site, frame)
+    close_block(address, place.size)
+    note(thread, story.died, RING_FREE, address, place.size, NULL, story.release)
+    if unlikely(violated != 0):
+        tell_violation(thread, violated, verb, address, &place, site, frame)
+    return True
+
+
+cdef inline bint free_slot(Thread *thread, char *address, const void *site, const void *frame) noexcept nogil:
+    """give_up and the core's free, for nearly all frees: of a slot, under one machine, violating nothing. False: another one."""
+    cdef const Machine *machine = &machines.plain[0]
+    cdef Arena *arena = stories.arena
+    cdef Record *record
+    cdef Story *story
+    cdef uint64_t offset, index, low
+    cdef uint16_t before, after
+    cdef bint alone
+    if unlikely(arena == NULL or not watch.one_machine):
+        return False
+    offset = <uint64_t>(address - arena.base)
+    if unlikely(offset >= m4_read64(&arena.regions[0].used)):
+        return False
+    record = arena.records + (offset >> UNIT_SHIFT)
+    index = m4_multiply(<uint64_t>(address - record.start), record.reciprocal, &low)
+    if unlikely(low >= record.reciprocal or index >= record.slots):
+        return False
+    story = story_of_slot(record, index)
+    before = m4m_load16(&story.state)
+    after = machine.next[<uint64_t>before * machine.width + LETTER_FREE]
+    if unlikely(story.born == 0 or story.died != 0 or newly_violated(machine, before, after, LETTER_FREE) != 0):
+        return False
+    alone = m4m_is_single_threaded()
+    next_event(thread, story.born)
+    if likely(alone):
+        story.died = thread.clock
+        story.state = after
+    else:
+        if not m4_swap32(&story.died, 0, thread.clock):
+            return False
+        while not m4m_swap16(&story.state, &before, after):
+            after = machine.next[<uint64_t>before * machine.width + LETTER_FREE]
+    story.release = capture(thread, site, frame)
+    note(thread, thread.clock, RING_FREE, address, record.slot_size - story.slack, NULL, story.release)
+    if m4m_shadow_on:
+        close_block(address, record.slot_size - story.slack)
+    m4m_core_free_found(record, address, record.states + index)
+    return True

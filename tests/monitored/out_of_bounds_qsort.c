@@ -1,0 +1,29 @@
+/* One element too many is sorted.
+ *
+ * report: out-of-bounds
+ * seen: rebuild
+ * asan: out-of-bounds
+ * valgrind: out-of-bounds
+ * note: the comparison is the program's, and reads first
+ */
+#include <stdlib.h>
+
+static int by_value(const void *one, const void *other)
+{
+    long a = *(const long *)one, b = *(const long *)other; /* REPORT */
+    return (a > b) - (a < b);
+}
+
+int main(void)
+{
+    size_t count = 5;
+    long *numbers = malloc(count * sizeof *numbers); /* MALLOC */
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = (long)(count - i);
+#ifndef FIXED
+    count++;
+#endif
+    qsort(numbers, count, sizeof *numbers, by_value);
+    free(numbers);
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* The first half of an array is filled, and the largest of all is looked for.
+ *
+ * report: uninitialised-read
+ * seen: rebuild
+ * block: 80
+ * options: uninitialised=1
+ * asan: nothing
+ * valgrind: uninitialised-read
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(void)
+{
+    int *numbers = malloc(20 * sizeof *numbers), largest = 0; /* MALLOC */
+    for (int i = 0; i < 10; i++)
+        numbers[i] = i;
+#ifdef FIXED
+    for (int i = 0; i < 10; i++)
+#else
+    for (int i = 0; i < 20; i++)
+#endif
+        if (numbers[i] > largest) /* REPORT */
+            largest = numbers[i];
+    free(numbers);
+    printf("%d\n", largest > 1000);
+    return 0;
+}
