@@ -1,7 +1,8 @@
-"""The pytest plugin of m4alloc: the fixture `heap`, and the marks `heap_limit` and `no_leaks`.
+"""The pytest plugin of m4alloc: the fixtures `heap` and `m4alloc_monitored`, and the marks `heap_limit`, `no_leaks` and
+`m4alloc_monitor`.
 
-It is no part of the package m4alloc, and imports it only for a test that uses `heap`, so that it costs nothing where
-nobody does.
+It is no part of the package m4alloc, and imports it only for a test that uses one of the fixtures, so that it costs
+nothing where nobody does.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Generator, Iterable
+import subprocess
+import tempfile
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +22,7 @@ import pytest
 if TYPE_CHECKING:
     from m4alloc import Arena
     from m4alloc.check.watched import Held, Watch
+    from m4alloc.monitor.report import Finding, MonitorReport
 
 UNITS = {"": 1, "b": 1}
 UNITS |= {prefix + "b": 1000**power for power, prefix in enumerate("kmgt", 1)}
@@ -31,6 +37,9 @@ WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 MADE_BEFORE = pytest.StashKey[int]()
 PASSED = pytest.StashKey[bool]()
 LEFT = "m4alloc_blocks_left"
+MONITORED: pytest.StashKey[Monitored] = pytest.StashKey()
+SOURCES = {".c": "c", ".cc": "c++", ".cpp": "c++", ".cxx": "c++", ".C": "c++"}
+"""How the names of sources end; anything else is a program."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "live at once (peak) or in all (total); an int, or a text such as '10 MiB'",
     )
     config.addinivalue_line("markers", "no_leaks: the test fails if blocks of the fixture heap are live at its end")
+    config.addinivalue_line(
+        "markers",
+        "m4alloc_monitor(program, *arguments, property=(), flags=(), timeout=60): a program, or a C or C++ source "
+        "beside the test, runs under m4alloc's monitors before the test, which fails if they find something",
+    )
     for name in ("m4alloc_heap_capacity", *(f"m4alloc_heap_limit_{limit}" for limit in LIMITS)):
         text = config.getini(name)
         try:
@@ -77,9 +91,170 @@ def heap(request: pytest.FixtureRequest) -> Generator[Arena, None, None]:
         pytest.fail(f"no_leaks: {told(request.node, left)}", pytrace=False)
 
 
+@dataclass(slots=True)
+class MonitoredRun:
+    """A run under the monitors.
+
+    report: what m4alloc.monitor says of it. stdout, stderr: the program's; the stories of findings are in stderr.
+    """
+
+    report: MonitorReport
+    stdout: str
+    stderr: str
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found, the first first; empty when nothing is wrong."""
+        return list(self.report.failures)
+
+    @property
+    def status(self) -> int:
+        """The program's exit status as a shell gives it; 1 after a finding."""
+        return self.report.status
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{number} {kind}" for kind, number in self.report.counts.items())
+        return f"<{Path(self.report.program[0]).name}: status {self.status}, {found or 'no finding'}>"
+
+    def story(self) -> str:
+        """What the program said, and the summary of the run."""
+        from m4alloc.monitor.text import lines
+
+        return "\n".join([self.stderr.rstrip(), *lines(self.report)]).lstrip()
+
+
+@dataclass(slots=True)
+class MonitoredProgram:
+    """A program that can be run under the monitors. properties: what it is held to besides the usual."""
+
+    path: Path
+    properties: tuple[str, ...]
+    runs: list[MonitoredRun]
+
+    def run(self, *arguments: object, input: str = "", timeout: float = 60, **options: Any) -> MonitoredRun:
+        """Run it to its end. input: its stdin. options: further ones of m4alloc.monitor; property= adds one.
+
+        A run that takes longer than `timeout` seconds fails the test.
+        """
+        from m4alloc.monitor.run import monitor
+
+        properties = (*self.properties, *texts(options.pop("property", ())))
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            given.write(input.encode())
+            given.seek(0)
+            report = monitor(
+                [str(self.path), *map(str, arguments)],
+                properties=properties,
+                timeout=timeout,
+                stdin=given,
+                stdout=out,
+                stderr=err,
+                **options,
+            )
+            for stream in (out, err):
+                stream.seek(0)
+            run = MonitoredRun(report, out.read().decode(errors="replace"), err.read().decode(errors="replace"))
+        self.runs.append(run)
+        if report.timed_out:
+            pytest.fail(f"{self.path.name} was ended: it took longer than {timeout:g} s", pytrace=False)
+        return run
+
+
+@dataclass(slots=True)
+class Monitored:
+    """What the fixture m4alloc_monitored is. folder: for what is compiled. beside: where names of sources begin."""
+
+    folder: Path
+    beside: Path
+    runs: list[MonitoredRun] = field(default_factory=list)
+
+    @property
+    def last(self) -> MonitoredRun:
+        """The last run; the mark's, until the test has made another."""
+        return self.runs[-1]
+
+    def compile(
+        self, *sources: str | os.PathLike[str], property: str | Sequence[str] = (), flags: Sequence[str] = ("-O1",)
+    ) -> MonitoredProgram:
+        """The program compiled from C or C++ sources, by `m4alloc cc` or `m4alloc c++`, accesses and all.
+
+        sources: paths seen from the folder of the test's file. property: names or formulas as --property takes them.
+        flags: the compiler's; libraries too, which stand behind the sources. A compiler's error fails the test.
+        """
+        from m4alloc.monitor.compiler import command
+        from m4alloc.monitor.start import CompilerError
+
+        paths = [self.beside / source for source in sources]
+        languages = {SOURCES.get(path.suffix, "") for path in paths}
+        if not paths or "" in languages:
+            raise ValueError(f"no C or C++ source: {', '.join(path.name for path in paths) or 'nothing named'}")
+        target = Path(tempfile.mkdtemp(dir=self.folder)) / paths[0].stem
+        words = [*map(str, paths), *flags, "-o", str(target)]
+        try:
+            line = command(words, "c++" if "c++" in languages else "c")
+        except CompilerError as error:
+            pytest.fail(f"{paths[0].name} cannot be compiled: {error}", pytrace=False)
+        done = subprocess.run(line, capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.fail(f"{paths[0].name} does not compile:\n{done.stderr.rstrip()}", pytrace=False)
+        return MonitoredProgram(target, texts(property), self.runs)
+
+    def program(self, path: str | os.PathLike[str], property: str | Sequence[str] = ()) -> MonitoredProgram:
+        """A program that is there: all is seen of it when `m4alloc cc` built it, else its calls of malloc and free."""
+        return MonitoredProgram(self.beside / path, texts(property), self.runs)
+
+
+@pytest.fixture
+def m4alloc_monitored(request: pytest.FixtureRequest, tmp_path: Path) -> Monitored:
+    """Compiles C and C++ programs, and runs them under m4alloc's monitors.
+
+    When the test fails, the stories of what they found are in its report.
+    """
+    monitored = request.node.stash[MONITORED] = Monitored(tmp_path, request.path.parent)
+    return monitored
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test with the mark m4alloc_monitor uses the fixture, whether it names it or not."""
+    for item in items:
+        names: list[str] = getattr(item, "fixturenames", [])
+        if item.get_closest_marker("m4alloc_monitor") and "m4alloc_monitored" not in names:
+            names.append("m4alloc_monitored")
+
+
+def run_marked(item: pytest.Item) -> None:
+    """Run what the nearest mark m4alloc_monitor names; the test fails if something is found."""
+    mark, monitored = item.get_closest_marker("m4alloc_monitor"), item.stash.get(MONITORED, None)
+    if mark is None or monitored is None:
+        return
+    named, *arguments = mark.args
+    options = {**mark.kwargs}
+    held = {"property": options.pop("property", ())}
+    flags = {"flags": options.pop("flags")} if "flags" in options else {}
+    make = monitored.compile if Path(named).suffix in SOURCES else monitored.program
+    run = make(named, **held, **flags).run(*arguments, **options)
+    if run.findings:
+        pytest.fail(f"m4alloc_monitor: {run!r}\n{run.story()}", pytrace=False)
+    if run.status != 0:
+        pytest.fail(f"m4alloc_monitor: {Path(named).name} ended with status {run.status}\n{run.stderr}", pytrace=False)
+
+
+def texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    """One text, or several.
+
+    >>> texts("a"), texts(["a", "b"])
+    (('a',), ('a', 'b'))
+    """
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse marks that say nothing, before anything runs."""
+    for mark in item.iter_markers("m4alloc_monitor"):
+        if not mark.args or not isinstance(mark.args[0], str | os.PathLike):
+            told = "m4alloc_monitor() names no program: m4alloc_monitor('program.c', 'argument', property=...)"
+            pytest.fail(f"{item.nodeid}: {told}", pytrace=False)
     for mark in item.iter_markers("heap_limit"):
         problem = wrong_with(mark)
         if problem:
@@ -94,12 +269,17 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run the test; then hold what it asked for to its marks."""
     watch = item.stash.get(WATCH, None)
     item.stash[MADE_BEFORE] = 0 if watch is None else watch.made
+    run_marked(item)
     try:
         result = yield
     except BaseException:
         left = left_by(item)
         if left:
             item.add_report_section("call", "heap", told(item, left))
+        monitored = item.stash.get(MONITORED, None)
+        for run in monitored.runs if monitored is not None else ():
+            if run.findings:
+                item.add_report_section("call", "m4alloc monitor", run.story())
         raise
     judge(item)
     item.stash[PASSED] = True

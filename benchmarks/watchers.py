@@ -24,6 +24,8 @@ from m4alloc.monitor.start import CompilerError, table_of
 
 CLASSES = ("use-after-free", "double-free", "invalid-free", "out-of-bounds", "leak", "uninitialised-read")
 """The classes of reports about the heap; the class of a property of the user's is `property`."""
+RUNTIME = Path(os.environ.get("M4ALLOC_TEST_MONITOR", LIBRARY))
+"""The runtime of the monitors: this project's own, unless a developer wants another build of it tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Monitored(Watcher):
 
     def compiler(self, words: Sequence[str], cpp: bool) -> list[str]:
         # What `m4alloc cc` runs; found without a Python interpreter for each of some thousand compilations.
-        return command([*self._own, *words], "c++" if cpp else "c")
+        return command([*self._own, *words], "c++" if cpp else "c", library=RUNTIME)
 
     def environment(self, notes: Path, options: str) -> dict[str, str]:
         return {"M4ALLOC_OPTIONS": ",".join(filter(None, [f"json={notes}", options]))}
@@ -159,7 +161,7 @@ class Preloaded(Monitored):
             table = notes.with_suffix(".table")
             table.write_bytes(table_of(self._properties))
             options = ",".join(filter(None, [options, f"properties={table}"]))
-        return super().environment(notes, options) | {"LD_PRELOAD": str(LIBRARY)}
+        return super().environment(notes, options) | {"LD_PRELOAD": str(RUNTIME)}
 
 
 class Asan(Watcher):

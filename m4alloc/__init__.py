@@ -51,6 +51,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "lib": "m4alloc.lib:lib",
         "ltl": "m4alloc.ltl:ltl",
         "model": "m4alloc.model.check:model",
+        "monitor": "m4alloc.monitor.run:monitor",
         "record": "m4alloc.trace.record:record",
         "recorder": "m4alloc.lib:recorder",
         "replay": "m4alloc.trace.replay:replay",

@@ -35,6 +35,8 @@ GENERATED = {
 """The Cython modules whose generated C each of them includes."""
 FURTHER = {"monitor_preload": ("monitor_core", "monitor_hooks*", "monitor_libc*")}
 """Further C files (patterns, without suffix) of a library that is more than one translation unit."""
+EXPORTS = {"monitor_preload": "monitor_libc.map.txt"}
+"""A file of further public symbols of a library, one a line."""
 
 PROGRAMS = {"check/driver/main.c": "m4check"}
 """The main file of each program, and the program's name in the package."""
@@ -144,7 +146,7 @@ def is_stale(library: Path, source: str) -> bool:
     """Whether any input of the library is newer than it, or the library does not exist."""
     if not library.exists():
         return True
-    names = (f"{source}.map", "_build.py", *(f"{module}.c" for module in GENERATED[source]))
+    names = (f"{source}.map", "_build.py", *filter(None, [EXPORTS.get(source)]), *(f"{module}.c" for module in GENERATED[source]))
     inputs = [*(PACKAGE / name for name in names), *sources(source), *headers()]
     return library.stat().st_mtime < max(path.stat().st_mtime for path in inputs)
 
@@ -187,6 +189,8 @@ def compile_library(
     macros = [f"-D{name}={value}" for name, value in (defines or {}).items()]
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         fresh, script = Path(scratch) / target.name, Path(scratch) / "symbols.map"
+        if source in EXPORTS:
+            exports = [*exports, *(PACKAGE / EXPORTS[source]).read_text().split()]
         symbols = "".join(f"    {name};\n" for name in exports)
         script.write_text((PACKAGE / f"{source}.map").read_text().replace("  global:\n", f"  global:\n{symbols}", 1))
         run_compiler(

@@ -7,53 +7,73 @@ the public names. Nothing here is Python when it runs: the linker drops what tal
 """
 
 from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
 
 from m4alloc._core.c cimport ENOMEM, m4_acquire, m4_errno, m4_relinquish, m4_set_errno, m4_store32, unlikely
 from m4alloc._core.large cimport move_pages, resize_large
 from m4alloc._core.types cimport SMALL_MAX
-from m4alloc._watch.access cimport access
-from m4alloc._watch.block cimport be_born, be_resized, free_slot, give_up, refuse_free, tell_violation
+from m4alloc._watch.access cimport access, tell_stray
+from m4alloc._watch.block cimport be_born, be_resized, fence_ahead, free_slot, give_up, refuse_free, tell_violation
 from m4alloc._watch.c cimport (m4m_core_aligned, m4m_core_arena, m4m_core_calloc, m4m_core_free, m4m_core_malloc,
                                m4m_core_realloc, m4m_core_settings, m4m_kernel_thread, m4m_is_single_threaded, m4m_plain_memcpy, m4m_self, m4m_shadow_on)
 from m4alloc._watch.cohort cimport hold_cohorts, let_go_of_cohorts
 from m4alloc._watch.depot cimport depot
 from m4alloc._watch.finding cimport begin_finding, in_bounds_properties
-from m4alloc._watch.exit cimport at_exit, ending, ignore, judge_leaks, mark_inherited
-from m4alloc._watch.initial cimport begin_bits, copy_bits, decide, initial
+from m4alloc._watch.exit cimport at_exit, ignore, judge_leaks, mark_inherited
+from m4alloc._watch.initial cimport begin_bits, copy_bits, decide, initial, open_initial
+from m4alloc._watch.keep cimport keep_trace
+from m4alloc._watch.label cimport say
 from m4alloc._watch.place cimport find_place
 from m4alloc._watch.start cimport choose_properties, open_stories
-from m4alloc._watch.ring cimport RING_LABEL, note
-from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, step_label, watch
-from m4alloc._watch.table cimport label_code
-from m4alloc._watch.report cimport report
+from m4alloc._watch.ring cimport leave_ring, rings
+from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, watch
+from m4alloc._watch.options cimport HISTORY_ACCESSES, HISTORY_NO, options
+from m4alloc._watch.report cimport final_status, open_reports, report, reports
+from m4alloc._watch.shadow cimport fence_shadow
 from m4alloc._watch.show cimport show_blocks, show_slabs
 from m4alloc._watch.thread cimport next_event, this_thread, threads
 from m4alloc._watch.types cimport (IN_LARGE, IN_SAMPLE, LETTER_ALLOCATE_END, LETTER_ALLOCATE_START, LETTER_FREE_END,
-                                   LIVE_BLOCK, M4M_WRITE, OUT_OF_BOUNDS, Finding, Place, Thread, stories)
+                                   LIVE_BLOCK, OUT_OF_BOUNDS, Finding, Place, Thread, stories)
 
 cdef extern from "monitor_start.h" nogil:
     void m4m_refuse(const char *what, const char *why) noexcept   # says it and leaves with status 2
-    const void *m4m_table(uint64_t *size) noexcept                # the compiled properties of this run
+    const void *m4m_table(const char *path, uint64_t *size) noexcept  # the compiled properties of this run
 
 cdef enum:
     SIZE_LIMIT = 0x7FFFFFFFFFFF
-    REDZONE_LEAST = 8          # bytes behind a request that are nobody's
+    REDZONE_MOST = 1024        # bytes behind a request that are nobody's, unless more are asked for
 
 
-cdef void m4m_prepare_core "m4m_prepare_core_settings"() noexcept nogil:
-    """The core is about to open its arena, and asks what for."""
+cdef inline const char *either(bint first, const char *one, const char *other) noexcept nogil:
+    return one if first else other
+
+
+cdef void m4m_prepare "m4m_prepare"() noexcept nogil:
+    """The core is about to open its arena, and asks what for. Reads the options, whose mistakes end the program here."""
     cdef uint64_t size = 0
-    cdef const void *table = m4m_table(&size)
-    cdef const char *wrong = choose_properties(table, size, False)
+    cdef const void *table
+    cdef const char *wrong
+    open_reports()
+    table = m4m_table(options.properties, &size)
+    wrong = choose_properties(table, size, options.uninitialised or options.history == HISTORY_ACCESSES)
     if wrong != NULL:
-        m4m_refuse("the compiled properties", wrong)
-    m4m_core_settings.quarantine_bytes = 1 << 20
+        m4m_refuse(either(options.properties == NULL, "the compiled properties", options.properties), wrong)
+    reports.write_trace = keep_trace
+    rings.off = options.history == HISTORY_NO and options.history_given
+    watch.each_access = options.history == HISTORY_ACCESSES
+    watch.redzone = <uint32_t>options.redzone if options.redzone_given else (16 if m4m_shadow_on else 8)
+    watch.redzone_shift = 3 if m4m_shadow_on else 4
+    m4m_core_settings.quarantine_bytes = options.quarantine_bytes if options.quarantine_given else 256 << 10
     m4m_core_settings.large_delay = 16 << 20
+    if options.quarantine_bytes > m4m_core_settings.large_delay:
+        m4m_core_settings.large_delay = options.quarantine_bytes
 
 
 cdef void m4m_open "m4m_open"() noexcept nogil:
     """Before the first block is handed out: open the core's arena, and what the stories of its blocks need."""
-    if stories.arena == NULL and not open_stories(m4m_core_arena(), 8):
+    if stories.arena != NULL:
+        return
+    if not open_stories(m4m_core_arena(), options.frames) or not open_initial(options.uninitialised):
         m4m_refuse("the monitor", "there is no address space for it (ulimit -v?)")
 
 
@@ -62,7 +82,10 @@ cdef inline uint64_t with_redzone(uint64_t size) noexcept nogil:
 
     Behind a larger block there is more that is nobody's, for a larger overflow of it to be seen.
     """
-    return size + (REDZONE_LEAST if size < 16 * REDZONE_LEAST else size >> 4)
+    cdef uint64_t more = size >> watch.redzone_shift
+    if more > REDZONE_MOST:
+        more = REDZONE_MOST
+    return size + (more if more > watch.redzone else watch.redzone)
 
 
 cdef void tell_call "m4m_tell_call"(Thread *thread, uint32_t letter, void *freed, const void *site,
@@ -172,26 +195,15 @@ cdef void m4m_access_arena "m4m_access_arena"(char *address, size_t size, unsign
 cdef void m4m_say "m4m_say"(const char *name, const void *argument, const void *site, const void *frame) noexcept nogil:
     """A label, about the block that `argument` points into, or about none (NULL). errno is kept."""
     cdef int before = m4_errno()
-    cdef Thread *thread = this_thread()
-    cdef Place place
-    cdef uint64_t violated = 0
-    cdef uint32_t code, event
     if unlikely(stories.arena == NULL):
         m4m_open()
-    code = label_code(&machines, name)
-    find_place(<const char *>argument, &place)
-    if place.story != NULL:
-        event = next_event(thread, place.story.died if place.story.died != 0 else place.story.born)
-        if code != 0:
-            violated = step_block(thread, &place, code)
-    else:
-        event = next_event(thread, 0)
-        if code != 0:
-            violated = step_label(thread, code) if argument == NULL else step_everyone(thread, code)
-    note(thread, event, RING_LABEL, argument, code, NULL, 0)
-    if unlikely(violated != 0):
-        tell_violation(thread, violated, name, <char *>argument, &place, site, frame)
+    say(this_thread(), name, <const char *>argument, site, frame)
     m4_set_errno(before)
+
+
+cdef void m4m_thread_ends "m4m_thread_ends"(Thread *thread) noexcept nogil:
+    leave_ring(thread)
+    m4_store32(&thread.ended, 1)
 
 
 # Fork: the locks are held across it, and the child has one thread.
@@ -219,14 +231,20 @@ cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
             if thread != m4m_self:
                 m4_store32(&thread.ended, 1)
             thread = thread.next
+        memset(&rings.lock, 0, sizeof(rings.lock))
         thread = this_thread()
         thread.kernel_id = m4m_kernel_thread()
         mark_inherited(thread)
 
 
 cdef void m4m_end_run "m4m_end_run"(char *here) noexcept nogil:
-    """The library's destructor: the program's own have run."""
+    """The program has called exit or returned from main, and its own destructors have run."""
     at_exit(this_thread(), here)
+
+
+cdef int m4m_end_status "m4m_end_status"(int status) noexcept nogil:
+    """What the process ends with that wants to end with `status`."""
+    return final_status(status)
 
 
 cdef size_t m4m_check_leaks "m4m_check_leaks"(char *here) noexcept nogil:
@@ -242,8 +260,10 @@ cdef void m4m_ignore "m4m_ignore"(const char *address) noexcept nogil:
 
 cdef void m4m_shadow_comes "m4m_shadow_comes"() noexcept nogil:
     """There is a shadow from now on, and it is zero; blocks that were there before are to be seen in it."""
-    show_slabs()
-    show_blocks(True)
+    if stories.arena != NULL:
+        fence_ahead(stories.arena.base + stories.arena.regions[0].used)
+        show_slabs()
+        show_blocks(True)
 
 
 cdef void m4m_second_thread "m4m_second_thread"() noexcept nogil:
@@ -252,21 +272,26 @@ cdef void m4m_second_thread "m4m_second_thread"() noexcept nogil:
         show_blocks(False)
 
 
+cdef void m4m_fence "m4m_fence"(char *start, uint64_t bytes) noexcept nogil:
+    """Fresh slots will be handed out from there."""
+    fence_ahead(start + bytes)
+    fence_shadow(start, start + bytes)
+
+
 cdef void m4m_tell_stack "m4m_tell_stack"(char *address, size_t size, unsigned int how, const char *verb, const void *site,
                                           const void *frame, const char *function) noexcept nogil:
-    """An access beside an array on the stack; `verb` is NULL where a read or a write was seen."""
+    """An access beside an array on the stack, or its traces; `verb` is NULL where the access itself was seen."""
     cdef Thread *thread = this_thread()
     cdef Place place
     cdef Finding found
-    next_event(thread, 0)
     find_place(NULL, &place)
     if verb == NULL:
-        verb = "write" if how & M4M_WRITE else "read"
+        tell_stray(thread, address, size, how, &place, site, frame, function)
+        return
+    next_event(thread, 0)
     begin_finding(&found, thread, OUT_OF_BOUNDS, in_bounds_properties(), verb, &place, site, frame)
     found.address = address
-    found.size = size
     found.how = how
-    found.function = function
     report(&found)
 
 

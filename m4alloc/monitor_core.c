@@ -39,7 +39,7 @@ static void m4_prepare_monitored(struct m4_arena *arena)
     arena->knobs.side_bytes = m4m_core_settings.side_bytes;
     arena->knobs.delay_line = 0; /* the quarantine is one */
     if (arena->knobs.quarantine == 0) {
-        arena->knobs.quarantine = m4m_core_settings.quarantine_bytes != 0 ? 65536 : 0;
+        arena->knobs.quarantine = m4m_core_settings.quarantine_bytes != 0 ? 4096 : 0; /* its ring is read when a thread exits */
         arena->knobs.quarantine_bytes = m4m_core_settings.quarantine_bytes;
     }
     if (arena->knobs.large_quarantine == 0)

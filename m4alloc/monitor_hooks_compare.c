@@ -1,5 +1,5 @@
-/* What code built with -fsanitize-coverage=trace-cmp calls before each comparison and switch (m4alloc cc --uninitialised):
- * a value that was read from memory nobody had written is harmless until it decides something.
+/* What code built with -fsanitize-coverage=trace-cmp calls before each comparison and switch (m4alloc cc
+ * --uninitialised): a value that was read from memory nobody had written is harmless until it decides something.
  *
  * Without such a value a call costs a load and a branch. The names are those of the compilers' documentation.
  */

@@ -87,8 +87,12 @@ static char *early_strchr(const char *text, int byte)
     return (char *)text;
 }
 
-/* Which loop stands in for the function of this entry? Told by address: before relocation the entry has no name. */
+/* Which loop stands in for the function of this entry? Told by address: before relocation its name is nowhere. */
 static M4M_COLD void *early(const struct m4m_real *real);
+
+/* Is this library relocated? The pointer that the linker stored is compared with the address that the code computes. */
+static const char here[] = "here";
+static const char *volatile relocated = here;
 
 static M4M_COLD void nowhere(const char *name)
 {
@@ -102,7 +106,7 @@ static M4M_COLD void nowhere(const char *name)
 M4M_HIDDEN M4M_COLD void *m4m_resolve_one(struct m4m_real *real)
 {
     void *pointer;
-    if (__atomic_load_n(&real->name, __ATOMIC_RELAXED) == NULL)
+    if (relocated != here)
         return early(real);
     pointer = dlsym(RTLD_NEXT, real->name);
     if (pointer == NULL)

@@ -24,6 +24,13 @@ struct m4m_real {
 
 M4M_HIDDEN void *m4m_resolve_one(struct m4m_real *real);
 
+/* A function that stays one: it is jumped to with the arguments as they stand. */
+#if defined(__clang__)
+#define M4M_APART __attribute__((noinline))
+#else
+#define M4M_APART __attribute__((noinline, noclone))
+#endif
+
 /* Who called the wrapper. */
 struct m4m_caller {
     const void *site, *frame;
@@ -46,7 +53,7 @@ struct m4m_caller {
  * address of the caller, and only it pays for a frame: to be compiled with -O2 or -O3. */
 #define QUICK(type, name, params, args, condition) M4M_QUICK_(type, name, params, args, condition)
 #define M4M_QUICK_(type, name, params, args, condition)                                                                \
-    static __attribute__((noinline, noclone)) type m4m_slow_##name params;                                             \
+    static M4M_APART type m4m_slow_##name params;                                                                      \
     M4M_WRAP_(type, name, params)                                                                                      \
     {                                                                                                                  \
         m4m_type_##name *real = (m4m_type_##name *)__atomic_load_n(&m4m_real_##name.pointer, __ATOMIC_RELAXED);        \

@@ -154,7 +154,6 @@ QUICK(ssize_t, recvmsg, (int file, struct msghdr *message, int flags), (file, me
         return result;                                                                                                 \
     }
 
-FILLS_TEXT(char *, getcwd, (char *to, size_t size), (to, size), result == NULL)
 FILLS_TEXT(char *, __getcwd_chk, (char *to, size_t size, size_t room), (to, size, room), result == NULL)
 FILLS_TEXT(const char *, inet_ntop, (int family, const void *address, char *to, socklen_t size),
            (family, address, to, size), result == NULL)
@@ -182,13 +181,23 @@ QUICK(char *, strerror_r, (int number, char *to, size_t size), (number, to, size
     return result;
 }
 
-QUICK(char *, realpath, (const char *path, char *to), (path, to), IN(path) | IN(to))
+/* Without a buffer, a block is made for the text: the runtime hears that it is written. */
+
+QUICK(char *, getcwd, (char *to, size_t size), (to, size), to == NULL || IN(to))
+{
+    char *result = REAL(getcwd)(to, size);
+    if (IN(result))
+        WRITES(result, REAL(strlen)(result) + 1);
+    return result;
+}
+
+QUICK(char *, realpath, (const char *path, char *to), (path, to), to == NULL || (IN(path) | IN(to)))
 {
     char *result;
     READS_TEXT(path);
     result = REAL(realpath)(path, to);
-    if (result != NULL && to != NULL)
-        WRITES(to, REAL(strlen)(to) + 1);
+    if (IN(result))
+        WRITES(result, REAL(strlen)(result) + 1);
     return result;
 }
 

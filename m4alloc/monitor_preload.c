@@ -3,7 +3,10 @@
  */
 #define M4_PRELOAD 1
 #include "_monitor.h"
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #define memcpy m4m_plain_memcpy
 #define memmove m4m_plain_memmove
 #define memset m4m_plain_memset
@@ -27,14 +30,34 @@ M4M_HIDDEN char *m4m_arena_base;
 M4M_HIDDEN uint64_t m4m_arena_bytes;
 M4M_HIDDEN int m4m_bits_on;
 
-/* malloc by name. A call has one place of its own where it enters the monitor, so that the frames are the program's. */
-#define m4_malloc(size) m4m_request(1, (size), 0, HERE)
-#define m4_calloc(count, size) counted_request((count), (size), HERE)
-#define m4_realloc(block, size) m4m_resize((block), (size), HERE)
-#define m4_aligned(alignment, size) m4m_request((alignment), (size), 0, HERE)
-#define m4_free(block) m4m_release((block), HERE)
-#define m4_free_sized(block, size) ((void)(size), m4m_release((block), HERE))
-#define m4_free_aligned_sized(block, alignment, size) ((void)(alignment), (void)(size), m4m_release((block), HERE))
+/* malloc by name. The stack is unwound from the frame of the function that was called, so it has to be there still: what
+ * follows the call keeps it from being a jump. */
+#define FRAME_STAYS __asm__ volatile("")
+#define ANSWER(call)                                                                                                   \
+    ({                                                                                                                 \
+        void *answer_ = (call);                                                                                        \
+        FRAME_STAYS;                                                                                                   \
+        answer_;                                                                                                       \
+    })
+#define m4_malloc(size) ANSWER(m4m_request(1, (size), 0, HERE))
+#define m4_calloc(count, size) ANSWER(counted_request((count), (size), HERE))
+#define m4_realloc(block, size) ANSWER(m4m_resize((block), (size), HERE))
+#define m4_aligned(alignment, size) ANSWER(m4m_request((alignment), (size), 0, HERE))
+#define m4_free(block)                                                                                                 \
+    do {                                                                                                               \
+        m4m_release((block), HERE);                                                                                    \
+        FRAME_STAYS;                                                                                                   \
+    } while (0)
+#define m4_free_sized(block, size)                                                                                     \
+    do {                                                                                                               \
+        (void)(size);                                                                                                  \
+        m4_free(block);                                                                                                \
+    } while (0)
+#define m4_free_aligned_sized(block, alignment, size)                                                                  \
+    do {                                                                                                               \
+        (void)(alignment);                                                                                             \
+        m4_free_sized(block, size);                                                                                    \
+    } while (0)
 #define m4_usable_size(block) m4m_size(block)
 #define m4_trim(keep) m4m_core_trim(keep)
 
@@ -111,7 +134,11 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 
 EXPORT void m4alloc_label(const char *name, const void *argument);
 
-void m4alloc_label(const char *name, const void *argument) { m4m_say(name, argument, HERE); }
+void m4alloc_label(const char *name, const void *argument)
+{
+    m4m_say(name, argument, HERE);
+    FRAME_STAYS;
+}
 
 /* A program that lowers RLIMIT_AS must not find our reservation above it. */
 #define LIMIT_FUNCTION(type, symbol, ...) EXPORT type m4m_##symbol(__VA_ARGS__) __asm__(#symbol)
@@ -159,8 +186,27 @@ void m4m_refuse(const char *what, const char *why)
     _exit(2);
 }
 
-const void *m4m_table(uint64_t *size)
+static const void *map_file(const char *path, uint64_t *size)
 {
+    struct stat about;
+    void *table;
+    long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        m4m_refuse(path, "this file of compiled properties cannot be opened");
+    if (fstat((int)file, &about) != 0 || about.st_size == 0)
+        m4m_refuse(path, "this is no file of compiled properties");
+    table = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, (int)file, 0);
+    syscall(SYS_close, file);
+    if (table == MAP_FAILED)
+        m4m_refuse(path, "this file of compiled properties cannot be mapped");
+    *size = (uint64_t)about.st_size;
+    return table;
+}
+
+const void *m4m_table(const char *path, uint64_t *size)
+{
+    if (path != NULL)
+        return map_file(path, size);
     if (&m4alloc_program != NULL && m4alloc_program.size != 0) {
         *size = m4alloc_program.size;
         return m4alloc_program.table;
@@ -173,14 +219,13 @@ void m4m_prepare_core(void)
 {
     if (&m4alloc_program != NULL)
         map_shadow(); /* before there is a heap to show in it */
-    m4m_prepare_core_settings();
+    m4m_prepare();
 }
 
 void m4m_slab_made(void *start, uint64_t bytes)
 {
     if (m4m_shadow_on)
-        m4m_plain_memset((void *)(((uintptr_t)start >> M4M_SHADOW_SHIFT) + M4M_SHADOW_OFFSET), M4M_SHADOW_OUTSIDE,
-                         bytes >> M4M_SHADOW_SHIFT);
+        m4m_fence(start, bytes);
 }
 
 /* The main thread's stack grows down from where the loader found it, as far as its limit lets it; of the others glibc
@@ -216,7 +261,7 @@ void m4m_stack_bounds(char **low, char **high)
 static pthread_key_t thread_key;
 static int thread_key_made;
 
-static void thread_exits(void *thread) { __atomic_store_n(&((struct m4m_thread *)thread)->ended, 1, __ATOMIC_RELEASE); }
+static void thread_exits(void *thread) { m4m_thread_ends(thread); }
 
 void m4m_watch_thread_exit(void)
 {
@@ -239,7 +284,31 @@ static __attribute__((constructor(101))) void start(void)
 }
 
 /* How it ends: M4M_LIVE_HERE puts the registers of whoever calls into this frame, from which the search for leaks begins. */
-static __attribute__((destructor(101))) void end(void) { m4m_end_run(M4M_LIVE_HERE); }
+static __attribute__((destructor(101))) void end(void)
+{
+    int status;
+    m4m_end_run(M4M_LIVE_HERE);
+    status = m4m_end_status(0);
+    if (status != 0) {
+        fflush(NULL);
+        syscall(SYS_exit_group, status);
+    }
+}
+
+EXPORT void _exit(int status);
+EXPORT void _Exit(int status);
+
+void _exit(int status)
+{
+    syscall(SYS_exit_group, m4m_end_status(status));
+    __builtin_unreachable();
+}
+
+void _Exit(int status)
+{
+    syscall(SYS_exit_group, m4m_end_status(status));
+    __builtin_unreachable();
+}
 
 M4M_EXPORT size_t m4alloc_check_leaks(void);
 size_t m4alloc_check_leaks(void) { return m4m_check_leaks(M4M_LIVE_HERE); }

@@ -1,8 +1,9 @@
 /* Where a program keeps what it has not lost: the writable memory of its modules, its threads' stacks and storage.
  *
- * For the search for leaks (_watch/leak.pxd), and for no other file than _monitor.c. Other threads are stopped by a signal
- * while their stacks are read, so that their registers lie on their stacks as well. Nothing here allocates from the heap,
- * and no lock is taken while they stand still. System calls are made directly: the library's wrappers are watched.
+ * For the search for leaks (_watch/leak.pxd), and for no other file than _monitor.c. Other threads are stopped by a
+ * signal while their stacks are read, so that their registers lie on their stacks as well. Nothing here allocates from
+ * the heap, and no lock is taken while they stand still. System calls are made directly: the library's wrappers are
+ * watched.
  */
 #ifndef M4ALLOC_MONITOR_ROOTS_H
 #define M4ALLOC_MONITOR_ROOTS_H
@@ -16,6 +17,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -73,6 +75,16 @@ struct m4m_end {
 static struct m4m_end m4m_end;
 static struct m4m_roots *m4m_stopping;
 
+/* A module's name may be a block of the heap, where no wrapper shall see it read. */
+static int m4m_begins(const char *name, const char *with)
+{
+    while (*with != 0 && *name == *with) {
+        name++;
+        with++;
+    }
+    return *with == 0;
+}
+
 static int m4m_module_at(struct dl_phdr_info *info, size_t size, void *into)
 {
     struct m4m_roots *roots = into;
@@ -111,7 +123,7 @@ static int m4m_module_at(struct dl_phdr_info *info, size_t size, void *into)
     if (module.high == NULL || roots->module_count == M4M_ROOTS_MOST)
         return 0;
     const char *name = info->dlpi_name == NULL ? "" : info->dlpi_name;
-    module.is_system = strncmp(name, "/lib", 4) == 0 || strncmp(name, "/usr/lib", 8) == 0;
+    module.is_system = m4m_begins(name, "/lib") || m4m_begins(name, "/usr/lib");
     module.is_loader = (uintptr_t)getauxval(AT_BASE) >= (uintptr_t)module.low &&
                        (uintptr_t)getauxval(AT_BASE) < (uintptr_t)module.high;
     roots->modules[roots->module_count++] = module;
@@ -266,14 +278,23 @@ static const char *m4m_word(uint64_t id, const char *name, unsigned spaces, char
     return buffer;
 }
 
-/* Whether the thread blocks the signal, and will not answer. */
-static int m4m_blocks(uint64_t id, int number)
+/* It has ended; the main thread stays as a zombie when it ends before others. */
+static int m4m_is_gone(uint64_t id)
+{
+    char text[256];
+    const char *word = m4m_word(id, "/stat", 0, text, sizeof text);
+    const char *behind = word == NULL ? NULL : strrchr(word, ')');
+    return word == NULL || (behind != NULL && (behind[2] == 'Z' || behind[2] == 'X'));
+}
+
+/* Whether the thread will not answer: it has ended, or blocks the signal. */
+static int m4m_is_silent(const struct m4m_task *task, int number)
 {
     char text[4096];
-    const char *line = m4m_word(id, "/status", 0, text, sizeof text);
+    const char *line = m4m_word(task->id, "/status", 0, text, sizeof text);
     line = line == NULL ? NULL : strstr(line, "SigBlk:\t");
-    if (line == NULL)
-        return 0;
+    if (line == NULL || m4m_is_gone(task->id))
+        return 1;
     line += 8;
     return (int)(m4m_number(&line, 16) >> (number - 1) & 1);
 }
@@ -282,9 +303,8 @@ static int m4m_blocks(uint64_t id, int number)
 static void m4m_look_at(struct m4m_task *task)
 {
     char text[256];
-    const char *word = m4m_word(task->id, "/stat", 0, text, sizeof text);
-    const char *behind = word == NULL ? NULL : strrchr(word, ')');
-    if (word == NULL || (behind != NULL && (behind[2] == 'Z' || behind[2] == 'X'))) {
+    const char *word;
+    if (m4m_is_gone(task->id)) {
         task->state = M4M_TASK_GONE;
         return;
     }
@@ -321,10 +341,7 @@ static void m4m_stop_threads(struct m4m_roots *roots)
             struct m4m_task *task = &roots->tasks[i];
             if (__atomic_load_n(&task->state, __ATOMIC_ACQUIRE) != M4M_TASK_RUNS)
                 continue;
-            if (tries % 64 == 63 && syscall(SYS_tgkill, getpid(), task->id, 0) != 0)
-                task->state = M4M_TASK_GONE;
-            else
-                running += tries % 64 != 3 || !m4m_blocks(task->id, roots->signal);
+            running += tries % 64 != 3 || !m4m_is_silent(task, roots->signal);
         }
         if (running == 0)
             break;
@@ -333,6 +350,18 @@ static void m4m_stop_threads(struct m4m_roots *roots)
     for (uint32_t i = 0; i < roots->task_count; i++)
         if (__atomic_load_n(&roots->tasks[i].state, __ATOMIC_ACQUIRE) == M4M_TASK_RUNS)
             m4m_look_at(&roots->tasks[i]);
+}
+
+/* The control block itself, which libthread_db is told the size of. What lies beyond may be the core's. */
+static void m4m_measure_control(struct m4m_roots *roots)
+{
+    const uint32_t *told = dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread");
+    uint64_t bytes = told != NULL && *told < M4M_PAGE ? *told : 2304;
+#if defined(__x86_64__)
+    roots->storage_above = bytes;
+#else
+    roots->storage_below = bytes;
+#endif
 }
 
 /* What is known of this moment, and the other threads standing still; NULL: no memory. */
@@ -346,8 +375,7 @@ static struct m4m_roots *m4m_find_roots(void)
     roots->mappings = roots->ranges + M4M_ROOTS_MOST;
     roots->modules = (struct m4m_module *)(roots->mappings + M4M_ROOTS_MOST);
     roots->tasks = (struct m4m_task *)(roots->modules + M4M_ROOTS_MOST);
-    roots->storage_below = M4M_PAGE; /* a control block itself, on either side */
-    roots->storage_above = M4M_PAGE;
+    m4m_measure_control(roots);
     dl_iterate_phdr(m4m_module_at, roots); /* takes the loader's lock, which a stopped thread could hold */
     m4m_stop_threads(roots);
     m4m_read_mappings(roots);
@@ -389,8 +417,8 @@ static uint64_t *m4m_storage_table(char *control)
 
 /* The end of main and of the program.
  *
- * When main has returned, nothing on its thread's stack is anybody's any more: what still lies there is stale. A call of
- * exit leaves the frames of its callers live, and nothing below. */
+ * When main has returned, nothing on its thread's stack is anybody's any more: what still lies there is stale. A call
+ * of exit leaves the frames of its callers live, and nothing below. */
 
 static int (*m4m_program_main)(int, char **, char **);
 

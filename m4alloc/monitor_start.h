@@ -15,7 +15,7 @@ extern const struct m4alloc_program m4alloc_program __attribute__((weak, visibil
 /* Say why the program cannot run under the monitor, and leave with status 2. */
 M4M_HIDDEN void m4m_refuse(const char *what, const char *why) __attribute__((noreturn, cold));
 
-/* The compiled properties of this run: of the options, of the program, or the built-in ones. */
-M4M_HIDDEN const void *m4m_table(uint64_t *size);
+/* The compiled properties of this run: those in the file, of the program, or the built-in ones. path: NULL for no file. */
+M4M_HIDDEN const void *m4m_table(const char *path, uint64_t *size);
 
 #endif

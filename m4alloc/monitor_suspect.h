@@ -48,9 +48,9 @@ M4M_INLINE void m4m_suspect(uint64_t value, const char *address, uint32_t size, 
     one->left = M4M_SUSPECT_AGE;
 }
 
-/* One half of a copy is known: what is read, or what is written. Answers the address of the other half, as soon as both are;
- * NULL: it is still to come, or is not the heap's. may_be_first: compilers tell of either first; but of single values they
- * tell that they are read before they tell that they are stored. */
+/* One half of a copy is known: what is read, or what is written. Answers the address of the other half, as soon as both
+ * are; NULL: it is still to come, or is not the heap's. may_be_first: compilers tell of either first; but of single
+ * values they tell that they are read before they tell that they are stored. */
 M4M_INLINE const char *m4m_half_copy(const char *address, size_t size, int is_write, int may_be_first, const void *site)
 {
     struct m4m_suspects *all = &m4m_suspects;

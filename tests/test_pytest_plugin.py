@@ -1,9 +1,11 @@
-"""The pytest plugin: `heap` is a fresh arena, its marks fail what they should and no more, and it costs nothing."""
+"""The pytest plugin: `heap` is a fresh arena, `m4alloc_monitored` watches programs; their marks fail what they should
+and no more, and they cost nothing."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -12,9 +14,12 @@ from pathlib import Path
 import pytest
 
 import _m4alloc_pytest
+import m4alloc.monitor.run
+import m4alloc.monitor.text
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
+assert m4alloc.monitor.run  # loaded for good: pytester unloads what a run imported, and numpy is not loaded twice
 INSTALLED = any(entry.name == "m4alloc" for entry in entry_points(group="pytest11"))
 PLUGIN = [] if INSTALLED else ["-p", "_m4alloc_pytest"]
 
@@ -292,3 +297,119 @@ def test_the_page_shows_what_its_tests_print(pytester: pytest.Pytester) -> None:
     printed = re.sub(r"0x[0-9a-f]+", "0x", done.stdout.str())
     for line in re.sub(r"0x[0-9a-f]+", "0x", blocks[1]).splitlines():
         assert line in printed.splitlines()
+
+
+MONITOR = pytest.mark.skipif(
+    shutil.which("cc") is None or not (ROOT / "m4alloc" / "libm4monitor.so").exists(),
+    reason="apt install gcc, make build",
+)
+RIGHT = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    char *name = malloc(8), line[8] = "";
+    name[0] = argc > 1 ? argv[1][0] : 'x';
+    if (fgets(line, sizeof line, stdin) != NULL)
+        name[0] = line[0];
+    printf("%c\\n", name[0]);
+    AGAIN;
+    free(name);
+    return RESULT;
+}
+"""
+GIVEN = ["-O1", "-DAGAIN=(void)0", "-DRESULT=0"]
+TWICE = ["-O1", "-DAGAIN=free(name)", "-DRESULT=0"]
+
+
+@MONITOR
+class TestMonitored:
+    @pytest.fixture(autouse=True)
+    def source(self, pytester: pytest.Pytester) -> None:
+        pytester.makefile(".c", right=RIGHT)
+
+    def test_a_program_is_compiled_and_run_with_its_arguments_and_its_stdin(self, tests: Runner) -> None:
+        text = f"""
+def test_it(m4alloc_monitored):
+    program = m4alloc_monitored.compile("right.c", flags={GIVEN})
+    one, other = program.run("a"), program.run(input="b")
+    assert one.findings == [] and one.status == 0 and one.report.rebuilt
+    assert (one.stdout, other.stdout) == ("a\\n", "b\\n")
+    assert m4alloc_monitored.last is other
+    assert repr(one) == "<right: status 0, no finding>"
+"""
+        tests.run(text, passed=1)
+
+    def test_the_story_of_a_finding_is_in_the_report_of_the_test_that_fails(self, tests: Runner) -> None:
+        text = f"""
+def test_fails(m4alloc_monitored):
+    assert m4alloc_monitored.compile("right.c", flags={TWICE}).run().findings == []
+def test_expects_it(m4alloc_monitored):
+    run = m4alloc_monitored.compile("right.c", flags={TWICE}).run()
+    assert [one.class_ for one in run.findings] == ["double-free"]
+"""
+        printed = tests.run(text, failed=1, passed=1)
+        assert printed.count("- Captured m4alloc monitor call -") == 1
+        assert "\ndouble-free: " in printed
+        assert "m4alloc monitor: VIOLATED: 1 double-free in right" in printed
+
+    def test_a_property_is_watched_besides_the_usual_ones(self, tests: Runner) -> None:
+        text = f"""
+def test_it(m4alloc_monitored):
+    program = m4alloc_monitored.compile("right.c", flags={GIVEN}, property="[](malloc -> [] !free)")
+    assert program.run().findings[0].class_ == "property"
+"""
+        tests.run(text, passed=1)
+
+    def test_a_program_that_is_there_is_run_as_it_is(self, tests: Runner) -> None:
+        text = """
+def test_it(m4alloc_monitored):
+    run = m4alloc_monitored.program("/bin/true").run()
+    assert run.findings == [] and not run.report.rebuilt
+"""
+        tests.run(text, passed=1)
+
+    def test_the_mark_runs_a_program_before_the_test(self, tests: Runner) -> None:
+        text = f"""
+@pytest.mark.m4alloc_monitor("right.c", "q", flags={GIVEN})
+def test_right(m4alloc_monitored):
+    assert m4alloc_monitored.last.stdout == "q\\n"
+@pytest.mark.m4alloc_monitor("right.c", flags={TWICE})
+def test_wrong():
+    raise NotImplementedError("not reached")
+@pytest.mark.m4alloc_monitor("right.c", flags=["-DAGAIN=(void)0", "-DRESULT=7"])
+def test_another_status():
+    raise NotImplementedError("not reached")
+"""
+        printed = tests.run(text, passed=1, failed=2)
+        assert "m4alloc_monitor: <right: status 1, 1 double-free>" in printed
+        assert "m4alloc_monitor: right.c ended with status 7" in printed
+        assert "NotImplementedError" not in printed
+
+    def test_what_does_not_compile_fails_with_the_compilers_words(self, tests: Runner) -> None:
+        text = """
+def test_it(m4alloc_monitored):
+    m4alloc_monitored.compile("right.c", flags=["-DAGAIN=no_such_name", "-DRESULT=0"])
+"""
+        printed = tests.run(text, failed=1)
+        assert "right.c does not compile:" in printed and "no_such_name" in printed
+
+    def test_a_program_that_does_not_end_is_ended(self, tests: Runner) -> None:
+        text = """
+def test_it(m4alloc_monitored):
+    m4alloc_monitored.compile("right.c", flags=["-DAGAIN=for(;;)", "-DRESULT=0"]).run(timeout=0.5)
+"""
+        assert "right was ended: it took longer than 0.5 s" in tests.run(text, failed=1)
+
+    def test_misuse_is_an_error_of_the_test(self, tests: Runner) -> None:
+        text = """
+@pytest.mark.m4alloc_monitor
+def test_mark():
+    pass
+def test_source(m4alloc_monitored):
+    m4alloc_monitored.compile("right.py")
+"""
+        printed = tests.run(text, errors=1, failed=1)
+        told = "m4alloc_monitor() names no program: m4alloc_monitor('program.c', 'argument', property=...)"
+        assert f"::test_mark: {told}" in printed
+        assert "ValueError: no C or C++ source: right.py" in printed

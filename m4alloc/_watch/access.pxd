@@ -4,35 +4,17 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport likely, unlikely
-from m4alloc._watch.finding cimport begin_finding, class_of
+from m4alloc._watch.depot cimport capture
+from m4alloc._watch.finding cimport begin_finding, class_of, in_bounds_properties
 from m4alloc._watch.initial cimport initial, judge_bits, tell_uninitialised
-from m4alloc._watch.place cimport find_place, life_of
+from m4alloc._watch.place cimport find_nearest, find_place, life_of
 from m4alloc._watch.report cimport report
+from m4alloc._watch.ring cimport RING_LOAD, RING_STORE, note
 from m4alloc._watch.shadow cimport close_block, show_block
-from m4alloc._watch.step cimport changes_nothing, step_block
+from m4alloc._watch.step cimport changes_nothing, step_block, watch
 from m4alloc._watch.thread cimport next_event
-from m4alloc._watch.types cimport (DEAD, IN_SAMPLE, IN_SLOT, LETTER_ACCESS, LIVE_BLOCK, M4M_SHADOW_OPEN, M4M_WRITE,
-                                   NEVER, OUTSIDE, UNINITIALISED, Finding, Place, Thread)
-
-
-cdef inline void nearest(char *address, Place *place) noexcept nogil:
-    """An access that lies in no block belongs to the nearest live one beside it, else to the dead one that it is behind."""
-    cdef Place beside
-    cdef uint64_t best = ~<uint64_t>0
-    cdef Place found = place[0]
-    if place.life != NEVER:
-        best = <uint64_t>(address - (place.base + place.size))
-    if place.kind != IN_SLOT:
-        return
-    find_place(place.base + place.room, &beside)
-    if beside.kind == IN_SLOT and beside.life == LIVE_BLOCK and <uint64_t>(beside.base - address) < best:
-        best = <uint64_t>(beside.base - address)
-        found = beside
-    find_place(place.base - 1, &beside)
-    if place.life != LIVE_BLOCK and beside.kind == IN_SLOT and beside.life == LIVE_BLOCK:
-        if <uint64_t>(address - (beside.base + beside.size)) < best:
-            found = beside
-    place[0] = found
+from m4alloc._watch.types cimport (IN_SAMPLE, LETTER_ACCESS, LIVE_BLOCK, M4M_SHADOW_OPEN, M4M_WRITE, OUT_OF_BOUNDS, OUTSIDE,
+                                   UNINITIALISED, Finding, Place, Thread)
 
 
 cdef inline void tell_access "m4m_tell_access"(Thread *thread, uint64_t violated, char *address, uint64_t size,
@@ -50,6 +32,21 @@ cdef inline void tell_access "m4m_tell_access"(Thread *thread, uint64_t violated
     report(&found)
 
 
+cdef inline void tell_stray "m4m_tell_stray"(Thread *thread, char *address, uint64_t size, unsigned int how,
+                                             Place *place, const void *site, const void *frame,
+                                             const char *function) noexcept nogil:
+    """An access of no block: beside an array on the stack, or somewhere in the arena where there is none."""
+    cdef Finding found
+    next_event(thread, 0)
+    begin_finding(&found, thread, OUT_OF_BOUNDS, in_bounds_properties(), "write" if how & M4M_WRITE else "read", place,
+                  site, frame)
+    found.address = address
+    found.size = size
+    found.how = how
+    found.function = function
+    report(&found)
+
+
 cdef inline void access(Thread *thread, char *address, uint64_t size, unsigned int how, const void *site,
                         const void *frame, const char *function) noexcept nogil:
     """The program accesses `size` bytes of the arena."""
@@ -57,17 +54,26 @@ cdef inline void access(Thread *thread, char *address, uint64_t size, unsigned i
     cdef uint64_t violated
     cdef uint32_t letter = LETTER_ACCESS
     find_place(address, &place)
-    if place.story == NULL:
-        return
-    if unlikely(place.life == NEVER or <uint64_t>(address - place.base) >= place.size):
-        nearest(address, &place)
+    if unlikely(place.life != LIVE_BLOCK or <uint64_t>(address - place.base) >= place.size):
+        if place.kind == IN_SAMPLE:
+            return
+        find_nearest(address, &place)
+        if place.story == NULL:  # the arena's, and far from every block
+            tell_stray(thread, address, size, how, &place, site, frame, function)
+            return
     if place.life == LIVE_BLOCK:
         if address < place.base or <uint64_t>(address - place.base) + size > place.size:
             letter += OUTSIDE
+            if unlikely(initial.mode != 0 and address >= place.base) and judge_bits(
+                    address, place.size - <uint64_t>(address - place.base), how, site):
+                letter = LETTER_ACCESS + UNINITIALISED  # why a string went on beyond the end
         elif unlikely(initial.mode):
             letter += judge_bits(address, size, how, site)
+    if unlikely(watch.each_access):
+        note(thread, next_event(thread, place.story.died if place.story.died != 0 else place.story.born),
+             RING_STORE if how & M4M_WRITE else RING_LOAD, address, size, NULL, capture(thread, site, frame))
     violated = step_block(thread, &place, letter)
-    if unlikely(violated != 0):
+    if unlikely(violated != 0 or letter == LETTER_ACCESS + UNINITIALISED):
         if letter == LETTER_ACCESS + UNINITIALISED:
             tell_uninitialised(thread, violated, address, size, how, &place, site, frame, function)
             return

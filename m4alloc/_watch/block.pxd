@@ -3,8 +3,9 @@
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport likely, m4_multiply, m4_read64, m4_store32, m4_swap32, unlikely
-from m4alloc._core.types cimport SAMPLE_SPAN, UNIT_SHIFT, Arena, Record
+from m4alloc._core.c cimport (likely, m4_acquire, m4_multiply, m4_read64, m4_relinquish, m4_store32, m4_swap32,
+                              unlikely)
+from m4alloc._core.types cimport SAMPLE_SPAN, UNIT, UNIT_SHIFT, Arena, Record
 from m4alloc._watch.c cimport (m4m_core_free_found, m4m_is_single_threaded, m4m_load16, m4m_shadow_on,
                                m4m_swap16)
 from m4alloc._watch.depot cimport capture
@@ -13,7 +14,7 @@ from m4alloc._watch.machine cimport is_open, newly_violated
 from m4alloc._watch.place cimport find_place, story_of_slot
 from m4alloc._watch.report cimport report
 from m4alloc._watch.ring cimport RING_FREE, RING_MALLOC, RING_RESIZE, note
-from m4alloc._watch.shadow cimport close_block, show_block
+from m4alloc._watch.shadow cimport close_block, fence_shadow, show_block
 from m4alloc._watch.step cimport changes_nothing, machines, step_block, watch
 from m4alloc._watch.table cimport Machine
 from m4alloc._watch.thread cimport next_event
@@ -25,6 +26,19 @@ from m4alloc._watch.types cimport (DEAD, DOUBLE_FREE, IN_LARGE, IN_SAMPLE, INVAL
 cdef inline uint64_t unit_of(const char *address) noexcept nogil:
     """The number of the unit that an address of the arena is in."""
     return <uint64_t>(address - stories.arena.base) >> UNIT_SHIFT
+
+
+cdef inline void fence_ahead(char *end) noexcept nogil:
+    """Something will be handed out up to `end`: let the shadow know of it, and of as much behind it as an overflow may
+    well reach. Units that have a block already are left alone."""
+    cdef char *until = <char *>(<uint64_t>end + 2 * UNIT - 1 & ~<uint64_t>(UNIT - 1))
+    if not m4m_shadow_on or until <= stories.fenced:
+        return
+    m4_acquire(&stories.lock)
+    if stories.fenced < until:
+        fence_shadow(stories.fenced, until)
+        stories.fenced = until
+    m4_relinquish(&stories.lock)
 
 
 cdef inline void settle_large(char *block, uint64_t size) noexcept nogil:
@@ -39,6 +53,7 @@ cdef inline void settle_large(char *block, uint64_t size) noexcept nogil:
     while unit <= last:
         stories.head[unit] = head
         unit += 1
+    fence_ahead(block + room)
 
 
 cdef inline uint8_t shown(const Place *place) noexcept nogil:
@@ -116,6 +131,7 @@ cdef inline void be_born(Thread *thread, char *block, uint64_t size, const void 
 cdef inline void be_resized(Thread *thread, Place *place, uint64_t size, const void *site,
                             const void *frame) noexcept nogil:
     """A live block has another size in the same place, which is no letter."""
+    cdef uint64_t before = place.room
     if place.kind == IN_LARGE:
         settle_large(place.base, size)
         place.room = stories.large[unit_of(place.base)].room
@@ -123,6 +139,8 @@ cdef inline void be_resized(Thread *thread, Place *place, uint64_t size, const v
         place.story.slack = <uint16_t>(place.room - size)
     place.size = size
     show_block(place.base, size, place.room, shown(place))
+    if place.room < before:
+        fence_shadow(place.base + place.room, place.base + before)
     note(thread, next_event(thread, place.story.born), RING_RESIZE, place.base, size, NULL, capture(thread, site, frame))
 
 

@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The end of the run: what every property still wanted, and what was lost.
 
-A property that the end leaves unfulfilled is violated by it (its verdict on the finite word). One that is about blocks is
-reported once, with how many blocks and bytes and one of them as a witness. Blocks that nobody has freed are leaks, and of
-those the ones that nothing points to are findings; see leak.pxd.
+A property that the end leaves unfulfilled is violated by it (its verdict on the finite word). One that is about blocks
+is reported once, with how many blocks and bytes and one of them as a witness. Blocks that nobody has freed are leaks,
+and of those the ones that nothing points to are findings; see leak.pxd.
 
 A forked child answers for what happened in it: blocks that were handed out before the fork are its parent's.
 """
@@ -15,9 +15,10 @@ from m4alloc._core.c cimport m4_add32, m4_exchange32
 from m4alloc._watch.c cimport m4m_load16
 from m4alloc._watch.cohort cimport cohort_ends, cohort_state
 from m4alloc._watch.finding cimport begin_finding
-from m4alloc._watch.leak cimport (IGNORED_MOST, MADE_BY_PROGRAM, Ignored, LeakGroup, LeakSearch, close_search, ignorance,
-                                  search_leaks)
+from m4alloc._watch.leak cimport (IGNORED_MOST, MADE_BY_PROGRAM, Ignored, LeakGroup, LeakSearch, close_search,
+                                  ignorance, search_leaks)
 from m4alloc._watch.memory cimport map_reserve
+from m4alloc._watch.options cimport LEAKS_ALL, LEAKS_NO, options
 from m4alloc._watch.place cimport find_place
 from m4alloc._watch.report cimport report
 from m4alloc._watch.step cimport cohorts, labelled_reference, machines, watch
@@ -26,13 +27,7 @@ from m4alloc._watch.thread cimport next_event, threads
 from m4alloc._watch.types cimport LEAK, LIVE_BLOCK, NEVER, NOWHERE, PROPERTY_VIOLATED, Finding, Place, Thread, stories
 from m4alloc._watch.walk cimport Walk, next_block
 
-cdef enum LeakMode:            # the option leaks
-    LEAKS_UNREACHABLE = 0
-    LEAKS_ALL = 1
-    LEAKS_NO = 2
-
 cdef struct Ending "m4m_ending":
-    uint32_t leaks             # LeakMode
     uint32_t done              # atomic: the end was judged
     uint32_t forked_at         # the last event before the fork that made this process; 0: none did
     uint16_t forked_process    # the state of the machine of the process then,
@@ -55,8 +50,8 @@ cdef extern from "monitor_leak_state.h" nogil:
 cdef inline void mark_inherited(Thread *thread) noexcept nogil:
     """In the child of a fork, before anything else happens in it: what there is now is the parent's.
 
-    The clock goes on from the latest of all threads, so that later events are later than all that was before. So does the
-    clock of each new thread: it begins at threads.begin.
+    The clock goes on from the latest of all threads, so that later events are later than all that was before. So does
+    the clock of each new thread: it begins at threads.begin.
     """
     cdef Thread *other = threads.first
     cdef uint32_t latest = threads.begin
@@ -203,8 +198,8 @@ cdef inline uint64_t judge_leaks "m4m_judge_leaks"(Thread *thread, char *here, b
             group = search.groups + number
             if group.blocks != 0:
                 tell_leak(thread, properties, group, False)
-            if group.kept_blocks != 0 and at_exit and ending.leaks == LEAKS_ALL and group.maker == MADE_BY_PROGRAM:
-                tell_leak(thread, properties, group, True)
+            if group.kept_blocks != 0 and at_exit and (options.leaks != LEAKS_ALL or group.maker == MADE_BY_PROGRAM):
+                tell_leak(thread, properties, group, True)  # which counts it, unless all are asked for
     close_search(&search)
     return lost
 
@@ -212,13 +207,13 @@ cdef inline uint64_t judge_leaks "m4m_judge_leaks"(Thread *thread, char *here, b
 cdef inline void at_exit(Thread *thread, char *here) noexcept nogil:
     """The program ends. here: a frame of this thread that is live, should nobody have called exit by name.
 
-    Once: a second call does nothing. report() has to return here whatever on_violation is, for there may be more to tell.
+    Once: a second call does nothing. report() has to return here whatever on_violation is: there may be more to tell.
     """
     if m4_exchange32(&ending.done, 1) != 0:
         return
     next_event(thread, 0)
     judge_properties(thread)
-    if ending.leaks != LEAKS_NO and leak_properties() != 0:
+    if options.leaks != LEAKS_NO and leak_properties() != 0:
         judge_leaks(thread, here, True)
 
 

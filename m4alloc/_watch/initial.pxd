@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Which bytes of the heap nobody has written yet: a bit for each, under the option uninitialised.
 
-Such a byte also holds what it was filled with when its block was handed out. One that holds something else was written by
-code that nobody watches, and counts as written. So a byte in doubt is never said to be uninitialised.
+Such a byte also holds what it was filled with when its block was handed out. One that holds something else was written
+by code that nobody watches, and counts as written. So a byte in doubt is never said to be uninitialised.
 
-A copy takes the bits along. A function of the C library that uses what it reads is wrong to read such a byte. A load alone
-is no error; what it loaded is a *suspect* until a comparison with it decides something (monitor_hooks_compare.c).
+A copy takes the bits along. A function of the C library that uses what it reads is wrong to read such a byte. A load
+alone is no error; what it loaded is a *suspect* until a comparison with it decides something (monitor_hooks_compare.c).
 """
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
@@ -47,8 +47,8 @@ cdef struct Initial "m4m_initial":
 cdef extern from "monitor_leak_state.h" nogil:
     Initial initial
 
-# What a fresh block is filled with, at multiples of 8: no text in UTF-8 has these bytes, numbers hardly. The last one is 0,
-# so that a string ends there; alone it says nothing.
+# What a fresh block is filled with, at multiples of 8: no text in UTF-8 has these bytes, numbers hardly. The last one is
+# 0, so that a string ends there; alone it says nothing.
 cdef enum:
     FILL_LOW = 0xF6FBC1F9
     FILL_HIGH = 0x00F7C0FA
@@ -140,8 +140,8 @@ cdef inline void begin_rest(char *base, uint64_t size) noexcept nogil:
 cdef inline uint32_t unwritten_of(const char *word, uint32_t bits) noexcept nogil:
     """Of the bytes of a word that have these bits: those that nobody has written, a bit each.
 
-    None, as soon as one of them has changed. The last byte is filled with a zero, which anybody may have written: it counts
-    when two others say the same.
+    None, as soon as one of them has changed. The last byte is filled with a zero, which anybody may have written: it
+    counts when two others say the same.
     """
     cdef uint64_t fill = fill_word()
     cdef uint32_t i, same = 0

@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Which blocks nobody can free any more, for no pointer to them is left: a conservative search, as LeakSanitizer's.
 
-A word that is an address inside of a live block, wherever in it, keeps the block; one past its end keeps nothing. Blocks
-that are kept are looked through as well. What remains is lost: *directly*, or only through another lost block. Each lost
-block that no other one leads to stands for those that it leads to; of a ring of blocks the one that was looked at first.
-Blocks that the loader or the monitor allocated for themselves are never lost.
+A word that is an address inside of a live block, wherever in it, keeps the block; one past its end keeps nothing.
+Blocks that are kept are looked through as well. What remains is lost: *directly*, or only through another lost block.
+Each lost block that no other one leads to stands for those that it leads to; of a ring of blocks the one that was
+looked at first. Blocks that the loader or the monitor allocated for themselves are never lost.
 
-Memory: a bit for 16 bytes of heap three times, and 8 bytes a live block. Time: linear. Nothing is allocated from the heap.
+Memory: a bit for 16 bytes of heap three times, and 8 bytes a live block. Time: linear. Nothing comes from the heap.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -112,8 +112,8 @@ cdef inline void reach(LeakSearch *search, uint64_t *bitmap, char *block) noexce
         search.work_count += 1
 
 
-cdef inline void look_through "m4m_look_through"(LeakSearch *search, const char *low, const char *high, uint64_t *bitmap,
-                                                 const char *beside) noexcept nogil:
+cdef inline void look_through "m4m_look_through"(LeakSearch *search, const char *low, const char *high,
+                                                 uint64_t *bitmap, const char *beside) noexcept nogil:
     """Reach whatever the words of a range point to, but for what is reached already and the block `beside`."""
     cdef const uint64_t *word = <const uint64_t *>low
     cdef Place place
@@ -249,7 +249,7 @@ cdef inline bint is_lost(const LeakSearch *search, const Place *place) noexcept 
 
 
 cdef inline void find_through(LeakSearch *search) noexcept nogil:
-    """Which lost blocks others lead to. A ring that leads back to where it was entered says nothing about that block."""
+    """Which lost blocks others lead to. A ring that leads back to its first block says nothing about that block."""
     cdef Walk walk
     cdef uint64_t bit
     memset(&walk, 0, sizeof(walk))

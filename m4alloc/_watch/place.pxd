@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_load32, m4_multiply, m4_read64
 from m4alloc._core.side cimport side_of
-from m4alloc._core.types cimport SAMPLE_SPAN, UNIT_SHIFT, Arena, Record
+from m4alloc._core.types cimport SAMPLE_SPAN, UNIT, UNIT_SHIFT, Arena, Record
 from m4alloc._watch.types cimport (DEAD, IN_LARGE, IN_SAMPLE, IN_SLOT, LIVE_BLOCK, NEVER, NOWHERE, STORY_BYTES,
                                    LargeStory, Place, Story, stories)
 
@@ -83,3 +83,37 @@ cdef inline bint find_place(const char *address, Place *place) noexcept nogil:
         place.record = record
         return True
     return find_large(unit, place)
+
+
+cdef inline uint64_t gap(const Place *place, const char *address) noexcept nogil:
+    """How far an address is from the bytes of a live block; the most there is, if the place has none."""
+    if place.story == NULL or place.life != LIVE_BLOCK:
+        return ~<uint64_t>0
+    if address < place.base:
+        return <uint64_t>(place.base - address)
+    return <uint64_t>(address - (place.base + place.size)) if address >= place.base + place.size else 0
+
+
+cdef inline void find_nearest(const char *address, Place *place) noexcept nogil:
+    """Whose an access is that lies in no live block: of the nearer of the blocks on both sides that live, unless it is in
+    what a freed block had, or nearer to that. place: what find_place says of the address."""
+    cdef Place beside
+    cdef Place found = place[0]
+    cdef uint64_t best = gap(place, address)
+    cdef const char *before = <const char *>(<uint64_t>address & ~<uint64_t>(UNIT - 1)) - 1
+    cdef const char *behind = before + 1 + UNIT
+    if place.story != NULL:
+        if place.life == DEAD:
+            if <uint64_t>(address - place.base) < place.size:
+                return
+            best = <uint64_t>(address - (place.base + place.size))
+        before = place.base - 1
+        behind = place.base + place.room
+    find_place(behind, &beside)
+    if gap(&beside, address) < best:
+        best = gap(&beside, address)
+        found = beside
+    find_place(before, &beside)
+    if gap(&beside, address) < best:
+        found = beside
+    place[0] = found

@@ -67,8 +67,7 @@ cdef struct RootWalk "m4m_root_walk":        # begins with zeros, but for roots,
 
 
 cdef inline char *stack_end(const Roots *roots, char *low, uint64_t kernel_id) noexcept nogil:
-    """Where the stack that `low` is in ends: its thread's, if it is there; or else that of a coroutine, at the end of the
-    mapping."""
+    """Where the stack ends that `low` is in: its thread's, or else a coroutine's, at the end of the mapping."""
     cdef Thread *thread = threads.first
     cdef const Range *mapping
     while thread != NULL:

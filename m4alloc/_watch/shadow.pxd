@@ -47,3 +47,9 @@ cdef inline void close_block(const char *base, uint64_t size) noexcept nogil:
     """The block of `size` bytes has been freed."""
     if m4m_shadow_on:
         fill_shadow(base, (size + 7) & ~<uint64_t>7, M4M_SHADOW_FREED)
+
+
+cdef inline void fence_shadow(const char *start, const char *end) noexcept nogil:
+    """Nothing is between two addresses, multiples of 8; whoever comes there has left a block."""
+    if m4m_shadow_on and start < end:
+        fill_shadow(start, <uint64_t>(end - start), M4M_SHADOW_OUTSIDE)

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.types cimport UNIT_SHIFT, Arena
+from m4alloc._core.types cimport UNIT, UNIT_SHIFT, Arena
 from m4alloc._watch.c cimport m4m_arena_base, m4m_arena_bytes, m4m_core_settings
 from m4alloc._watch.depot cimport open_depot
 from m4alloc._watch.memory cimport map_reserve
@@ -78,7 +78,9 @@ cdef inline bint open_stories(Arena *arena, uint32_t frames) noexcept nogil:
     stories.head = <uint32_t *>map_reserve(units * sizeof(uint32_t))
     if stories.large == NULL or stories.head == NULL or not open_depot(frames):
         return False
-    m4m_arena_base = arena.base
-    m4m_arena_bytes = arena.regions[0].reserved
+    # The unit before it as well: somebody may run into it from the first block.
+    m4m_arena_base = arena.base - UNIT
+    m4m_arena_bytes = arena.regions[0].reserved + UNIT
+    stories.fenced = m4m_arena_base
     stories.arena = arena
     return True

@@ -18,6 +18,9 @@ cdef struct Watch "m4m_watch":               # what the table makes of this run
     uint32_t calls             # a machine steps at the begin or the end of calls
     uint32_t labels            # a machine steps at labels
     uint32_t further           # there are machines besides the first plain one
+    uint32_t each_access       # the history is of accesses, too
+    uint32_t redzone           # least number of bytes behind a request that are nobody's
+    uint32_t redzone_shift     # and what share of the request, as a power of two
     uint32_t one_machine       # there is that one, and none besides; and it begins nothing anew at a malloc
     uint16_t process_state     # of the machine of the process (atomic)
     uint16_t spare

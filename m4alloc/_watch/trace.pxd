@@ -4,7 +4,8 @@
 Written where a violation is found, in a signal handler perhaps: memory is mapped, files are system calls, and no lock
 is taken, so that other threads may go on. What they do meanwhile comes after the violation, and is left out.
 
-A block that is older than the rings, and is touched in them or in the finding, gets its malloc at the beginning.
+A block that is older than the rings, and is touched in them or in the finding, gets its malloc at the beginning. The
+rings of busy threads reach back less far than others: a malloc or free that only they had is put back in.
 Records are numbered anew: the events of one thread have numbers of its own clock, two threads may have the same.
 """
 
@@ -38,7 +39,7 @@ cdef extern from *:
     #define M4M_MACHINE EM_X86_64
     #endif
     """
-    int M4M_MACHINE, AT_FDCWD, O_RDONLY, O_WRONLY, O_CREAT, O_TRUNC, O_CLOEXEC, O_NOFOLLOW, EINTR, errno
+    int M4M_MACHINE, AT_FDCWD, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_CLOEXEC, EINTR, errno
     int CLOCK_MONOTONIC, CLOCK_REALTIME
     long SYS_openat, SYS_close, SYS_read, SYS_write, SYS_readlinkat
     long syscall(long, ...) noexcept nogil
@@ -56,7 +57,7 @@ cdef enum:
     OUTPUT = 1 << 16           # bytes written at once
     RINGS_MOST = 1024          # further ones are left out
 
-cdef struct Moment "m4m_moment":             # an event out of a ring
+cdef struct Moment "m4m_trace_moment":             # an event out of a ring
     uint64_t pointer
     uint64_t size
     uint32_t event
@@ -66,20 +67,20 @@ cdef struct Moment "m4m_moment":             # an event out of a ring
     uint32_t function
     uint32_t flags
 
-cdef struct Known "m4m_known":               # a block by its base, in a hash table
+cdef struct Touched "m4m_touched":               # a block by its base, in a hash table
     uint64_t base
     uint64_t size
     uint32_t first             # the event that touched it first
     uint32_t older             # and that was no malloc: the block is older than the rings
     uint32_t is_sized
-    uint32_t spare
+    uint32_t lives
 
-cdef struct Writing "m4m_writing":           # what is being made
+cdef struct Writing "m4m_trace_writing":           # what is being made
     Moment *moment
     uint64_t moments
     uint64_t room              # for moments
-    Known *known
-    uint64_t known_mask
+    Touched *touched
+    uint64_t touched_mask
     char *output
     uint64_t filled
     long file
@@ -103,7 +104,7 @@ cdef inline void take_ring(Writing *writing, EventRing *ring) noexcept nogil:
     cdef const Thread *owner = ring.owner
     cdef Noted *entry
     cdef Moment *moment
-    while at != 0 and stop - at <= ring.mask and writing.moments < writing.room // 2:
+    while at != 0 and stop - at <= ring.mask and writing.moments < writing.room // 3:
         at -= 1
         entry = &ring.entry[at & ring.mask]
         if entry.what >> SIZE_BITS == RING_ADOPTED:
@@ -165,14 +166,14 @@ cdef inline void sort_moments(Moment *moment, uint64_t count) noexcept nogil:
 
 # Blocks that are older than what was kept.
 
-cdef inline Known *known_of(Writing *writing, uint64_t base) noexcept nogil:
+cdef inline Touched *touched_of(Writing *writing, uint64_t base) noexcept nogil:
     """The entry of a block, empty (base 0) if it is new."""
     cdef uint64_t at = (base >> 4) * <uint64_t>0x9E3779B97F4A7C15 >> 20
-    cdef Known *known = &writing.known[at & writing.known_mask]
-    while known.base != 0 and known.base != base:
+    cdef Touched *touched = &writing.touched[at & writing.touched_mask]
+    while touched.base != 0 and touched.base != base:
         at += 1
-        known = &writing.known[at & writing.known_mask]
-    return known
+        touched = &writing.touched[at & writing.touched_mask]
+    return touched
 
 
 cdef inline uint64_t base_of(uint64_t address) noexcept nogil:
@@ -181,26 +182,6 @@ cdef inline uint64_t base_of(uint64_t address) noexcept nogil:
     if not find_place(<const char *>address, &place) or place.kind == IN_SAMPLE or place.story == NULL:
         return 0
     return <uint64_t>place.base
-
-
-cdef inline void meet(Writing *writing, const Moment *moment) noexcept nogil:
-    """Remember the first thing that happens to a block, and its size if that is said."""
-    cdef uint64_t base = moment.pointer
-    cdef Known *known
-    if moment.function != RING_MALLOC and moment.function != RING_FREE:
-        base = base_of(base) if base != 0 else 0
-    if base == 0:
-        return
-    known = known_of(writing, base)
-    if known.base == 0:
-        known.base = base
-        known.first = moment.event
-        known.older = moment.function != RING_MALLOC
-    if moment.function == RING_FREE and not known.is_sized and moment.size != 0:
-        known.size = moment.size
-        known.is_sized = 1
-    elif moment.function == RING_MALLOC:
-        known.is_sized = 1  # a later free is of another block
 
 
 cdef inline void add_moment(Writing *writing, uint32_t function, uint64_t pointer, uint64_t size, uint32_t event,
@@ -220,43 +201,85 @@ cdef inline void add_moment(Writing *writing, uint32_t function, uint64_t pointe
     writing.moments += 1
 
 
-cdef inline void add_older(Writing *writing, Known *known) noexcept nogil:
+cdef inline void mend(Writing *writing, const Moment *moment, const Touched *touched) noexcept nogil:
+    """What must have happened to the block just before, though the ring of whoever did it has lost it.
+
+    The events of a block are at least two apart where there was another in between.
+    """
+    if moment.function == RING_MALLOC and touched.lives:
+        add_moment(writing, RING_FREE, moment.pointer, 0, moment.event - 1, 0, NULL)
+    elif moment.function == RING_FREE and not touched.lives:
+        add_moment(writing, RING_MALLOC, moment.pointer, moment.size, moment.event - 1, 0, NULL)
+
+
+cdef inline void meet(Writing *writing, const Moment *moment) noexcept nogil:
+    """Remember the first thing that happens to a block, its size if that is said, and whether it lives."""
+    cdef uint64_t base = moment.pointer
+    cdef Touched *touched
+    if moment.function != RING_MALLOC and moment.function != RING_FREE:
+        base = base_of(base) if base != 0 else 0
+    if base == 0:
+        return
+    touched = touched_of(writing, base)
+    if touched.base == 0:
+        touched.base = base
+        touched.first = moment.event
+        touched.older = moment.function != RING_MALLOC
+        touched.lives = 1
+    else:
+        mend(writing, moment, touched)
+    if moment.function == RING_FREE and not touched.is_sized and moment.size != 0:
+        touched.size = moment.size
+        touched.is_sized = 1
+    elif moment.function == RING_MALLOC:
+        touched.is_sized = 1  # a later free is of another block
+    if moment.function == RING_MALLOC or moment.function == RING_FREE:
+        touched.lives = moment.function == RING_MALLOC
+
+
+cdef inline void add_older(Writing *writing, Touched *touched) noexcept nogil:
     """The malloc of a block that is older than the rings; what nobody remembers of it is 0."""
     cdef Place place
     cdef bint same
-    if not find_place(<const char *>known.base, &place) or place.story == NULL or place.kind == IN_SAMPLE:
+    if not find_place(<const char *>touched.base, &place) or place.story == NULL or place.kind == IN_SAMPLE:
         return
-    if <uint64_t>place.base != known.base or place.life == NEVER:
+    if <uint64_t>place.base != touched.base or place.life == NEVER:
         return
-    same = place.story.born < known.first
-    if not known.is_sized or same and known.size == 0:
-        known.size = place.size if same else 0
-    add_moment(writing, RING_MALLOC, known.base, known.size, place.story.born if same else 0,
+    same = place.story.born < touched.first
+    if not touched.is_sized or same and touched.size == 0:
+        touched.size = place.size if same else 0
+    add_moment(writing, RING_MALLOC, touched.base, touched.size, place.story.born if same else 0,
                place.story.allocation if same else 0, NULL)
 
 
-cdef inline void add_finding(Writing *writing, const Finding *found, const Thread *thread) noexcept nogil:
-    """What was wrong, as the last event, unless it has been noted; and the block that it is about."""
-    cdef const Moment *last = &writing.moment[writing.moments - 1] if writing.moments != 0 else NULL
-    cdef Known *known
+cdef inline bint is_same(const Moment *last, const Finding *found, uint32_t function) noexcept nogil:
+    """Whether it is the access that the finding is about, noted in the event before."""
+    return last.function == function and last.event + 1 == found.event and \
+        last.pointer == <uint64_t>found.address and last.size == found.size
+
+
+cdef inline void add_finding(Writing *writing, const Finding *found, const Thread *thread,
+                             const Moment *last) noexcept nogil:
+    """What was wrong, as the last event, unless `last` is that already; and the block that it is about."""
+    cdef Touched *touched
     cdef uint32_t function = 0
     if found.place.story != NULL and found.place.kind != IN_SAMPLE and found.place.life != NEVER:
-        known = known_of(writing, <uint64_t>found.place.base)
-        if known.base == 0:
-            known.base = <uint64_t>found.place.base
-            known.first = found.event
-            known.older = 1
+        touched = touched_of(writing, <uint64_t>found.place.base)
+        if touched.base == 0:
+            touched.base = <uint64_t>found.place.base
+            touched.first = found.event
+            touched.older = 1
             if found.place.life == DEAD and found.place.story.died != 0:
-                add_moment(writing, RING_FREE, known.base, found.place.size, found.place.story.died,
+                add_moment(writing, RING_FREE, touched.base, found.place.size, found.place.story.died,
                            found.place.story.release, NULL)
-                known.first = found.place.story.died
-    if last != NULL and last.event == found.event and last.thread == thread:
-        return
+                touched.first = found.place.story.died
     if found.size != 0:
         function = RING_STORE if found.how & M4M_WRITE else RING_LOAD
     elif found.kind == DOUBLE_FREE or found.kind == INVALID_FREE:
         function = RING_FREE
-    else:
+    if last != NULL and last.thread == thread and (last.event == found.event or is_same(last, found, function)):
+        return
+    if function == 0:
         return
     add_moment(writing, function, <uint64_t>found.address, found.size, found.event, 0, thread)
     writing.moment[writing.moments - 1].site = found.site
@@ -407,13 +430,13 @@ cdef inline void make_moments(Writing *writing, const Finding *found, bint exite
         last = <uint64_t>found.event << 32 | found.thread
         while writing.moments != 0 and key_of(&writing.moment[writing.moments - 1]) > last:
             writing.moments -= 1
-    for i in range(writing.moments):
-        meet(writing, &writing.moment[i])
     count = writing.moments
-    add_finding(writing, found, thread_numbered(found.thread))
-    for i in range(writing.known_mask + 1):
-        if writing.known[i].base != 0 and writing.known[i].older:
-            add_older(writing, &writing.known[i])
+    for i in range(count):
+        meet(writing, &writing.moment[i])
+    add_finding(writing, found, thread_numbered(found.thread), &writing.moment[count - 1] if count != 0 else NULL)
+    for i in range(writing.touched_mask + 1):
+        if writing.touched[i].base != 0 and writing.touched[i].older:
+            add_older(writing, &writing.touched[i])
     if writing.moments != count:
         sort_moments(writing.moment, writing.moments)
 
@@ -423,8 +446,13 @@ cdef inline bint is_at_exit(const Finding *found) noexcept nogil:
     return found.size == 0 and found.verb != NULL and m4m_plain_memcmp(found.verb, b"exit", 5) == 0
 
 
-cdef inline bint write_trace "m4m_write_trace"(const Finding *found, const char *path) noexcept nogil:
-    """Write what is known of the time before the finding into a file; False: that was not possible.
+cdef inline long new_file(const char *path) noexcept nogil:
+    """A new file for a trace, or less than 0: there is one of this name, or it cannot be."""
+    return syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+
+
+cdef inline bint write_trace "m4m_write_trace"(const Finding *found, long file) noexcept nogil:
+    """Write what is known of the time before the finding into an open file, and close it; False: not all of it.
 
     Cost: some milliseconds for each ring of 4,096 events.
     """
@@ -440,20 +468,19 @@ cdef inline bint write_trace "m4m_write_trace"(const Finding *found, const char 
         ring = ring.older
     while slots < 2 * (events + 2):
         slots *= 2
-    writing.room = 2 * events + 8
-    writing.known_mask = slots - 1
-    bytes = OUTPUT + writing.room * sizeof(Moment) + slots * sizeof(Known)
+    writing.room = 3 * events + 8
+    writing.touched_mask = slots - 1
+    bytes = OUTPUT + writing.room * sizeof(Moment) + slots * sizeof(Touched)
     memory = <char *>mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     if <void *>memory == MAP_FAILED:
+        syscall(SYS_close, file)
         return False
     writing.output = memory
     writing.moment = <Moment *>(memory + OUTPUT)
-    writing.known = <Known *>(writing.moment + writing.room)
+    writing.touched = <Touched *>(writing.moment + writing.room)
     make_moments(&writing, found, exited)
-    writing.file = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o666)
-    writing.failed = writing.file < 0
-    if not writing.failed:
-        put_all(&writing, exited)
-        syscall(SYS_close, writing.file)
+    writing.file = file
+    put_all(&writing, exited)
+    syscall(SYS_close, file)
     munmap(memory, bytes)
     return not writing.failed

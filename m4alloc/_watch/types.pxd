@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from m4alloc._core.c cimport m4_lock
 from m4alloc._core.types cimport Arena, Record
 
 cdef extern from "_monitor.h" nogil:
@@ -51,6 +52,8 @@ cdef struct Stories "m4m_stories":            # where they are
     Arena *arena               # NULL: not open yet
     LargeStory *large          # by unit
     uint32_t *head             # by unit: 1 + the first unit of the large block that is or was there last; 0: none
+    char *fenced               # up to here the shadow of the arena says what is there; behind it there has never been anything
+    m4_lock lock               # of that
 
 cdef extern from "monitor_state.h" nogil:
     Stories stories

@@ -19,7 +19,9 @@ from m4alloc.cli import Exit, UsageError
 from m4alloc.lib import LibraryError
 from m4alloc.program import ProgramError
 
-WITHOUT_SPECIFICATION = frozenset({"bench", "doctor", "lib", "run"})
+WITHOUT_SPECIFICATION = frozenset({"bench", "doctor", "lib", "run", "cc", "c++"})
+MODULES = {"c++": "cxx"}
+"""The module of a verb whose name cannot be one."""
 AT_FAULT = (UsageError, ShadowedError, ProgramError, LibraryError)
 """Errors of the input or the installation: one line, exit status 2."""
 EPILOG = """exit status: 0 holds, 1 violation, 2 usage, 3 nothing could be decided, 4 internal error, 130 interrupted;
@@ -42,16 +44,16 @@ def verbs() -> list[str]:
     >>> "doctor" in verbs()
     True
     """
-    return sorted(
-        info.name for info in pkgutil.iter_modules(cli.__path__) if info.name != "main" and info.name[0] != "_"
-    )
+    named = {module: verb for verb, module in MODULES.items()}
+    found = (info.name for info in pkgutil.iter_modules(cli.__path__))
+    return sorted(named.get(name, name) for name in found if name != "main" and name[0] != "_")
 
 
 def load(verb: str) -> Verb:
     """The verb's module; ShadowedError when it needs the specification and `spec` is not ours."""
     if verb not in WITHOUT_SPECIFICATION:
         _shadow.require_ours()
-    return cast(Verb, importlib.import_module(f"m4alloc.cli.{verb}"))
+    return cast(Verb, importlib.import_module(f"m4alloc.cli.{MODULES.get(verb, verb)}"))
 
 
 def parsers(names: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

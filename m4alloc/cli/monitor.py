@@ -85,7 +85,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Watch, print the summary, and return the exit status that it stands for."""
-    from m4alloc.cli.record import parse_size
     from m4alloc.lib import LibraryError
     from m4alloc.monitor.run import monitor
     from m4alloc.monitor.text import lines
@@ -111,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
             history=arguments.history,
             frames=arguments.frames,
             uninitialised=arguments.uninitialised,
-            quarantine_bytes=None if arguments.quarantine is None else parse_size(arguments.quarantine),
+            quarantine_bytes=None if arguments.quarantine is None else bytes_of(arguments.quarantine),
             keep_trace=arguments.keep_trace,
             output=arguments.output,
             timeout=arguments.timeout,
@@ -125,3 +124,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(report)), file=sys.stderr)
     return report.exit_status
+
+
+def bytes_of(text: str) -> int:
+    """The number that --quarantine says.
+
+    >>> bytes_of("4Mi")
+    4194304
+    """
+    from m4alloc.cli.record import parse_size
+
+    try:
+        return parse_size(text)
+    except UsageError as error:
+        raise UsageError(f"--quarantine {text}: a number of bytes, as in 1000000, 64Ki or 1.5G") from error

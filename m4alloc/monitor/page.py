@@ -9,7 +9,8 @@ from m4alloc.monitor.page_automaton import automaton
 from m4alloc.monitor.page_pictures import distance, strip, timeline
 from m4alloc.monitor.report import HOLDS, UNSEEN, VIOLATED, Finding, MonitorReport, PropertyAnswer, Stack
 from m4alloc.monitor.story import story
-from m4alloc.monitor.text import answer_of, in_order
+from m4alloc.monitor.target import LIBRARY
+from m4alloc.monitor.text import answer_of, in_order, sentence_of, window
 from m4alloc.view import html
 from m4alloc.view.html import Html, Section
 from m4alloc.view.quantity import duration, number, plural, size
@@ -53,12 +54,7 @@ def _summary(report: MonitorReport) -> Html:
     ]
     pieces = [html.figures(entries)]
     if report.window and report.rebuilt:
-        pieces.append(
-            html.paragraph(
-                f"Freed memory was used again when {size(report.window)} of its size had been freed after it. What a "
-                "pointer that is older still does there counts as an access of the new block."
-            )
-        )
+        pieces.append(html.paragraph(f"Window: {window(report.window)}, for it counts as done with the new block."))
     if report.notes:
         pieces.append(html.callout([f"{note[0].upper()}{note[1:]}." for note in report.notes], "warn"))
     return html.join(pieces)
@@ -81,8 +77,10 @@ def _finding(report: MonitorReport, finding: Finding) -> Html:
         pieces.append(html.figure(drawn, caption))
     pieces.append(_stacks(finding))
     pieces.append(_order(report, finding, [moment.letter for moment in known.moments]))
-    if finding.trace and report.kept:
-        pieces.append(html.paragraph(html.join(["The time before is kept; judged again by ", _replay(finding)], "")))
+    if finding.trace:
+        pieces.append(
+            html.paragraph(html.join(["The time before is kept, and is judged again by ", _replay(finding)], ""))
+        )
     return html.join(pieces)
 
 
@@ -91,18 +89,17 @@ def _sentence(finding: Finding) -> str:
     who = f"Process {finding.pid}, thread {finding.thread}, event {number(finding.event)}"
     if access is None:
         owed = f"{plural(finding.blocks, 'block')} of {size(finding.bytes)}" if finding.blocks else "something"
+        verb = "were" if finding.blocks > 1 else "was"
         reached = "; something still points there" if finding.reachable else ""
-        return f"{who}: at the end of the program {owed} was owed{reached}."
-    where = f" at {access.address:#x}" if access.address else ""
-    lies = f", {distance(finding)}" if block is not None and access.size else ""
-    by = f" by {access.function}" if access.function else ""
+        return f"{who}: at the end of the program {owed} {verb} owed{reached}."
     what = f"{access.how} of {plural(access.size, 'byte')}" if access.size else access.how
-    about = (
-        f", a block of {plural(block.size, 'byte')} that {'was freed' if block.died else 'lives'}"
-        if block is not None
-        else ""
-    )
-    return f"{who}: {what}{by}{where}{lies}{about}."
+    by = f" by {access.function}" if access.function else ""
+    where = f" at {access.address:#x}" if access.address else ""
+    lies = distance(finding) if access.size or (block is not None and block.offset) else ""
+    about = ""
+    if block is not None:
+        about = f" The block has {plural(block.size, 'byte')} and {'was freed' if block.died else 'lives'}."
+    return f"{who}: {what}{by}{where}{', ' if lies else ''}{lies}.{about}"
 
 
 def _stacks(finding: Finding) -> Html:
@@ -124,7 +121,7 @@ def _frames(stack: Stack) -> Html:
             html.code(frame.function or hex(frame.address)),
             html.code(f"{frame.file}:{frame.line}") if frame.line else html.markup(frame.module),
         ]
-        for place, frame in enumerate(stack)
+        for place, frame in enumerate(frame for frame in stack if not frame.module.endswith(LIBRARY))
     ]
     return html.table(["", "function", "where"], rows, right=[0])
 
@@ -134,7 +131,8 @@ def _order(report: MonitorReport, finding: Finding, letters: list[frozenset[str]
     answer = next((one for one in report.properties if one.name == finding.name), None)
     sentence = f"{answer.sentence} " if answer is not None and answer.sentence else ""
     formula = html.code(finding.formula)
-    pieces = [html.paragraph(html.join([sentence, Html(f"{html.code(finding.name)} is "), formula], ""))]
+    named = "" if ":" in finding.name else Html(f"{html.code(finding.name)} is ")
+    pieces = [html.paragraph(html.join([sentence, named, formula], ""))]
     drawn = automaton(finding.name, letters, not finding.at_exit)
     if drawn is not None:
         caption = (
@@ -146,7 +144,8 @@ def _order(report: MonitorReport, finding: Finding, letters: list[frozenset[str]
 
 
 def _replay(finding: Finding) -> Html:
-    return html.code(f"m4alloc verify --trace {shlex.quote(finding.trace)}")
+    asked = f" --property {shlex.quote(finding.name)}" if finding.class_ in ("property", "out-of-bounds") else ""
+    return html.code(f"m4alloc verify{asked} --trace {shlex.quote(finding.trace)}")
 
 
 def _further(findings: tuple[Finding, ...]) -> Html:
@@ -164,4 +163,4 @@ def _row(one: PropertyAnswer) -> list[str]:
     told = answer_of(one) + (f": no {', '.join(one.missing)}" if one.missing else "")
     name = html.code(one.name) if ":" not in one.name else Html("a formula")
     formula = html.join([f"{one.index}: ", html.code(one.formula)], "")
-    return [name, one.sentence, Html(f'<span class="{tone}">{html.markup(told)}</span>'), formula]
+    return [name, sentence_of(one), Html(f'<span class="{tone}">{html.markup(told)}</span>'), formula]

@@ -95,7 +95,8 @@ def _picture(drawn: Drawing, violated: bool, name: str) -> Element:
     now = drawn.way[-1]
     if violated and machine.verdict[now] is not Truth.FALSE:
         now, last = next((state for state in drawn.states if machine.verdict[state] is Truth.FALSE), now), None
-    y = 106.0
+    leaps = any(places[after] - places[state] > 1.5 * _GAP for state, after in drawn.edges)
+    y = 106.0 if leaps else 66.0
     parts: list[Child] = [
         path([(38, y), (90 - _RADIUS - 7, y)], stroke=variable("muted"), stroke_width=1.5),
         _head(90 - _RADIUS - 2, y, 1, 0, "muted"),
@@ -109,7 +110,7 @@ def _picture(drawn: Drawing, violated: bool, name: str) -> Element:
         stays = ", ".join(drawn.edges.get((state, state), ()))
         parts.append(_state(machine, state, places[state], y, state == now, stays))
     said = f"{len(drawn.states)} states; the run is in the one that is marked"
-    return picture(parts, _WIDTH, 210, f"The monitor of {name}", said)
+    return picture(parts, _WIDTH, y + 104, f"The monitor of {name}", said)
 
 
 def _state(machine: Monitor, state: int, x: float, y: float, here: bool, stays: str) -> Element:

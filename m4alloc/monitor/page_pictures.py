@@ -71,9 +71,7 @@ def _moment(moment: Moment, x: float, y: float, room: int) -> Element:
     if moment.event:
         below.append(f"event {moment.event:,}" + (f", thread {moment.thread}" if moment.thread else ""))
     for number, text in enumerate(below):
-        lines.append(
-            element("text", _cut(text, room), x=x, y=y + 24 + 16 * number, text_anchor="middle", class_="muted")
-        )
+        lines.append(_text(_cut(text, room), x, y + 24 + 16 * number, "muted"))
     return group(lines)
 
 
@@ -93,12 +91,13 @@ def strip(finding: Finding, neighbours: Sequence[Neighbour]) -> Element | None:
         element("rect", x=_LEFT, y=y, width=WIDTH - _LEFT - _RIGHT, height=height, fill=variable("panel")),
     ]
     for one in neighbours:
-        parts.extend(
-            _bytes(view, one.address, one.size, y, height, "series-2" if one.live else "line", "another block")
-        )
+        if view.low < one.address + one.size and one.address < view.high:
+            kind = "series-2" if one.live else "line"
+            parts.append(_bytes(view, one.address, one.size, y, height, kind, "another block"))
+            parts.extend(_name(view, one.address, one.size, y + height / 2 + 4, "another block"))
     colour = "series-1" if block.life == "live" else "muted"
     name = f"{block.size:,} bytes, {block.life}"
-    parts.extend(_bytes(view, block.address, block.size, y, height, colour, name))
+    parts.append(_bytes(view, block.address, block.size, y, height, colour, name))
     parts.extend(_marks(view, block.address, block.size, y + height))
     left, right = view.x(at), view.x(at + length)
     parts.append(
@@ -110,9 +109,11 @@ def strip(finding: Finding, neighbours: Sequence[Neighbour]) -> Element | None:
             width=max(3.0, right - left),
             height=height + 12,
             fill=variable("bad"),
-            fill_opacity=0.8,
+            fill_opacity=0.55,
+            stroke=variable("bad"),
         )
     )
+    parts.extend(_name(view, block.address, block.size, y + height / 2 + 4, name))
     where = f"{access.how}, {distance(finding)}" if access.size or block.offset else access.how
     middle = min(max((left + right) / 2, _LEFT + len(where) * _LETTER / 2), WIDTH - _RIGHT - len(where) * _LETTER / 2)
     parts.append(_text(where, middle, y - 14, "bad", "600"))
@@ -132,28 +133,20 @@ class _View:
         return _LEFT + (WIDTH - _LEFT - _RIGHT) * (inside - self.low) / (self.high - self.low)
 
 
-def _bytes(view: _View, start: int, size: int, y: float, height: float, role: str, name: str) -> list[Child]:
-    """A block, with its name if there is room."""
+def _bytes(view: _View, start: int, size: int, y: float, height: float, role: str, name: str) -> Element:
+    """A block, as far as it is in view."""
     left, right = view.x(start), view.x(start + max(size, 1))
-    if right <= left:
-        return []
-    tip = element("title", f"{name} at {start:#x}")
     colour = variable(role)
-    box = element(
-        "rect",
-        [tip],
-        x=left,
-        y=y,
-        width=right - left,
-        height=height,
-        fill=colour,
-        fill_opacity=0.45,
-        stroke=colour,
-    )
-    found: list[Child] = [box]
-    if (right - left) > len(name) * _LETTER + 8:
-        found.append(_text(name, (left + right) / 2, y + height / 2 + 4))
-    return found
+    tip = element("title", f"{name} at {start:#x}")
+    box = element("rect", [tip], x=left, y=y, width=right - left, height=height, fill=colour, fill_opacity=0.45)
+    corners = [(left, y), (right, y), (right, y + height), (left, y + height)]
+    return group([box, path(corners, close=True, fill="none", stroke=colour)])
+
+
+def _name(view: _View, start: int, size: int, y: float, name: str) -> list[Child]:
+    """What a block is called, if there is room."""
+    left, right = view.x(start), view.x(start + max(size, 1))
+    return [_text(name, (left + right) / 2, y)] if right - left > len(name) * _LETTER + 8 else []
 
 
 def _marks(view: _View, base: int, size: int, y: float) -> list[Child]:
@@ -199,7 +192,9 @@ def _bytes_of(count: int) -> str:
 
 
 def _text(text: str, x: float, y: float, role: str = "ink", weight: str = "400") -> Element:
-    """Text in a colour; of a text itself the page's style has the say."""
+    """Text in a colour, around x where there is room; of a text itself the page's style has the say."""
+    half = len(text) * _LETTER * 0.56
+    x = min(max(x, half), WIDTH - half)
     told = element("tspan", text, fill=variable(role), font_weight=weight)
     return element("text", [told], x=x, y=y, text_anchor="middle")
 

@@ -224,7 +224,7 @@ def _block(data: Mapping[str, Any]) -> BlockStory:
 class PropertyAnswer:
     """What a run says of one property: HOLDS, VIOLATED, INCONCLUSIVE (the program did not come to its end) or UNSEEN.
 
-    missing: the propositions of which there was no evidence. labels: those that it names.
+    missing: the propositions of which there was no evidence. remark: what the answer leaves out; "" for nothing.
     """
 
     name: str
@@ -235,7 +235,7 @@ class PropertyAnswer:
     answer: str
     findings: int = 0
     missing: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
+    remark: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -247,6 +247,7 @@ class PropertyAnswer:
             "answer": self.answer,
             "findings": self.findings,
             "missing": list(self.missing),
+            "remark": self.remark,
         }
 
 
@@ -254,9 +255,9 @@ class PropertyAnswer:
 class MonitorReport:
     """A watched run.
 
-    status: the program's, as a shell gives it; None when nothing ran. rebuilt: it was built by `m4alloc cc`, so that
-    accesses were seen. fails: classes (or names of properties) that make the run fail. notes: what was not covered.
-    window: bytes of each size class that are freed before freed memory is used again. kept: the traces stay.
+    status: the program's, as a shell gives it. rebuilt: `m4alloc cc` built it, so that its accesses were seen.
+    fails: classes, or "property:NAME", that make the run fail. suppressed: findings that were not told. notes: what was
+    not covered. window: bytes of each size class that are freed before freed memory is used again; 0: not known.
     """
 
     program: tuple[str, ...]
@@ -267,11 +268,11 @@ class MonitorReport:
     properties: tuple[PropertyAnswer, ...]
     fails: tuple[str, ...] = CLASSES
     leaks: str = "unreachable"
+    suppressed: int = 0
     notes: tuple[str, ...] = ()
     window: int = 0
     seconds: float = 0.0
     timed_out: bool = False
-    kept: bool = False
     page: str = ""
 
     @property
@@ -327,15 +328,40 @@ class MonitorReport:
             "properties": [one.to_json() for one in self.properties],
             "findings": [finding.to_json() for finding in self.findings],
             "counts": self.counts,
+            "suppressed": self.suppressed,
             "notes": list(self.notes),
             "page": self.page or None,
         }
 
 
-def read_lines(path: Path) -> list[Finding]:
-    """The findings in the library's file of JSON lines; what is cut off is left out."""
+@dataclass(frozen=True, slots=True)
+class ProcessEnd:
+    """What a process said when it had come to its end.
+
+    rebuilt: it said its accesses. exited: what it owed was judged; not so when it left by _exit. suppressed: findings
+    that were not told. window: as in MonitorReport.
+    """
+
+    pid: int
+    rebuilt: bool
+    exited: bool = True
+    suppressed: int = 0
+    window: int = 0
+
+
+def read_lines(path: Path) -> tuple[list[Finding], list[ProcessEnd]]:
+    """The findings in the library's file of JSON lines, and the ends of processes; what is cut off is left out."""
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    return [Finding.of(data) for data in _parsed(text.splitlines()) if "class" in data]
+    findings: list[Finding] = []
+    ends: list[ProcessEnd] = []
+    for data in _parsed(text.splitlines()):
+        if data.get("class") == "end":
+            numbers = _number(data.get("suppressed")), _number(data.get("quarantine_bytes"))
+            rebuilt, exited = bool(data.get("instrumented")), bool(data.get("exited", True))
+            ends.append(ProcessEnd(_number(data.get("pid")), rebuilt, exited, *numbers))
+        elif "class" in data:
+            findings.append(Finding.of(data))
+    return findings, ends
 
 
 def _parsed(lines: Iterable[str]) -> Iterable[Mapping[str, Any]]:

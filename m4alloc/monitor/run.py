@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shlex
 import subprocess
 import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -19,6 +21,7 @@ from m4alloc.monitor.report import (
     VIOLATED,
     Finding,
     MonitorReport,
+    ProcessEnd,
     PropertyAnswer,
     read_lines,
 )
@@ -27,6 +30,7 @@ from m4alloc.monitor.table import BUILT_IN, Table
 from m4alloc.monitor.target import Target, labels_missing, library, target
 from m4alloc.run import shell_status, signals_passed_on
 from m4alloc.strategy import PRESETS, Strategy
+from m4alloc.trace.format import MAGIC
 from m4alloc.trace.preload import preloaded
 from spec.properties import find
 from spec.property import OF_ACCESS, Property
@@ -35,8 +39,7 @@ ON_VIOLATION: Final = ("exit", "abort", "continue")
 LEAKS: Final = ("unreachable", "all", "no")
 HISTORIES: Final = ("calls", "accesses", "no")
 FRAMES_MOST: Final = 32
-QUARANTINE: Final = 1 << 20
-"""Bytes of each size class that wait after free unless told otherwise; the same is in monitor_preload.c."""
+LEAK_PROPERTY: Final = "freed-eventually"
 _GRACE = 2.0
 """Seconds that a program has to end after SIGTERM before SIGKILL."""
 
@@ -81,7 +84,8 @@ def monitor(
     history: what is kept of the time before a violation: "calls", "accesses" or "no". frames: of a stack, 1 to 32.
     uninitialised: watch for reads of what was never written. quarantine_bytes: that wait after free.
     keep_trace: the file for a recording of the time before a violation; `m4alloc verify --trace` says the same of it.
-    output: where the HTML page goes. timeout: seconds after which the program is ended.
+    For further findings there are keep_trace.2, keep_trace.3 and so on; older ones are removed. output: where the HTML
+    page goes; the trace is beside it unless keep_trace says otherwise. timeout: seconds until the program is ended.
     env, cwd, stdin, stdout, stderr: of the program, as subprocess takes them.
     Raises ProgramError: no such program, or none that can be watched. MonitorError, LogicError, MonitorTableError (all
     of them ValueError), TooLargeError: an impossible option or property. LibraryError: no native core. OSError.
@@ -105,33 +109,32 @@ def monitor(
     program = target(argv)
     table = _table(asked, () if only else BUILT_IN, program.rebuilt, uninitialised)
     options: dict[str, str | int | None] = {
-        "on_violation": on_violation,
+        "on_violation": None if on_violation == "exit" else on_violation,
         "fail_on": "+".join(fail_on) or None,
-        "leaks": leaks,
-        "history": history,
+        "leaks": None if leaks == "unreachable" else leaks,
+        "history": None if history == "calls" else history,
         "frames": frames,
-        "uninitialised": int(uninitialised),
+        "uninitialised": 1 if uninitialised else None,
         "quarantine_bytes": quarantine_bytes,
         "suppressions": None if suppressions is None else _existing(suppressions),
     }
-    if keep_trace is not None:
-        options["trace"] = _writable(keep_trace)
+    traces = _place_of_traces(keep_trace, output) if history != "no" else None
+    options["trace"] = None if traces is None else traces.replace("%", "%%")
     with tempfile.TemporaryDirectory(prefix="m4alloc-") as folder:
         place = Path(folder).absolute()
         (place / "table").write_bytes(table.to_bytes())
-        if output is not None and keep_trace is None and history != "no":
-            options["trace"] = f"{place}/trace.%p"
         options |= {"properties": f"{place}/table", "json": f"{place}/findings"}
         environment = _environment(env, options, preset)
+        environment.setdefault("M4ALLOC_COMMAND", shlex.join([*_again(asked, only, uninitialised), *argv]))
         began = time.perf_counter()
         with preloaded([library()], environment.get("LD_PRELOAD", "")) as environment["LD_PRELOAD"]:
             status, pid, timed_out = _run(program, environment, timeout, cwd, (stdin, stdout, stderr))
         seconds = time.perf_counter() - began
-        findings = symbolise(read_lines(place / "findings"))
-        report = _report(tuple(argv), program, table, asked, findings, uninitialised, status, timed_out, on_violation)
-        report = replace(report, pid=pid, seconds=seconds, leaks=leaks, fails=tuple(fail_on) or CLASSES)
-        report = replace(report, kept=keep_trace is not None)
-        report = replace(report, window=QUARANTINE if quarantine_bytes is None else quarantine_bytes)
+        findings, ends = read_lines(place / "findings")
+        outcome = _Outcome(status, pid, timed_out, tuple(symbolise(findings)), tuple(ends))
+        report = _report(tuple(argv), program, table, asked, outcome, uninitialised)
+        report = replace(report, properties=tuple(_of_leaks(one, leaks) for one in report.properties))
+        report = replace(report, seconds=seconds, leaks=leaks, fails=tuple(fail_on) or CLASSES)
         if output is not None:
             from m4alloc.monitor.page import page
 
@@ -169,11 +172,27 @@ def _existing(path: str | os.PathLike[str]) -> str:
     return _sayable(found)
 
 
-def _writable(path: str | os.PathLike[str]) -> str:
-    found = Path(path).absolute()
-    if found.is_dir() or not found.parent.is_dir() or not os.access(found.parent, os.W_OK):
+def _place_of_traces(keep_trace: str | os.PathLike[str] | None, output: str | os.PathLike[str] | None) -> str | None:
+    """Where the program puts traces: a new file, after older traces of that name have been removed."""
+    if keep_trace is None and output is None:
+        return None
+    path = Path(keep_trace or Path(output or "").with_suffix(".m4t")).absolute()
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise MonitorError(f"{path} cannot be written")
-    return _sayable(found)
+    further = (other for other in path.parent.glob(f"{glob.escape(path.name)}.*") if other.suffix[1:].isdigit())
+    for older in (path, *further):
+        if older.is_file() and not is_trace(older):
+            if older == path:
+                raise MonitorError(f"{path} exists and is no trace; it is kept")
+        else:
+            older.unlink(missing_ok=True)
+    return _sayable(path)
+
+
+def is_trace(path: Path) -> bool:
+    """Whether the file begins as a trace does."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def _sayable(path: Path) -> str:
@@ -190,6 +209,16 @@ def _environment(env: Mapping[str, str] | None, options: Mapping[str, str | int 
     if preset != "default":
         result["M4ALLOC_STRATEGY"] = Strategy.named(preset).to_environment()
     return result
+
+
+def _again(asked: Sequence[Property], only: bool, uninitialised: bool) -> list[str]:
+    """The words that try the same again, up to the program: the library prints them under a report."""
+    words = ["m4alloc", "monitor"]
+    for one in asked:
+        words += ["--property", one.name]
+    words += ["--only"] if only else []
+    words += ["--uninitialised"] if uninitialised else []
+    return [*words, "--"]
 
 
 # The run.
@@ -229,32 +258,45 @@ def _run(
 # After it.
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What is there when the program has ended."""
+
+    status: int
+    pid: int
+    timed_out: bool
+    findings: tuple[Finding, ...]
+    ends: tuple[ProcessEnd, ...]
+
+
 def _report(
     argv: tuple[str, ...],
     program: Target,
     table: Table,
     asked: Sequence[Property],
-    findings: Sequence[Finding],
+    outcome: _Outcome,
     uninitialised: bool,
-    status: int,
-    timed_out: bool,
-    on_violation: str,
 ) -> MonitorReport:
-    rebuilt = program.rebuilt
+    """What the run says of the properties of its table."""
+    rebuilt = program.rebuilt or any(end.rebuilt for end in outcome.ends)
+    came_to_end = any(end.pid == outcome.pid and end.exited for end in outcome.ends)
     unseen = {*(() if rebuilt else ("access", *OF_ACCESS)), *(() if uninitialised else ("uninitialised",))}
-    stopped = on_violation != "continue" and any(not one.at_exit for one in findings)
-    came_to_end = not (timed_out or stopped or status >= 128)
-    answers = tuple(_answers(table, findings, unseen, came_to_end))
-    notes = _notes(program, answers, asked, rebuilt, status, timed_out)
+    labels = sorted(frozenset[str]().union(*(one.labels for one in asked)))
+    path = program.program.executable
+    unsaid = labels_missing(path, labels) if path == program.program.path else []
+    answers = tuple(_answers(table, outcome.findings, {*unseen, *unsaid}, came_to_end))
+    notes = _notes(path.name, answers, unsaid, outcome, came_to_end)
     return MonitorReport(
         program=argv,
-        status=status,
-        pid=0,
+        status=outcome.status,
+        pid=outcome.pid,
         rebuilt=rebuilt,
-        findings=tuple(findings),
+        findings=outcome.findings,
         properties=answers,
+        suppressed=sum(end.suppressed for end in outcome.ends),
         notes=tuple(notes),
-        timed_out=timed_out,
+        window=max((end.window for end in outcome.ends), default=0),
+        timed_out=outcome.timed_out,
     )
 
 
@@ -269,8 +311,8 @@ def _answers(
     answers = []
     for number, entry in enumerate(table.properties):
         property = find(entry.name) if ":" not in entry.name else find(f"{entry.index}: {entry.text}")
-        told = [one for one in findings if entry.name in (one.name, *one.violated) and not one.reachable]
-        missing = tuple(sorted(property.needs & frozenset(unseen)))
+        told = [one for one in findings if entry.name in (one.name, *one.violated)]
+        missing = tuple(sorted((property.needs | property.labels) & frozenset(unseen)))
         answer = HOLDS
         if told:
             answer = VIOLATED
@@ -288,37 +330,41 @@ def _answers(
                 answer,
                 len(told),
                 missing if answer == UNSEEN else (),
-                tuple(sorted(property.labels)),
             )
         )
     return answers
 
 
+def _of_leaks(one: PropertyAnswer, leaks: str) -> PropertyAnswer:
+    """The answer, with what `leaks` left out of it."""
+    if one.name != LEAK_PROPERTY or one.answer != HOLDS or leaks == "all":
+        return one
+    if leaks == "no":
+        return replace(one, answer=UNSEEN, remark="leaks were not looked for")
+    return replace(one, remark="blocks that something still points to aside")
+
+
 def _notes(
-    program: Target,
+    name: str,
     answers: Sequence[PropertyAnswer],
-    asked: Sequence[Property],
-    rebuilt: bool,
-    status: int,
-    timed_out: bool,
+    unsaid: Sequence[str],
+    outcome: _Outcome,
+    came_to_end: bool,
 ) -> list[str]:
     """What was not covered, a sentence each."""
     notes = []
-    path = program.program.executable
     blind = [one.name for one in answers if one.answer == UNSEEN and "access" in one.missing]
     if blind:
         notes.append(
-            f"{path.name} was not built by `m4alloc cc`: its loads and stores were not seen, and nothing is known of "
-            f"{', '.join(blind)}"
+            f"{name} was not built by `m4alloc cc`: of its accesses only those by C library functions were seen, which "
+            f"is no answer for {', '.join(blind)}"
         )
-    labels = sorted(frozenset[str]().union(*(one.labels for one in asked)))
-    unsaid = labels_missing(path, labels) if path == program.program.path else []
     if unsaid:
-        notes.append(
-            f"{', '.join(unsaid)}: no such text is in {path.name}; perhaps the label is misspelt, or a library says it"
-        )
-    if timed_out:
+        notes.append(f"{', '.join(unsaid)}: no such text is in {name}; the label is misspelt, or a library says it")
+    if outcome.timed_out:
         notes.append("the program took too long and was ended: what it owed by then is no leak")
-    elif status >= 128:
-        notes.append(f"the program was ended by signal {status - 128}: what it owed by then is no leak")
+    elif outcome.status > 128:
+        notes.append(f"the program was ended by signal {outcome.status - 128}: what it owed by then is no leak")
+    elif not came_to_end and not outcome.findings:
+        notes.append(f"{name} ended by _exit, or became a program that is not watched: what it owed by then is no leak")
     return notes

@@ -83,7 +83,7 @@ def _moments(finding: Finding, events: list[Event]) -> list[Moment]:
         size = f"malloc, {block.size:,} bytes"
         found.append(Moment(size, frozenset({"malloc"}), block.born, 0, stacks.get("malloc", ())))
         middle, counts = _from_trace(finding, events)
-        if block.died and not any("free" in moment.letter for moment in middle):
+        if 0 < block.died < finding.event and not any("free" in moment.letter for moment in middle):
             middle.append(Moment("free", frozenset({"free"})))
         stack = stacks.get("free", ())
         found += [

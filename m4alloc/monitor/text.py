@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from m4alloc.monitor.report import HOLDS, UNSEEN, VIOLATED, MonitorReport, PropertyAnswer
-from m4alloc.view.quantity import plural, size
+from m4alloc.view.quantity import binary_size, plural
 from m4alloc.view.text import printable, table
 
-_WIDTH = 110
+_WIDTH = 120
 
 
 def lines(report: MonitorReport) -> list[str]:
@@ -21,20 +21,32 @@ def lines(report: MonitorReport) -> list[str]:
     """
     name = printable(report.program[0].rpartition("/")[2]) if report.program else "the program"
     result = [f"m4alloc monitor: {report.verdict}: {_told(report)} in {name}"]
-    rows = [[answer_of(one), printable(one.name), printable(one.sentence)] for one in in_order(report.properties)]
+    rows = [[answer_of(one), printable(one.name), printable(sentence_of(one))] for one in in_order(report.properties)]
     result += [f"  {line}" for line in table(rows)]
     if report.window and report.rebuilt:
-        result += _wrapped(
-            f"  note: freed memory was used again when {size(report.window)} of its size had been freed after it; what "
-            "was done with it later counts as done with the new block"
-        )
+        result += _wrapped(f"  window: {window(report.window)}")
     for note in report.notes:
         result += _wrapped(f"  note: {printable(note)}")
-    traces = sorted({finding.trace for finding in report.findings if finding.trace}) if report.kept else []
-    result += [f"  replay: m4alloc verify --trace {trace}" for trace in traces]
+    if report.suppressed:
+        result.append(f"  {plural(report.suppressed, 'finding')} suppressed")
     if report.page:
         result.append(f"  page: {report.page}")
     return result
+
+
+def window(size: int) -> str:
+    """How long freed memory waits, and what that means.
+
+    >>> window(1 << 20)
+    'freed memory waits until 1 MiB of its size class has been freed after it; what is done with it later is missed'
+    """
+    waits = f"freed memory waits until {binary_size(size)} of its size class has been freed after it"
+    return f"{waits}; what is done with it later is missed"
+
+
+def sentence_of(one: PropertyAnswer) -> str:
+    """What must hold, and what the answer leaves out."""
+    return f"{one.sentence.removesuffix('.')} ({one.remark})." if one.remark else one.sentence
 
 
 def answer_of(one: PropertyAnswer) -> str:
@@ -47,7 +59,7 @@ def answer_of(one: PropertyAnswer) -> str:
 
 
 def _told(report: MonitorReport) -> str:
-    counts = [plural(count, title, f"{title} findings") for title, count in report.counts.items()]
+    counts = [f"{count:,} {title}" for title, count in report.counts.items()]
     silent = len(report.findings) - len(report.failures)
     more = f" ({plural(silent, 'finding')} that does not count)" if silent else ""
     return (", ".join(counts) or "no finding") + more

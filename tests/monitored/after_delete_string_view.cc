@@ -12,8 +12,8 @@
 static int spaces(std::string_view text)
 {
     int count = 0;
-    for (char one : text)
-        count += one == ' '; // REPORT
+    for (char one : text) // REPORT
+        count += one == ' ';
     return count;
 }
 

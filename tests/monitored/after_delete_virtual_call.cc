@@ -12,7 +12,7 @@ struct shape {
     virtual double area() const = 0;
 };
 
-struct square : shape {
+struct square : shape { // FREED, by its destructor
     double side = 2;
     double area() const override { return side * side; }
 };

@@ -1,16 +1,16 @@
 /* An array is sorted after it was freed: the library's own sort reads and writes it.
  *
  * report: use-after-free
- * seen: rebuild
+ * seen: preload
+ * function: qsort
  * asan: use-after-free
  * valgrind: use-after-free
- * note: the comparison is the program's, and reads first
  */
 #include <stdlib.h>
 
 static int by_value(const void *one, const void *other)
 {
-    int a = *(const int *)one, b = *(const int *)other; /* REPORT */
+    int a = *(const int *)one, b = *(const int *)other;
     return (a > b) - (a < b);
 }
 
@@ -22,7 +22,7 @@ int main(void)
 #ifndef FIXED
     free(numbers); /* FREED */
 #endif
-    qsort(numbers, 16, sizeof *numbers, by_value);
+    qsort(numbers, 16, sizeof *numbers, by_value); /* REPORT */
 #ifdef FIXED
     free(numbers);
 #endif

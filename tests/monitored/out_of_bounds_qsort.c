@@ -1,16 +1,17 @@
 /* One element too many is sorted.
  *
  * report: out-of-bounds
- * seen: rebuild
+ * seen: preload
+ * function: qsort
+ * block: 40
  * asan: out-of-bounds
  * valgrind: out-of-bounds
- * note: the comparison is the program's, and reads first
  */
 #include <stdlib.h>
 
 static int by_value(const void *one, const void *other)
 {
-    long a = *(const long *)one, b = *(const long *)other; /* REPORT */
+    long a = *(const long *)one, b = *(const long *)other;
     return (a > b) - (a < b);
 }
 
@@ -23,7 +24,7 @@ int main(void)
 #ifndef FIXED
     count++;
 #endif
-    qsort(numbers, count, sizeof *numbers, by_value);
+    qsort(numbers, count, sizeof *numbers, by_value); /* REPORT */
     free(numbers);
     return 0;
 }

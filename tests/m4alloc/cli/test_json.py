@@ -22,6 +22,7 @@ ARGUMENTS = {
     "doctor": [],
     "lib": [],
     "ltl": ["sat", "p"],
+    "monitor": ["--", "echo", "hello"],
     "model": ["peterson", "--engine", "own", "--property", "exclusive"],
     "record": ["-o", "trace", "--", "echo", "hello"],
     "replay": ["trace"],
@@ -42,7 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_verb_has_a_schema() -> None:
-    assert {path.stem for path in SCHEMAS.glob("*.json")} == set(main.verbs()) == set(ARGUMENTS)
+    compilers = {"cc", "c++"}  # what they print is a compiler's
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == set(main.verbs()) - compilers == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize("verb", ARGUMENTS)

@@ -37,7 +37,7 @@ from m4alloc.lib import include
 FOLDER = Path(__file__).resolve().parents[2] / "monitored"
 FLAGS = ("-O1", "-fno-builtin", "-g", "-pthread", "-w", f"-I{include()}", "-D_GNU_SOURCE")
 KEYS = ("report", "property", "seen", "function", "block", "offset", "hooks", "options", "flags", "asan", "valgrind")
-COMMENT = re.compile(r"/\*\s?(.*?)\s*\*/|((?:^// ?.*\n)+)", re.DOTALL | re.MULTILINE)
+COMMENT = re.compile(r"/\*\s?(.*?)\s*\*/|((?://[^\n]*\n)+)", re.DOTALL)
 MARK = re.compile(r"(?:/\*|//) (REPORT|MALLOC|FREED)\b")
 
 

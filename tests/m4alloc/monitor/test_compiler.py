@@ -133,6 +133,11 @@ def test_a_command_that_does_nothing_is_passed_on_as_it_is() -> None:
         (["--hooks=ebpf", "-c", "a.c"], "--hooks=ebpf: there are kernel-address and thread"),
         (["-c", "a.c", "--hooks"], "--hooks wants a value: --hooks=thread"),
         (["-c", "a.c", "--property="], "--property wants a value: --property=VALUE"),
+        (["--stack", "--hooks=thread", "-c", "a.c"], "--stack: only --hooks=kernel-address knows what is on the stack"),
+        (
+            ["--uninitialised", "--hooks=kernel-address", "-c", "a.c"],
+            "--uninitialised wants --hooks=thread, which tells of every write",
+        ),
         (["-m32", "-c", "a.c"], "-m32: the runtime is 64-bit only; compile for x86_64 or aarch64"),
         (
             ["-static", "a.c"],
@@ -393,6 +398,28 @@ def test_a_compile_step_imports_no_heavy_module_and_costs_little(tmp_path: Path)
         return min(times)
 
     assert best("import m4alloc.monitor.compiler as c; c.command(['-c', 'a.c'])") < best("pass") + 0.06
+
+
+@pytest.mark.parametrize("kind", ["gcc", "clang"])
+def test_comparisons_are_told_where_uninitialised_values_are_looked_for(
+    folder: Path, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "compare.c").write_text("int f(int *p, int a) { return *p == a ? 3 : 4; }\n")
+    target = tmp_path / "compare.o"
+    said = compiled(
+        words_for(folder, "c", "--uninitialised", "-O1", "-c", tmp_path / "compare.c", "-o", target, compiler=kind)
+    )
+    listing = subprocess.run([need("nm", "binutils"), str(target)], capture_output=True, text=True, check=True).stdout
+    assert said == ""
+    assert "__sanitizer_cov_trace_cmp4" in listing
+    assert "__tsan_read4" in listing
+
+
+def test_a_program_says_what_it_was_built_with(folder: Path, source: Path) -> None:
+    target = source.with_suffix("")
+    compiled(words_for(folder, "c", source, "-o", target))
+    listing = subprocess.run([need("nm", "binutils"), str(target)], capture_output=True, text=True, check=True).stdout
+    assert re.search(r" V m4alloc_program$", listing, re.MULTILINE)
 
 
 def test_every_hook_that_a_compiler_may_call_is_there(folder: Path) -> None:

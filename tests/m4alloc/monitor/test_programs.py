@@ -42,17 +42,13 @@ NOT_REBUILT = [pytest.param(program, id=str(program)) for program in ALL if prog
 
 
 class Builder:
-    """Builds programs when they are wanted; alone in its session it builds them all ahead, two at a time."""
+    """Builds programs when they are wanted; alone in its session it builds some ahead, two at a time."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._pool = ThreadPoolExecutor(2)
         self._builds: dict[Build, Future[str | None]] = {}
-        if "PYTEST_XDIST_WORKER" not in os.environ:
-            for program in ALL:
-                for how in hooks_of(program):
-                    self._start((program, how, False))
-                    self._start((program, how, True))
+        self._ahead = 0 if "PYTEST_XDIST_WORKER" in os.environ else 4
 
     def _path(self, build: Build) -> Path:
         program, how, fixed = build
@@ -68,7 +64,12 @@ class Builder:
     def run(self, program: Program, how: str, fixed: bool) -> Ran:
         """Build it if nobody has, and run it."""
         build = (program, how, fixed)
-        complaint = self._start(build).result()
+        wanted = self._start(build)
+        after = ALL.index(program) + 1
+        for later in ALL[after : after + self._ahead]:
+            if how in (*hooks_of(later), "preload"):
+                self._start((later, how, fixed))
+        complaint = wanted.result()
         assert complaint is None, complaint
         path = self._path(build)
         return watcher(program, how).run([path], path.with_suffix(".notes"), options=program.options())
@@ -93,8 +94,7 @@ def told(ran: Ran) -> str:
 
 def line_in(finding: Mapping[str, Any], stack: str, program: Program) -> int | None:
     """The line of the innermost frame of a stack that is in the program's own file."""
-    frames = (finding["stacks"].get(stack) or {}).get("frames", [])
-    own = [frame for frame in frames if Path(frame.get("file") or "").name == program.path.name]
+    own = [frame for frame in finding["stacks"][stack] if Path(frame.get("file") or "").name == program.path.name]
     return int(own[0]["line"]) if own else None
 
 
@@ -162,3 +162,14 @@ def test_a_program_says_what_is_wrong_and_what_is_to_be_reported(program: Progra
     assert ("options" in says) == (says["report"] == "uninitialised-read")
     assert set(says.get("hooks", "").split()) <= set(HOOKS)
     assert "FIXED\n" in program.source
+
+
+def test_the_page_counts_what_the_heads_say() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "juliet.md").read_text()
+    rows = {cells[1].strip("` "): cells[2:6] for line in page.splitlines() if len(cells := line.split("|")) == 7}
+    for kind in KINDS:
+        of_it = [program for program in ALL if program.report == kind]
+        others = [sum(p.says[name].split(", ")[0] == kind for p in of_it) for name in ("asan", "valgrind")]
+        counts = [len(of_it), *others, sum(p.report_without_rebuild() is not None for p in of_it)]
+        assert [int(cell) for cell in rows[kind]] == counts, kind
+    assert f"`tests/monitored`, {len(ALL)} programs" in page

@@ -34,5 +34,11 @@ static int (*resolve(void))(void)
     return wrong;
 }
 
-int early_answer(void) __attribute__((ifunc("resolve")));
+/* Of this library alone: resolved when it is relocated, not when the program is. */
+static int answer(void) __attribute__((ifunc("resolve")));
+
+int early_answer(void)
+{
+    return answer();
+}
 #endif

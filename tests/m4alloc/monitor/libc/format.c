@@ -221,7 +221,7 @@ WRITES(sizes, "w0[0,1) w1[0,2) w2[0,4) w3[0,8) w4[0,8) w5[0,8)", "1 2 3 4 5 0x6"
        put(0, NULL, 1), put(1, NULL, 2), put(2, NULL, 4), put(3, NULL, 8), put(4, NULL, 8), put(5, NULL, 8))
 WRITES(reals, "w0[0,4) w1[0,8) w2[0,16)", "1.5 2.5 3.5", "%f %lf %Lf", put(0, NULL, 4), put(1, NULL, 8),
        put(2, NULL, 16))
-WRITES(stopped, "w0[0,4)", "1 x", "%d %d", put(0, NULL, 4), (int *)NULL)
+WRITES(stopped, "w0[0,4)", "1 x", "%d %d", put(0, NULL, 4), (char *)put(0, NULL, 4) + 16)
 WRITES(skipped, "w0[0,4)", "1 2", "%*d %d", put(0, NULL, 4))
 WRITES(chars, "w0[0,3)", "abc", "%3c", put(0, NULL, 3))
 WRITES(set, "w0[0,4) w1[0,4)", "ab]1", "%[]ab]%d", put(0, NULL, 4), put(1, NULL, 4))

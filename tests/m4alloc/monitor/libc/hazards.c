@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #if defined(__aarch64__)
 #define SHADOW_OFFSET UINT64_C(0x1000000000)
@@ -165,6 +166,9 @@ static void measuring_keeps_errno(void)
     errno = 77;
     snprintf(block, 24, "%d", 12);
     EXPECT(errno == 77 && strcmp(block, "12") == 0);
+    errno = 77;
+    EXPECT(swprintf((wchar_t *)(void *)block, 601, L"%600d", 12) == 600); /* too long to be measured */
+    EXPECT(errno == 77);
 }
 
 static void no_error_is_left_by_the_search(void)
