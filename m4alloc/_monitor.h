@@ -62,6 +62,13 @@ M4M_HIDDEN void m4m_access(const volatile void *address, size_t size, unsigned h
 /* The guard behind the arrays of a stack frame was overwritten: found when the function that `site` is in returns. */
 M4M_HIDDEN void m4m_stack_smashed(const void *site, const void *frame);
 
+/* A function of the C library that allocates for its caller (getline) says whose call it is, for the story of the block:
+ * the library itself has no frame pointers to go on by. site NULL: nobody's. In monitor_libc.c. */
+struct m4m_place_of_call {
+    const void *site, *frame;
+};
+extern M4M_HIDDEN __thread struct m4m_place_of_call m4m_for_caller __attribute__((tls_model("initial-exec")));
+
 /* Is it known which bytes were written (option uninitialised)? Then whoever copies memory says so, after the copy. */
 extern M4M_HIDDEN int m4m_bits_on;
 M4M_HIDDEN void m4m_copied(void *to, const void *from, size_t size);

@@ -17,7 +17,7 @@ from m4alloc._watch.block cimport be_born, be_resized, fence_ahead, free_slot, g
 from m4alloc._watch.c cimport (m4m_core_aligned, m4m_core_arena, m4m_core_calloc, m4m_core_free, m4m_core_malloc,
                                m4m_core_realloc, m4m_core_settings, m4m_kernel_thread, m4m_is_single_threaded, m4m_plain_memcpy, m4m_self, m4m_shadow_on)
 from m4alloc._watch.cohort cimport hold_cohorts, let_go_of_cohorts
-from m4alloc._watch.depot cimport depot
+from m4alloc._watch.depot cimport depot, end_captures
 from m4alloc._watch.finding cimport begin_finding, in_bounds_properties
 from m4alloc._watch.exit cimport at_exit, ignore, judge_leaks, mark_inherited
 from m4alloc._watch.initial cimport begin_bits, copy_bits, decide, initial, open_initial
@@ -25,6 +25,7 @@ from m4alloc._watch.keep cimport keep_trace
 from m4alloc._watch.label cimport say
 from m4alloc._watch.place cimport find_place
 from m4alloc._watch.start cimport choose_properties, open_stories
+from m4alloc._watch.report_crash cimport explain_fault
 from m4alloc._watch.ring cimport leave_ring, rings
 from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, watch
 from m4alloc._watch.options cimport HISTORY_ACCESSES, HISTORY_NO, options
@@ -203,6 +204,7 @@ cdef void m4m_say "m4m_say"(const char *name, const void *argument, const void *
 
 cdef void m4m_thread_ends "m4m_thread_ends"(Thread *thread) noexcept nogil:
     leave_ring(thread)
+    end_captures()
     m4_store32(&thread.ended, 1)
 
 

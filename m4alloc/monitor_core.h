@@ -31,6 +31,7 @@ M4M_HIDDEN int m4m_core_free(void *block); /* 0, or what was wrong (MisuseKind):
 M4M_HIDDEN int m4m_core_free_found(struct m4_record *record, char *block, uint8_t *state); /* of a slot */
 M4M_HIDDEN size_t m4m_core_trim(size_t keep);
 M4M_HIDDEN int m4m_core_explain(void *address);
+M4M_HIDDEN void m4m_core_prepare(void); /* while the program starts: what samples need */
 M4M_HIDDEN void m4m_core_limit_lowered(uint64_t limit);
 
 #endif

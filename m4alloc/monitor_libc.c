@@ -8,6 +8,8 @@
 #include "monitor_libc.h"
 #include <dlfcn.h>
 
+M4M_HIDDEN __thread struct m4m_place_of_call m4m_for_caller;
+
 extern struct m4m_real __start_m4m_real[] M4M_HIDDEN, __stop_m4m_real[] M4M_HIDDEN;
 
 USES(size_t, strlen, (const char *));

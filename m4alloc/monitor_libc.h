@@ -97,6 +97,14 @@ M4M_INLINE void m4m_check(const volatile void *address, size_t size, unsigned ho
 
 /* The prefixes m4m_wrap_ and m4m_slow_ are equally long: the rest is the function's name. */
 #define HERE __builtin_return_address(0), __builtin_frame_address(0), __func__ + sizeof "m4m_wrap_" - 1
+/* A call of the C library that may allocate. */
+#define FOR_CALLER(call, at_site, at_frame)                                                                            \
+    ({                                                                                                                 \
+        m4m_for_caller = (struct m4m_place_of_call){(at_site), (at_frame)};                                            \
+        __typeof__(call) answer_ = (call);                                                                             \
+        m4m_for_caller.site = NULL;                                                                                    \
+        answer_;                                                                                                       \
+    })
 #define READS(address, size) m4m_check(address, size, M4M_READ, HERE)
 #define WRITES(address, size) m4m_check(address, size, M4M_WRITE, HERE)
 #define READS_COPY(address, size) m4m_check(address, size, M4M_READ | M4M_COPY, HERE)

@@ -213,7 +213,7 @@ PAIR(asprintf, vasprintf, (char **to, const char *format), (to, format))
     int length;
     READS_ALL;
     m4m_check(to, sizeof *to, M4M_WRITE, M4M_AT);
-    length = REAL(vasprintf)(to, format, list);
+    length = FOR_CALLER(REAL(vasprintf)(to, format, list), at->site, at->frame);
     if (length >= 0)
         m4m_check(*to, (size_t)length + 1, M4M_WRITE, M4M_AT);
     return length;
@@ -224,7 +224,7 @@ PAIR(__asprintf_chk, __vasprintf_chk, (char **to, int flag, const char *format),
     int length;
     READS_ALL;
     m4m_check(to, sizeof *to, M4M_WRITE, M4M_AT);
-    length = REAL(__vasprintf_chk)(to, flag, format, list);
+    length = FOR_CALLER(REAL(__vasprintf_chk)(to, flag, format, list), at->site, at->frame);
     if (length >= 0)
         m4m_check(*to, (size_t)length + 1, M4M_WRITE, M4M_AT);
     return length;

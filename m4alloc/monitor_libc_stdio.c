@@ -141,7 +141,7 @@ FREAD(fread_unlocked, __fread_unlocked_chk)
           IN(from) | IN(file))                                                                                         \
     {                                                                                                                  \
         STREAM;                                                                                                        \
-        READS_COPY(from, m4m_times(size, count));                                                                      \
+        READS(from, m4m_times(size, count));                                                                           \
         return REAL(name)(from, size, count, file);                                                                    \
     }
 
@@ -156,7 +156,7 @@ FWRITE(fwrite_unlocked)
         STREAM;                                                                                                        \
         READS(line, sizeof *line);                                                                                     \
         READS(size, sizeof *size);                                                                                     \
-        length = REAL(name) args;                                                                                      \
+        length = FOR_CALLER(REAL(name) args, __builtin_return_address(0), __builtin_frame_address(0));                 \
         if (length >= 0)                                                                                               \
             WRITES(*line, (size_t)length + 1);                                                                         \
         return length;                                                                                                 \

@@ -32,7 +32,7 @@ USES(size_t, strnlen, (const char *, size_t));
 #define SENDS(type, name, params, args)                                                                                \
     QUICK(type, name, params, args, IN(from))                                                                          \
     {                                                                                                                  \
-        READS_COPY(from, size);                                                                                        \
+        READS(from, size);                                                                                             \
         return REAL(name) args;                                                                                        \
     }
 
@@ -101,7 +101,7 @@ WRAP(ssize_t, writev, (int file, const struct iovec *parts, int count))
     if (m4m_arena_bytes != 0 && count > 0 && count <= 1024) {
         READS(parts, (size_t)count * sizeof *parts);
         for (int i = 0; i < count; i++)
-            READS_COPY(parts[i].iov_base, parts[i].iov_len);
+            READS(parts[i].iov_base, parts[i].iov_len);
     }
     return REAL(writev)(file, parts, count);
 }
@@ -126,7 +126,7 @@ QUICK(ssize_t, sendmsg, (int file, const struct msghdr *message, int flags), (fi
     READS(message, sizeof *message);
     READS(message->msg_iov, message->msg_iovlen * sizeof *message->msg_iov);
     for (size_t i = 0; i < message->msg_iovlen && i < 1024; i++)
-        READS_COPY(message->msg_iov[i].iov_base, message->msg_iov[i].iov_len);
+        READS(message->msg_iov[i].iov_base, message->msg_iov[i].iov_len);
     return REAL(sendmsg)(file, message, flags);
 }
 

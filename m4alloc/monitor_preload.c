@@ -277,6 +277,8 @@ static void after_fork_in_child(void) { m4m_after_fork(1); }
 static __attribute__((constructor(101))) void start(void)
 {
     m4m_resolve_libc();
+    m4m_watch_faults();
+    m4m_core_prepare();
     thread_key_made = pthread_key_create(&thread_key, thread_exits) == 0;
     m4m_open();
     m4m_watch_thread_exit();

@@ -63,6 +63,12 @@ cdef struct Depot "m4m_depot":
 cdef extern from "monitor_state.h" nogil:
     Depot depot
 
+cdef extern from "_monitor.h" nogil:
+    ctypedef struct Caller "struct m4m_place_of_call":
+        const void *site
+        const void *frame
+    Caller m4m_for_caller
+
 cdef extern from "monitor_signal.h" nogil:
     uint32_t m4m_unwind_tables(void **frames, uint32_t most) noexcept
     uint32_t m4m_unwind_quickly(void **frames, uint32_t most) noexcept
@@ -288,10 +294,22 @@ cdef inline uint32_t capture_anew "m4m_capture_anew"(const Thread *thread, const
     return number
 
 
+cdef inline uint32_t capture_for_caller "m4m_capture_for_caller"(const Thread *thread, const void *site) noexcept nogil:
+    """The stack of a call that the C library makes for the program: what it calls from, then the program's own frames."""
+    cdef void *frames[FRAMES_MOST]
+    cdef Link links[FRAMES_MOST + 1]
+    cdef uint32_t linked = 0
+    frames[0] = <void *>site
+    return keep_stack(thread, frames, 1 + unwind_links(thread, m4m_for_caller.site, m4m_for_caller.frame, frames + 1,
+                                                       links, &linked, depot.depth - 1))
+
+
 cdef inline uint32_t capture(const Thread *thread, const void *site, const void *frame) noexcept nogil:
     """The number of the stack that led here. `frame` is that of the function that returns to `site`."""
     cdef Recent *recent
     cdef uint64_t place
+    if unlikely(m4m_for_caller.site != NULL) and depot.depth > 1:
+        return capture_for_caller(thread, site)
     if unlikely(m4m_recent == NULL or depot.slow):
         return capture_anew(thread, site, frame, NULL)
     place = <uint64_t>frame >> 4 ^ <uint64_t>frame >> 10 ^ <uint64_t>site ^ <uint64_t>site >> 7

@@ -110,10 +110,10 @@ cdef inline void find_nearest(const char *address, Place *place) noexcept nogil:
         before = place.base - 1
         behind = place.base + place.room
     find_place(behind, &beside)
-    if gap(&beside, address) < best:
+    if gap(&beside, address) <= best and beside.life == LIVE_BLOCK:  # rather a live block than a dead one
         best = gap(&beside, address)
         found = beside
     find_place(before, &beside)
-    if gap(&beside, address) < best:
+    if gap(&beside, address) < best or gap(&beside, address) == best and found.life != LIVE_BLOCK:
         found = beside
     place[0] = found

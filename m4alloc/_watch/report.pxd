@@ -195,7 +195,7 @@ cdef inline bint is_led() noexcept nogil:
 
 cdef inline void read_command() noexcept nogil:
     """What repeats the run, for a shell: the program, its arguments, and the options of the monitor."""
-    cdef char raw[8192]
+    cdef char *raw = reports.text  # which is empty still; the stack may be a small one, of a signal's handler
     cdef Text text
     cdef int fd = -1
     cdef long got = 0
@@ -219,10 +219,10 @@ cdef inline void read_command() noexcept nogil:
         add(&text, "m4alloc monitor -- ")
     fd = m4m_open_to_read("/proc/self/cmdline")
     if fd >= 0:
-        got = m4m_read(fd, raw, sizeof(raw) - 1)
+        got = m4m_read(fd, raw, COMMAND_ROOM)
         m4m_close(fd)
+        raw[got if got > 0 else 0] = 0
     while got > 0 and at < <uint64_t>got:
-        raw[sizeof(raw) - 1] = 0
         if at != 0:
             add_char(&text, 32)
         add_shell_word(&text, raw + at)

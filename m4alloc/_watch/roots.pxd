@@ -98,8 +98,8 @@ cdef inline void take_table(RootWalk *walk, char *control) noexcept nogil:
         return
     table = m4m_storage_table(control)
     mapping = m4m_mapping_of(walk.roots, <char *>table)
-    if <uint64_t>table & 7 == 0 and mapping != NULL and mapping.low <= <char *>(table - 2) and table[-2] < 65536:
-        begin_range(walk, <char *>table, <char *>(table + 2 * (table[-2] + 1)))
+    if <uint64_t>table & 7 == 0 and mapping != NULL and mapping.low <= <char *>(table - 2) and (table - 2)[0] < 65536:
+        begin_range(walk, <char *>table, <char *>(table + 2 * ((table - 2)[0] + 1)))
 
 
 cdef inline void take_range(RootWalk *walk) noexcept nogil:

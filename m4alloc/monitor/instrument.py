@@ -75,10 +75,16 @@ def instrumentation(
     else:
         flags = _gcc_kernel_address(machine, stack)
     if uninitialised:
-        flags.append(f"-fsanitize-coverage={'func,trace-pc-guard,' if is_clang else ''}trace-cmp")
+        flags += _clang_comparisons() if is_clang else ["-fsanitize-coverage=trace-cmp"]
     if not any(option.startswith(STACK_PROTECTORS) for option in asked.options):
         flags.append("-fstack-protector-strong")
     return [*FRAMES, *flags, *(f"-fno-builtin-{name}" for name in kept)]
+
+
+def _clang_comparisons() -> list[str]:
+    # Past the driver, which would link a runtime. Clang tells of comparisons only where it tells of functions as well.
+    settings = ("type=1", "trace-pc-guard", "trace-cmp")
+    return [word for setting in settings for word in ("-Xclang", f"-fsanitize-coverage-{setting}")]
 
 
 def _gcc_thread(links: bool) -> list[str]:
