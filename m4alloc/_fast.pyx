@@ -170,7 +170,7 @@ cdef void open_process() noexcept nogil:
     open_arena(&process_arena, LEAST)  # without address space now, it is tried again when needed
     process_arena.next_arena = arenas
     arenas = &process_arena
-    if M4_PRELOAD and explains(&process_arena):
+    if M4_PRELOAD and not M4_MONITOR and explains(&process_arena):
         m4_explain_faults()
     m4_store32(&process_arena.ready, OPEN)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)

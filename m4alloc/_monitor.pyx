@@ -7,7 +7,6 @@ the public names. Nothing here is Python when it runs: the linker drops what tal
 """
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memset
 
 from m4alloc._core.c cimport ENOMEM, m4_acquire, m4_errno, m4_relinquish, m4_set_errno, m4_store32, unlikely
 from m4alloc._core.large cimport move_pages, resize_large
@@ -15,7 +14,7 @@ from m4alloc._core.types cimport SMALL_MAX
 from m4alloc._watch.access cimport access, tell_stray
 from m4alloc._watch.block cimport be_born, be_resized, fence_ahead, free_slot, give_up, refuse_free, tell_violation
 from m4alloc._watch.c cimport (m4m_core_aligned, m4m_core_arena, m4m_core_calloc, m4m_core_free, m4m_core_malloc,
-                               m4m_core_realloc, m4m_core_settings, m4m_kernel_thread, m4m_is_single_threaded, m4m_plain_memcpy, m4m_self, m4m_shadow_on)
+                               m4m_core_realloc, m4m_core_settings, m4m_core_usable, m4m_kernel_thread, m4m_is_single_threaded, m4m_plain_memcpy, m4m_self, m4m_shadow_on)
 from m4alloc._watch.cohort cimport hold_cohorts, let_go_of_cohorts
 from m4alloc._watch.depot cimport depot, end_captures
 from m4alloc._watch.finding cimport begin_finding, in_bounds_properties
@@ -29,7 +28,7 @@ from m4alloc._watch.report_crash cimport explain_fault
 from m4alloc._watch.ring cimport leave_ring, rings
 from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, watch
 from m4alloc._watch.options cimport HISTORY_ACCESSES, HISTORY_NO, options
-from m4alloc._watch.report cimport final_status, open_reports, report, reports
+from m4alloc._watch.report cimport begin_process, final_status, open_reports, report, reports
 from m4alloc._watch.shadow cimport fence_shadow
 from m4alloc._watch.show cimport show_blocks, show_slabs
 from m4alloc._watch.thread cimport next_event, this_thread, threads
@@ -64,7 +63,10 @@ cdef void m4m_prepare "m4m_prepare"() noexcept nogil:
     watch.each_access = options.history == HISTORY_ACCESSES
     watch.redzone = <uint32_t>options.redzone if options.redzone_given else (16 if m4m_shadow_on else 8)
     watch.redzone_shift = 3 if m4m_shadow_on else 4
-    m4m_core_settings.quarantine_bytes = options.quarantine_bytes if options.quarantine_given else 256 << 10
+    if m4m_core_settings.samples:  # a sample ends where its page ends: what is behind it is not to be accessible
+        watch.redzone = 0
+        watch.redzone_shift = 63
+    m4m_core_settings.quarantine_bytes = options.quarantine_bytes if options.quarantine_given else 64 << 10
     m4m_core_settings.large_delay = 16 << 20
     if options.quarantine_bytes > m4m_core_settings.large_delay:
         m4m_core_settings.large_delay = options.quarantine_bytes
@@ -101,6 +103,18 @@ cdef void tell_call "m4m_tell_call"(Thread *thread, uint32_t letter, void *freed
         tell_violation(thread, violated, "call", <char *>freed, &place, site, frame)
 
 
+cdef inline void *fresh_block(size_t alignment, size_t size, bint zeroed) noexcept nogil:
+    """A block of the core's, with what is to be behind it, or NULL with ENOMEM."""
+    if unlikely(size > SIZE_LIMIT):
+        m4_set_errno(ENOMEM)
+        return NULL
+    if zeroed:
+        return m4m_core_calloc(1, with_redzone(size))
+    if alignment == 1:
+        return m4m_core_malloc(with_redzone(size))
+    return m4m_core_aligned(alignment, with_redzone(size))
+
+
 cdef void *m4m_request "m4m_request"(size_t alignment, size_t size, bint zeroed, const void *site,
                                      const void *frame) noexcept nogil:
     """malloc, calloc and aligned_alloc: alignment 1 is any."""
@@ -110,14 +124,7 @@ cdef void *m4m_request "m4m_request"(size_t alignment, size_t size, bint zeroed,
         m4m_open()
     if unlikely(watch.calls):
         tell_call(thread, LETTER_ALLOCATE_START, NULL, site, frame)
-    if unlikely(size > SIZE_LIMIT):
-        m4_set_errno(ENOMEM)
-    elif zeroed:
-        block = m4m_core_calloc(1, with_redzone(size))
-    elif alignment == 1:
-        block = m4m_core_malloc(with_redzone(size))
-    else:
-        block = m4m_core_aligned(alignment, with_redzone(size))
+    block = fresh_block(alignment, size, zeroed)
     if block != NULL:
         if unlikely(initial.mode):
             begin_bits(<char *>block, size, zeroed)
@@ -134,29 +141,50 @@ cdef void m4m_release "m4m_release"(void *block, const void *site, const void *f
     thread = this_thread()
     if unlikely(not free_slot(thread, <char *>block, site, frame)):
         if give_up(thread, "free", <char *>block, site, frame):
-            m4m_core_free(block)
+            free_given_up(thread, "free", block, site, frame)
     if unlikely(watch.calls):
         tell_call(thread, LETTER_FREE_END, block, site, frame)
 
 
+cdef inline void free_given_up(Thread *thread, const char *verb, void *block, const void *site,
+                               const void *frame) noexcept nogil:
+    """The core takes back a block whose story has ended, or a sample, which has none: then it is the core that knows."""
+    cdef Place place
+    if unlikely(m4m_core_free(block) != 0):
+        find_place(<char *>block, &place)
+        refuse_free(thread, verb, <char *>block, &place, site, frame)
+
+
+cdef void *resize_sample "m4m_resize_sample"(Thread *thread, void *old, size_t size, const void *site,
+                                             const void *frame) noexcept nogil:
+    """realloc of a block that lies on a page of its own."""
+    cdef Place place
+    cdef void *block = m4m_core_realloc(old, with_redzone(size))
+    if block != NULL:
+        be_born(thread, <char *>block, size, site, frame)
+    elif m4m_core_usable(old) == 0:  # it is not out of memory: there is no such block
+        find_place(<char *>old, &place)
+        refuse_free(thread, "realloc", <char *>old, &place, site, frame)
+    return block
+
+
 cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, const void *frame) noexcept nogil:
-    """The contents in another block, always, unless it is large: who keeps the old pointer is then seen."""
+    """The contents in another block, always, unless it is large: who keeps the old pointer is then seen.
+
+    Letters in the order of a history: the call begins, the old block is given up, that is done, the new one is there.
+    """
     cdef Thread *thread
     cdef Place place
-    cdef void *block
+    cdef void *block = NULL
     cdef uint64_t kept
     if old == NULL:
         return m4m_request(1, size, False, site, frame)
-    if size == 0:
-        m4m_release(old, site, frame)
-        return NULL
     thread = this_thread()
+    if unlikely(watch.calls):
+        tell_call(thread, LETTER_ALLOCATE_START, NULL, site, frame)
     find_place(<char *>old, &place)
     if unlikely(place.kind == IN_SAMPLE):
-        block = m4m_core_realloc(old, with_redzone(size))
-        if block != NULL:
-            be_born(thread, <char *>block, size, site, frame)
-        return block
+        return resize_sample(thread, old, size, site, frame)
     if unlikely(place.story == NULL or place.life != LIVE_BLOCK or place.base != <char *>old):
         refuse_free(thread, "realloc", <char *>old, &place, site, frame)
         return NULL
@@ -165,27 +193,38 @@ cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, con
             if unlikely(initial.mode and size > place.size):
                 begin_bits(<char *>old + place.size, size - place.size, False)
             be_resized(thread, &place, size, site, frame)
-            return old
-    block = m4m_request(1, size, False, site, frame)
-    if block != NULL:
-        kept = place.size if place.size < size else size
-        if place.kind == IN_LARGE and with_redzone(size) > SMALL_MAX:
-            move_pages(stories.arena, <char *>block, <char *>old, kept)
-        else:
-            m4m_plain_memcpy(block, old, kept)
-        if unlikely(initial.mode):
-            copy_bits(<char *>block, <char *>old, kept)
+            block = old
+    if size != 0 and block == NULL:
+        block = fresh_block(1, size, False)
+        if block != NULL:
+            kept = place.size if place.size < size else size
+            if unlikely(initial.mode):
+                begin_bits(<char *>block, size, False)
+                copy_bits(<char *>block, <char *>old, kept)
+            if place.kind == IN_LARGE and with_redzone(size) > SMALL_MAX:
+                move_pages(stories.arena, <char *>block, <char *>old, kept)
+            else:
+                m4m_plain_memcpy(block, old, kept)
+    if block != old and (block != NULL or size == 0):
         if give_up(thread, "realloc", <char *>old, site, frame):
-            m4m_core_free(old)
+            free_given_up(thread, "realloc", old, site, frame)
+        if unlikely(watch.calls):
+            tell_call(thread, LETTER_FREE_END, old, site, frame)
+        if block != NULL:
+            be_born(thread, <char *>block, size, site, frame)
+            return block
+    if unlikely(watch.calls):
+        tell_call(thread, LETTER_ALLOCATE_END, NULL, site, frame)
     return block
 
 
 cdef size_t m4m_size "m4m_size"(void *block) noexcept nogil:
     """malloc_usable_size: the size requested, for what is behind it is nobody's."""
     cdef Place place
-    if not find_place(<char *>block, &place) or place.story == NULL or place.life != LIVE_BLOCK:
-        return 0
-    return place.size
+    find_place(<char *>block, &place)
+    if place.kind == IN_SAMPLE:
+        return m4m_core_usable(block)
+    return place.size if place.story != NULL and place.life == LIVE_BLOCK else 0
 
 
 cdef void m4m_access_arena "m4m_access_arena"(char *address, size_t size, unsigned int how, const void *site,
@@ -214,6 +253,8 @@ cdef void m4m_before_fork "m4m_before_fork"() noexcept nogil:
     cdef uint32_t i
     for i in range(machines.labelled_count):
         hold_cohorts(&cohorts.of_machine[i])
+    m4_acquire(&stories.lock)
+    m4_acquire(&rings.lock)
     m4_acquire(&threads.lock)
     m4_acquire(&threads.pool.lock)
     m4_acquire(&depot.pool.lock)
@@ -225,6 +266,8 @@ cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
     m4_relinquish(&depot.pool.lock)
     m4_relinquish(&threads.pool.lock)
     m4_relinquish(&threads.lock)
+    m4_relinquish(&rings.lock)
+    m4_relinquish(&stories.lock)
     for i in range(machines.labelled_count):
         let_go_of_cohorts(&cohorts.of_machine[i])
     if child:
@@ -233,7 +276,7 @@ cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
             if thread != m4m_self:
                 m4_store32(&thread.ended, 1)
             thread = thread.next
-        memset(&rings.lock, 0, sizeof(rings.lock))
+        begin_process()
         thread = this_thread()
         thread.kernel_id = m4m_kernel_thread()
         mark_inherited(thread)

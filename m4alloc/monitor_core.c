@@ -27,6 +27,7 @@ M4M_HIDDEN struct m4m_core_settings m4m_core_settings;
  * two threads that free one block at the same moment. */
 static void m4_prepare_monitored(struct m4_arena *arena)
 {
+    m4m_core_settings.samples = arena->knobs.sample_rate != 0;
     m4m_prepare_core();
     arena->monitored = 1;
     arena->keeps_slabs = m4m_core_settings.keeps_slabs;
@@ -62,6 +63,7 @@ M4M_HIDDEN int m4m_core_free_found(struct m4_record *record, char *block, uint8_
 {
     return m4_free_found(record, block, state);
 }
+M4M_HIDDEN size_t m4m_core_usable(void *block) { return m4_usable_size(block); }
 M4M_HIDDEN size_t m4m_core_trim(size_t keep) { return m4_trim(keep); }
 M4M_HIDDEN int m4m_core_explain(void *address) { return m4_explain(address); }
 M4M_HIDDEN void m4m_core_limit_lowered(uint64_t limit) { m4_limit_lowered(limit); }

@@ -14,6 +14,7 @@ struct m4m_core_settings {
     uint64_t quarantine_bytes; /* of each size class, and each thread's */
     uint64_t large_delay;      /* bytes of freed large blocks that wait */
     uint32_t keeps_slabs;
+    uint32_t samples; /* the core's answer: some blocks lie on pages of their own */
 };
 extern M4M_HIDDEN struct m4m_core_settings m4m_core_settings;
 
@@ -29,6 +30,7 @@ M4M_HIDDEN void *m4m_core_realloc(void *block, size_t size);
 M4M_HIDDEN void *m4m_core_aligned(size_t alignment, size_t size);
 M4M_HIDDEN int m4m_core_free(void *block); /* 0, or what was wrong (MisuseKind): somebody else has freed it meanwhile */
 M4M_HIDDEN int m4m_core_free_found(struct m4_record *record, char *block, uint8_t *state); /* of a slot */
+M4M_HIDDEN size_t m4m_core_usable(void *block);
 M4M_HIDDEN size_t m4m_core_trim(size_t keep);
 M4M_HIDDEN int m4m_core_explain(void *address);
 M4M_HIDDEN void m4m_core_prepare(void); /* while the program starts: what samples need */

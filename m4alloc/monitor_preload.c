@@ -72,7 +72,12 @@ M4M_INLINE void *counted_request(size_t count, size_t size, const void *site, co
 #include "_malloc_names.h"
 
 /* The shadow: of the whole address space, whose untouched pages are zero, that is open. */
-#define SHADOW_BYTES (UINT64_C(1) << (47 - M4M_SHADOW_SHIFT))
+#if defined(__aarch64__)
+#define ADDRESS_BITS 48
+#else
+#define ADDRESS_BITS 47
+#endif
+#define SHADOW_BYTES (UINT64_C(1) << (ADDRESS_BITS - M4M_SHADOW_SHIFT))
 
 static void map_shadow(void)
 {
@@ -273,6 +278,13 @@ static void after_fork_in_parent(void) { m4m_after_fork(0); }
 
 static void after_fork_in_child(void) { m4m_after_fork(1); }
 
+static void quick_exit_status(void)
+{
+    int status = m4m_end_status(0);
+    if (status != 0)
+        syscall(SYS_exit_group, status);
+}
+
 /* When the library is loaded: after the first mallocs, which are the loader's, and before the program's constructors. */
 static __attribute__((constructor(101))) void start(void)
 {
@@ -282,6 +294,7 @@ static __attribute__((constructor(101))) void start(void)
     thread_key_made = pthread_key_create(&thread_key, thread_exits) == 0;
     m4m_open();
     m4m_watch_thread_exit();
+    at_quick_exit(quick_exit_status);
     pthread_atfork(m4m_before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

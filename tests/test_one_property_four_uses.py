@@ -1,5 +1,8 @@
 """One property, four uses: model checking, evaluation, monitoring and SPIN agree on every property of the library.
 
+Monitoring is held to them where a program runs: tests/m4alloc/monitor/test_agreement.py holds the runtime to the trace
+of the run, random programs and random properties; here the words of runs are models.
+
 The table is the library's own examples and the 25 traces of the published property. The words of some properties become
 one model, whose run is any one of them; `expected` is true of those that satisfy their property. So one search, of a
 model that must satisfy `expected <-> property`, says that it and evaluation agree on each of them.
@@ -9,13 +12,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from m4alloc import _backend
 from m4alloc.model import compiled, spin
+from m4alloc.monitor.table import Table
 from spec.event import Event, Function
 from spec.ltl.evaluate import holds
 from spec.ltl.finite import weak_reading
@@ -32,6 +38,8 @@ from spec.model.system import Result, Verdict
 from spec.properties import PROPERTIES, find
 from spec.property import Index, Kind, Property
 from spec.property_verdict import Answer, endless, evaluate
+from spec.propositions import Words
+from tests.m4alloc.monitor import agreement as agreement_of_runs
 
 SEED_TRACES = Path(__file__).parent / "vectors" / "ltl" / "seed-traces.json"
 EVENTS = {"p": "malloc", "q": "access", "r": "free"}
@@ -277,6 +285,68 @@ def test_a_trace_of_the_same_events_is_judged_alike(one: Property, text: str, wa
         assert found.answer is Answer.INCONCLUSIVE
     else:
         assert found.answer is (Answer.HOLDS if wanted else Answer.VIOLATED)
+
+
+# A running program.
+
+
+def performed(word: Word, names: Iterable[str]) -> Program:
+    """The program whose one run is an empty letter, then the word, then nothing for ever."""
+    letters = (frozenset[str](), *word.letters, frozenset[str]())
+    last = len(letters) - 1
+    commands = [
+        Command(0, 0, 0, (Guard(equal(0, place)), Assign(Read(0), Constant(min(place + 1, last)))), "next")
+        for place in range(len(letters))
+    ]
+    return Program(
+        name="run",
+        cells=(Cell("place", 0, last, 0), Cell("path", 0, 0, 0, 0)),
+        processes=(Process("path", 1, ("walks",), frozenset({0})),),
+        commands=tuple(commands),
+        predicates=tuple(
+            (name, any_of([equal(0, place) for place, letter in enumerate(letters) if name in letter]))
+            for name in names
+        ),
+    )
+
+
+WATCHED = tuple(
+    map(find, ("S1", "F1", "one-life", "whole-life", "no-double-free", "access-in-bounds", "freed-eventually"))
+)
+RUNS = [
+    "m 0 1700;s 0 0 8;l 0 8 4;f 0 0",
+    "m 0 1700;s 0 0 8;f 0 0;m 0 1700;l 0 0 1;f 0 0;l 0 0 1",
+    "m 0 1700;m 1 40;f 0 0;f 0 0;s 1 40 8;r 1 3000",
+]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> agreement_of_runs.Bench:
+    if _backend.backend != "fast" or not (shutil.which("gcc") and shutil.which("nm")):
+        pytest.skip("needs gcc, and the native core: make build")
+    return agreement_of_runs.Bench.of(tmp_path_factory.mktemp("runs"), "thread")
+
+
+@pytest.mark.parametrize("text", RUNS)
+def test_what_a_run_or_its_end_violates_is_violated_by_a_model_of_what_it_did(
+    bench: agreement_of_runs.Bench, text: str
+) -> None:
+    """Each word of the run is the one path of a model. What the library still wants at exit, idling does not bring."""
+    watched = (*WATCHED, agreement_of_runs.NEVER_SAID)
+    told = bench.run(
+        text, Table.of(watched), history="accesses", trace=bench.folder / "trace", quarantine_bytes=0, leaks="all"
+    )
+    letters = list(Words(told.events))
+    for one in WATCHED:
+        wrong = 0
+        for word, times in Counter(agreement_of_runs.words_of(one, letters)).items():
+            result = check(Execution(performed(word, one.formula.propositions)), next_(one.formula))
+            wrong += times * (result.verdict is Verdict.VIOLATED)
+        violated = sum(one.name in names for _, names in told.during)
+        if one.name == "freed-eventually":  # of which only blocks that the program made are told
+            assert (told.counts[one.name] > 0) == ("r" in text), one.name
+        else:
+            assert violated + told.owed.get(one.name, 0) == wrong, one.name
 
 
 # Models of allocators.

@@ -231,9 +231,12 @@ cdef inline bint stands_again(const Ring *ring, uint32_t i, uint32_t length) noe
 
 
 cdef inline void review_line(Arena *arena, Ring *ring, uint32_t c) noexcept nogil:
-    """Report the slots in a line that their owners have freed as well, and forget them."""
+    """Report the slots in a line that their owners have freed as well, and forget them.
+
+    Cost: quadratic in the length of the line. Under a monitor lines are long, and it knows better who frees what.
+    """
     cdef uint32_t i
-    if ring.line == NULL:
+    if ring.line == NULL or arena.monitored:
         return
     for i in range(arena.class_line[c]):
         if ring.line[i].address != NULL and (

@@ -17,6 +17,21 @@ from m4alloc._watch.types cimport (IN_SAMPLE, LETTER_ACCESS, LIVE_BLOCK, M4M_SHA
                                    UNINITIALISED, Finding, Place, Thread)
 
 
+cdef inline bint starts(const char *text, const char *beginning) noexcept nogil:
+    """Whether a text begins with another."""
+    while beginning[0] != 0 and text[0] == beginning[0]:
+        text += 1
+        beginning += 1
+    return beginning[0] == 0
+
+
+cdef inline const char *plain_name(const char *function) noexcept nogil:
+    """The name that the program called a function of the C library by: headers rename a few."""
+    if function != NULL and (starts(function, "__isoc99_") or starts(function, "__isoc23_")):
+        return function + 9
+    return function
+
+
 cdef inline void tell_access "m4m_tell_access"(Thread *thread, uint64_t violated, char *address, uint64_t size,
                                                unsigned int how, Place *place, const void *site, const void *frame,
                                                const char *function) noexcept nogil:
@@ -28,7 +43,7 @@ cdef inline void tell_access "m4m_tell_access"(Thread *thread, uint64_t violated
     found.address = address
     found.size = size
     found.how = how
-    found.function = function
+    found.function = plain_name(function)
     report(&found)
 
 
@@ -43,7 +58,7 @@ cdef inline void tell_stray "m4m_tell_stray"(Thread *thread, char *address, uint
     found.address = address
     found.size = size
     found.how = how
-    found.function = function
+    found.function = plain_name(function)
     report(&found)
 
 

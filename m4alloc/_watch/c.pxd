@@ -11,6 +11,7 @@ cdef extern from "monitor_core.h" nogil:
         uint64_t quarantine_bytes
         uint64_t large_delay
         uint32_t keeps_slabs
+        uint32_t samples
     CoreSettings m4m_core_settings
     Arena *m4m_core_arena() noexcept
     void *m4m_core_malloc(size_t) noexcept
@@ -20,6 +21,7 @@ cdef extern from "monitor_core.h" nogil:
     int m4m_core_free(void *) noexcept
     int m4m_core_free_found(Record *, char *, uint8_t *) noexcept
     int m4m_core_explain(void *) noexcept
+    size_t m4m_core_usable(void *) noexcept
 
 cdef extern from "_monitor.h" nogil:
     enum:

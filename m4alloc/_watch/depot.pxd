@@ -26,6 +26,8 @@ cdef enum:
     STACKS_MOST = 1 << 22      # different ones; after so many, 0 stands for every further one
     RECENT_BITS = 7            # 128 of a thread
     RECENT_AFTER = 32          # captures of a thread; one that makes fewer does not need the memory
+    DEEP = 1 << 16             # as many different stacks are kept as deep as was asked for, further ones
+    SHALLOW = 3                # so deep: a recursion that is never the same twice would fill the memory
     TABLES_MOST = 96           # frames that the unwind tables are asked for, those of the monitor among them
 
 cdef struct Stack "m4m_stack":
@@ -271,18 +273,19 @@ cdef inline uint32_t capture_anew "m4m_capture_anew"(const Thread *thread, const
     cdef Link links[FRAMES_MOST + 1]
     cdef uint32_t linked = 0
     cdef uint32_t count, number, i
+    cdef uint32_t depth = depot.depth if depot.count < DEEP or depot.depth < SHALLOW else SHALLOW
     if depot.slow:
         number = capture_slowly(thread, site)
         if number != 0:
             return number
-    count = unwind_links(thread, site, frame, frames, links, &linked, depot.depth)
+    count = unwind_links(thread, site, frame, frames, links, &linked, depth)
     number = keep_stack(thread, frames, count)
     if recent == NULL:
         m4m_captures += 1
         if m4m_captures >= RECENT_AFTER and not depot.slow:
             m4m_recent = open_recent()
         return number
-    if number == 0 or linked > depot.depth or <char *>frame < thread.stack_low or <char *>frame >= thread.stack_high:
+    if number == 0 or linked > depth or <char *>frame < thread.stack_low or <char *>frame >= thread.stack_high:
         return number
     recent.frame = NULL
     recent.number = number

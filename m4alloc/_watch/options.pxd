@@ -6,8 +6,11 @@ Nothing is allocated: the text is copied, because the program may change its env
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport getenv, m4_say, memcpy, snprintf, strlen
+from m4alloc._core.c cimport m4_say, memcpy, snprintf, strlen
 from m4alloc._core.knobs cimport is_word, read_number, within
+
+cdef extern from "<stdlib.h>" nogil:
+    char *secure_getenv(const char *) noexcept
 
 cdef extern from "monitor_text.h" nogil:
     size_t m4m_directory(char *into, size_t room) noexcept
@@ -90,7 +93,7 @@ cdef inline void default_options() noexcept nogil:
     options.fail_on = (1 << CLASSES) - 1
     options.frames = 8
     options.symbolize = True
-    options.color = m4m_is_terminal(2) and getenv("NO_COLOR") == NULL
+    options.color = m4m_is_terminal(2) and secure_getenv("NO_COLOR") == NULL
 
 
 cdef inline bint read_bytes(const char *text, size_t length, uint64_t *value) noexcept nogil:
@@ -326,7 +329,7 @@ cdef inline void read_options() noexcept nogil:
         return
     options.ready = True
     default_options()
-    given = getenv("M4ALLOC_OPTIONS")
+    given = secure_getenv("M4ALLOC_OPTIONS")  # not of whoever runs a set-user-ID program
     if given == NULL:
         return
     if strlen(given) >= OPTIONS_ROOM:

@@ -126,6 +126,8 @@ cdef inline void begin_process() noexcept nogil:
     reports.reachable_bytes = 0
     reports.has_failed = False
     suppressions.used = 0
+    if reports.known != NULL:
+        memset(reports.known, 0, KINDS_MOST * sizeof(Known))
 
 
 cdef inline bint begin_report() noexcept nogil:
@@ -138,7 +140,6 @@ cdef inline bint begin_report() noexcept nogil:
         if owner >> 32 == me >> 32:
             m4m_sleep_a_moment()
             owner = 0
-    begin_process()
     return True
 
 
@@ -473,6 +474,8 @@ cdef inline void write_end() noexcept nogil:
 cdef inline int final_status "m4m_final_status"(int status) noexcept nogil:
     """The program ends: what it ends with, given what it wants to end with. Sums up what was found."""
     cdef Text text
+    if reports.process != m4m_process():  # a child of vfork, in its parent's memory
+        return status
     if not begin_report():
         return 1
     open_reports()

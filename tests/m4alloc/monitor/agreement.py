@@ -1,6 +1,8 @@
 """Random programs, run under the runtime: what it says of properties, and what everybody else says of the same events.
 
-The program is one interpreter of scripts (agreement.c), so that an example costs a process, not a compiler run.
+The program is one interpreter of scripts (agreement.c), so that an example costs a process, not a compiler run. The
+events are those of the trace that the end of the run writes, which holds all of it: each example watches `NEVER_SAID`,
+which every end violates. The program's own account of what it did is kept beside them.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import random
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +25,17 @@ from m4alloc.monitor.machine import Run
 from m4alloc.monitor.table import Table
 from m4alloc.trace.read import Trace
 from spec.event import Event, Function
+from spec.ltl.error import TooLargeError
 from spec.ltl.evaluate import holds
 from spec.ltl.finite import ltl3, weak_reading
 from spec.ltl.parametric import Occurrence, slices
 from spec.ltl.truth import Truth
+from spec.ltl.word import Word
 from spec.properties import find
-from spec.property import Property
-from spec.property_verdict import concerns, evaluate
-from spec.propositions import Delivery, Words, values
+from spec.property import Index, Property
+from spec.property_verdict import OF_BLOCKS, concerns, evaluate
+from spec.propositions import Delivery, Sort, Words, values
+from tests.m4alloc.monitor.deliveries import LABELLED, OTHERS, PLAIN
 from tests.m4alloc.monitor.reports import HEADERS, MONITOR
 
 SOURCE = Path(__file__).with_name("agreement.c")
@@ -37,28 +43,13 @@ STEPS = 48
 SLOTS = 6
 LABELS = ("a", "b", "mem_free_end")
 SIZES = (1, 8, 24, 40, 100, 100, 24, 3000)
+PLAIN_NAMES = frozenset({"malloc", "free", "access", "outside"})
 NEVER_SAID = find("global: <>never_said")
-"""What the end of every run violates, which makes it write its trace."""
+BUILT_IN = tuple(map(find, ("S1", "no-double-free", "access-in-bounds", "freed-eventually")))
+LIBRARY = [one for one in map(find, (*PLAIN, *LABELLED, *OTHERS)) if "uninitialised" not in one.needs]
 
-
-def build(folder: Path, hooks: str) -> Path:
-    """The interpreter, built by `m4alloc cc`."""
-    target = folder / f"agreement-{hooks}"
-    words = ["-O1", "-g", "-w", "-fno-builtin", "-fno-ipa-icf", "-fno-optimize-sibling-calls", "-pthread"]
-    words += [f"-I{HEADERS}", f"--hooks={hooks}", str(SOURCE), "-o", str(target)]
-    subprocess.run(command(words, library=MONITOR), check=True)
-    return target
-
-
-def starts_of_steps(program: Path) -> list[tuple[int, int, int]]:
-    """Where the code of each step begins and ends in the program's file, and its number; -1 and -2 hand over."""
-    said = subprocess.run(["nm", "-S", str(program)], capture_output=True, text=True, check=True).stdout
-    found = []
-    for at, size, name in re.findall(r"^(\w+) (\w+) [tT] (step_\d+|give|take)$", said, re.MULTILINE):
-        number = {"give": -1, "take": -2}.get(name)
-        found.append((int(at, 16), int(size, 16), int(name[5:]) if number is None else number))
-    assert len(found) == STEPS + 2
-    return found
+Violations = list[tuple[int, frozenset[str]]]
+"""The steps of a script at which properties were violated for good, and which."""
 
 
 # Scripts.
@@ -68,31 +59,26 @@ def script(seed: int) -> str:
     """What a program does, right or wrong."""
     rng = random.Random(seed)
     threads, wrong = rng.choice((1, 1, 2, 3)), rng.choice((0.0, 0.1, 0.4))
-    sizes = {number: 0 for number in range(SLOTS)}
-    live: set[int] = set()
-    dead: set[int] = set()
+    sizes = dict.fromkeys(range(SLOTS), 0)
+    live, dead = set[int](), set[int]()
     steps: list[str] = []
-    slots = rng.randint(1, SLOTS)
-    while len(steps) < rng.randint(3, STEPS):
-        slot = rng.randrange(slots)
-        what = rng.choice("mmcrffllssssLLBBt")
+    slots, length = rng.randint(1, SLOTS), rng.randint(3, STEPS)
+    while len(steps) < length:
+        slot, what = rng.randrange(slots), rng.choice("mmcrffllssssLLBBt")
         if what == "t":
-            if threads > 1:
-                steps.append(f"t {rng.randrange(threads)}")
+            steps.append(f"t {rng.randrange(threads)}")
         elif what == "L":
             steps.append(f"L {rng.choice(LABELS)}")
         elif what in "mc":
-            if slot in live and rng.random() > 0.1:
-                continue
-            sizes[slot] = rng.choice(SIZES)
-            steps.append(f"{what} {slot} {sizes[slot]}")
-            live.add(slot)
-            dead.discard(slot)
+            if slot not in live or rng.random() < 0.1:
+                sizes[slot] = rng.choice(SIZES)
+                steps.append(f"{what} {slot} {sizes[slot]}")
+                live.add(slot)
+                dead.discard(slot)
         elif slot not in live and (slot not in dead or rng.random() > wrong):
             continue
         elif what == "r":
-            if slot in live:
-                sizes[slot] = rng.choice(SIZES)
+            sizes[slot] = rng.choice(SIZES) if slot in live else sizes[slot]
             steps.append(f"r {slot} {sizes[slot]}")
         elif what == "f":
             inside = 8 if rng.random() < wrong / 4 and sizes[slot] > 8 else 0
@@ -100,35 +86,35 @@ def script(seed: int) -> str:
             if not inside:
                 live.discard(slot)
                 dead.add(slot)
-        elif what in "ls":
+        elif what == "B":
+            steps.append(f"B {rng.choice(LABELS)} {slot}")
+        else:
             width = rng.choice((1, 2, 4, 8))
             most = sizes[slot] + (8 if rng.random() < wrong else -width)
-            if most < 0:
-                continue
-            steps.append(f"{what} {slot} {rng.randint(0, most // width) * width} {width}")
-        else:
-            steps.append(f"B {rng.choice(LABELS)} {slot}")
-    return ";".join(steps[:STEPS])
+            if most >= 0:
+                steps.append(f"{what} {slot} {rng.randint(0, most // width) * width} {width}")
+    return ";".join(steps)
 
 
 def formula(rng: random.Random, depth: int, names: Sequence[str]) -> str:
     """A random formula."""
     if depth == 0 or rng.random() < 0.1:
         return rng.choice(names)
-    one = formula(rng, depth - 1, names)
-    operator = rng.choice(("!", "!", "X", "Y", "[]", "<>", "&&", "||", "->", "U", "W", "S"))
+    one, operator = (
+        formula(rng, depth - 1, names),
+        rng.choice(("!", "!", "X", "Y", "[]", "<>", *("&&", "||", "->"), *"UWS")),
+    )
     if operator in ("!", "X", "Y", "[]", "<>"):
         return f"{operator}({one})"
     return f"({one}) {operator} ({formula(rng, depth - 1, names)})"
 
 
-def own_property(seed: int, labels: Sequence[str]) -> Property:
-    """A random property of any index, in half of the cases about all positions of a word."""
-    rng = random.Random(seed)
+def own_property(rng: random.Random) -> Property:
+    """A random property of any index, often about all positions of a word."""
     index = rng.choice(("address", "address", "block", "block", "thread", "global"))
-    names = ["malloc", "free", "access", "outside"]
+    names = sorted(PLAIN_NAMES)
     if rng.random() < 0.6:
-        names += labels
+        names += LABELS
     if index in ("thread", "global") and rng.random() < 0.3:
         names += ["mem_allocate_start", "mem_free_start", "mem_allocate_end"]
     text = formula(rng, rng.randint(1, 3), names)
@@ -137,47 +123,98 @@ def own_property(seed: int, labels: Sequence[str]) -> Property:
     return find(f"{index}: {text}")
 
 
+def properties(seed: int) -> tuple[Property, ...]:
+    """Properties to be watched together, NEVER_SAID last: as many of them as share a table."""
+    rng = random.Random(seed)
+    found = list(BUILT_IN) if rng.random() < 0.7 else []
+    for one in (*rng.sample(LIBRARY, rng.randint(0, 3)), *(own_property(rng) for _ in range(rng.randint(1, 5)))):
+        try:
+            Table.of([*found, one, NEVER_SAID])
+        except TooLargeError:
+            continue
+        found.append(one)
+    return tuple(dict.fromkeys([*found, NEVER_SAID]))
+
+
 # Runs.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Told:
-    """What a run said: of each finding before the end the step and the properties; what the end violated, in words."""
+    """A run: what the runtime said of it, its trace, and the program's own log.
 
-    during: tuple[tuple[int | None, frozenset[str]], ...]
-    at_exit: Mapping[str, int]
+    during: the findings before the end. owed: of each property that the end violated, how many blocks owe something.
+    counts: findings of each property. log: the program's words for what it did, a line each.
+    """
+
+    during: Violations
+    owed: Mapping[str, int]
     counts: Mapping[str, int]
-    bases: int
-    log: tuple[list[str], ...]
+    log: Sequence[Sequence[str]]
+    steps: Sequence[tuple[int, int, int]]
+    path: Path | None
+
+    @cached_property
+    def trace(self) -> Trace:
+        assert self.path is not None
+        return Trace.open(self.path)
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Those of the trace; the site of a label, which has none there, is its step in the log."""
+        said = iter(int(line[0]) for line in self.log if line[2] in "LB")
+        return [
+            event._replace(site=next(said)) if event.function is Function.LABEL else event
+            for event in self.trace.events()
+        ]
+
+    @cached_property
+    def threads(self) -> int:
+        return 1 + max((int(line[1]) for line in self.log), default=0)
+
+    def violations(self, run: Run, letters: Iterable[Delivery], step: Callable[[Delivery], int | None]) -> Violations:
+        """What stepping the tables in Python says of letters, in the steps of the script."""
+        found = []
+        for letter in letters:
+            bits = run.read(letter)
+            names = frozenset(one.name for number, one in enumerate(run.table.properties) if bits >> number & 1)
+            where = step(letter)
+            if names and where is not None:
+                found.append((where, names))
+        return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bench:
-    """An interpreter and a folder for its runs."""
+    """An interpreter, a folder for its runs, and where the code of each step is in the program's file."""
 
     program: Path
     folder: Path
-    steps: tuple[tuple[int, int, int], ...] = field(default=())
+    steps: Sequence[tuple[int, int, int]]
 
     @classmethod
     def of(cls, folder: Path, hooks: str) -> Bench:
-        program = build(folder, hooks)
-        return cls(program, folder, tuple(starts_of_steps(program)))
+        """Build the interpreter by `m4alloc cc`."""
+        program = folder / f"agreement-{hooks}"
+        words = ["-O1", "-w", "-fno-builtin", "-fno-ipa-icf", "-fno-optimize-sibling-calls", "-pthread"]
+        words += [f"-I{HEADERS}", f"--hooks={hooks}", str(SOURCE), "-o", str(program)]
+        subprocess.run(command(words, library=MONITOR), check=True)
+        said = subprocess.run(["nm", "-S", str(program)], capture_output=True, text=True, check=True).stdout
+        found = re.findall(r"^(\w+) (\w+) [tT] step_(\d+)$", said, re.MULTILINE)
+        steps = [(int(at, 16), int(at, 16) + int(size, 16), int(number)) for at, size, number in found]
+        assert len(steps) == STEPS
+        return cls(program, folder, steps)
 
     def step_at(self, offset: int) -> int | None:
-        """The step whose code that is."""
-        for at, size, number in self.steps:
-            if at < offset <= at + size:
-                return number
-        return None
+        """The step to whose code a call returns there; None: the C library's, or between steps."""
+        return next((number for begin, end, number in self.steps if begin < offset <= end), None)
 
     def run(self, text: str, table: Table, **options: object) -> Told:
-        """Run a script."""
+        """Run a script. options: of M4ALLOC_OPTIONS; with `trace` the trace is there afterwards."""
         (self.folder / "table").write_bytes(table.to_bytes())
-        for old in ("findings", "trace"):
-            for path in self.folder.glob(f"{old}*"):
-                path.unlink()
-        given = {
+        for old in (*self.folder.glob("findings"), *self.folder.glob("trace*")):
+            old.unlink()
+        given: dict[str, object] = {
             "properties": self.folder / "table",
             "json": self.folder / "findings",
             "on_violation": "continue",
@@ -186,24 +223,27 @@ class Bench:
             "frames": 1,
             **options,
         }
-        environment = dict(os.environ, M4ALLOC_OPTIONS=",".join(f"{key}={value}" for key, value in given.items()))
-        library = str(MONITOR.parent)
-        environment["LD_LIBRARY_PATH"] = library
+        environment = os.environ | {"M4ALLOC_OPTIONS": ",".join(f"{key}={value}" for key, value in given.items())}
         done = subprocess.run([self.program, text], env=environment, capture_output=True, text=True, timeout=60)
-        assert done.returncode in (0, 1), (done.returncode, done.stdout[:2000], done.stderr[:2000])
-        lines = [json.loads(line) for line in (self.folder / "findings").read_text().splitlines()]
-        log = [line.split() for line in done.stdout.splitlines()]
-        loaded = int(log[0][0], 16) - next(at for at, _, number in self.steps if number == 0)
-        during = []
-        at_exit: Counter[str] = Counter()
-        for line in lines[:-1]:
+        assert done.returncode in (0, 1), done.stderr
+        *lines, end = map(json.loads, (self.folder / "findings").read_text().splitlines())
+        assert end["class"] == "end"
+        during: Violations = []
+        owed = Counter[str]()
+        refused = set[str]()
+        for line in lines:
             if line["verdict"] == "violated at exit":
-                for name in line["violated"]:
-                    at_exit[name] += line["blocks"]
-            else:
-                during.append((self._step(line), frozenset(line["violated"])))
-        assert lines[-1]["class"] == "end"
-        return Told(tuple(during), at_exit, lines[-1]["counts"], loaded, tuple(log[1:]))
+                owed.update(dict.fromkeys(line["violated"], line["blocks"]))
+            elif (step := self._step(line)) is not None:
+                names = frozenset(line["violated"])
+                if line["class"] in ("double-free", "invalid-free"):  # told each time; the first one decided
+                    if line["access"]["address"] in refused:
+                        names -= {"no-double-free"} if line["class"] == "double-free" else names
+                    refused.add(line["access"]["address"])
+                during.append((step, names))
+        log = [line.split() for line in done.stdout.splitlines()]
+        traces = sorted(self.folder.glob("trace*"), key=lambda path: int(path.suffix[1:] or 1))
+        return Told(during, owed, end["counts"], log[1:], self._loaded(log), traces[-1] if traces else None)
 
     def _step(self, line: Mapping[str, Any]) -> int | None:
         here = line["stacks"]["here"]
@@ -211,40 +251,138 @@ class Bench:
             return None
         return self.step_at(int(here[0]["offset"], 16) + 1)
 
-    def trace(self) -> Trace:
-        """What the end of the last run wrote."""
-        last = max(self.folder.glob("trace*"), key=lambda path: int(path.suffix[1:] or 1))
-        return Trace.open(last)
+    def _loaded(self, log: Sequence[Sequence[str]]) -> Sequence[tuple[int, int, int]]:
+        """The steps where they were in that process; the first line of a log says where the first one was."""
+        bias = int(log[0][0], 16) - next(begin for begin, _, number in self.steps if number == 0)
+        return [(begin + bias, end + bias, number) for begin, end, number in self.steps]
 
 
-def own_account(log: Iterable[Sequence[str]], steps: list[int]) -> list[Event]:
-    """The events that the program says to have made; of each its step is added to `steps`."""
-    found = []
-    for number, thread, what, *rest in log:
-        steps.append(int(number))
-        place = int(rest[-1], 16) if what in "mcflsB" else 0
-        if place == 0 and what not in "Lr":
-            steps.pop()
-            continue
-        who = int(thread) + 1
+def own_account(told: Told) -> tuple[list[Event], list[int]]:
+    """The events that the program says to have made, and the step of each."""
+    events, steps = list[Event](), list[int]()
+    for number, thread, what, *rest in told.log:
+        who, places = (
+            int(thread) + 1,
+            [0 if one == "(nil)" else int(one, 16) for one in rest if one[0] in "0(" and one != "0"],
+        )
         match what:
             case "m" | "c":
                 function = Function.MALLOC if what == "m" else Function.CALLOC
+                event = Event(function, who, size=int(rest[0]), result=places[-1], usable=int(rest[0]) + 16)
+            case "r" if places[0]:
                 size = int(rest[0])
-                found.append(Event(function, who, size=size, result=place, usable=size + 16))
-            case "r":
-                size, moved, old = int(rest[0]), *(0 if one == "(nil)" else int(one, 16) for one in rest[1:])
-                if moved:
-                    found.append(Event(Function.REALLOC, who, old, size, result=moved, usable=size + 16))
-                else:
-                    found.append(Event(Function.FREE, who, old))  # it was no block: refused
-            case "f":
-                found.append(Event(Function.FREE, who, place))
-            case "l" | "s":
+                event = Event(Function.REALLOC, who, places[1], size, result=places[0], usable=size + 16)
+            case "r" | "f":  # a realloc of what is no block is refused
+                event = Event(Function.FREE, who, places[-1])
+            case "L" | "B":
+                event = Event(Function.LABEL, who, places[0] if places else 0, label=rest[0])
+            case _:
                 function = Function.LOAD if what == "l" else Function.STORE
-                found.append(Event(function, who, place, int(rest[0])))
-            case "L":
-                found.append(Event(Function.LABEL, who, label=rest[0]))
-            case "B":
-                found.append(Event(Function.LABEL, who, place, label=rest[0]))
-    return found
+                event = Event(function, who, places[-1], int(rest[0]))
+        if event.address or event.result or what == "L":
+            events.append(event)
+            steps.append(int(number))
+    return events, steps
+
+
+# What is held to what.
+
+
+def disagreements(bench: Bench, text: str, watched: Sequence[Property], **options: object) -> Iterator[str]:
+    """Where the runtime, Python's stepping, both evaluations of the trace, the definition of a word's truth and the
+    program's own account of itself do not say the same.
+
+    Not comparable: events of several threads as one word, for the C library's own in a thread that begins are in no
+    order with those of the one that made it; and the words of places in the middle of a block, which nobody keeps.
+    """
+    table = Table.of(watched)
+    told = bench.run(text, table, history="accesses", trace=bench.folder / "trace", **options)
+    inner = {line[2] for line in told.log if line[2] == "f" and int(line[3], 16) % 16}
+    alike = [
+        one
+        for one in watched
+        if not (one.index is Index.GLOBAL and told.threads > 1)
+        and not (inner and one.index in OF_BLOCKS and one.formula.propositions - PLAIN_NAMES)
+    ]
+    names = frozenset(one.name for one in alike)
+
+    def shown(violations: Violations, of: frozenset[str] = names, but: Collection[int] = ()) -> Violations:
+        return [(step, found & of) for step, found in violations if found & of and step not in but]
+
+    letters = list(Words(told.events))
+    sites = {event.begin: event for event in told.events}
+
+    def step(letter: Delivery) -> int | None:
+        event = sites.get(letter.number)
+        if event is None or event.function is Function.LABEL:
+            return None if event is None else event.site
+        return next((number for begin, end, number in told.steps if begin < event.site <= end), None)
+
+    run = Run(table)
+    of_trace = told.violations(run, letters, step)
+    unfulfilled = run.unfulfilled()
+    if shown(of_trace) != shown(told.during):
+        yield f"in the trace {shown(of_trace)}, at run time {shown(told.during)}"
+    if not inner:
+        yield from _ends(alike, watched, unfulfilled, told)
+
+    # Offline.
+    for number, (one, quick) in enumerate(zip(watched, evaluate_trace(told.trace, watched), strict=True)):
+        slow = evaluate(one, told.events)
+        if quick != slow:
+            yield f"{one.name}: {quick} of the trace, {slow} of its events"
+        if not slow.missing and (slow.violated, slow.unfulfilled) != (run.violated[number], unfulfilled[number]):
+            yield f"{one.name}: {slow} of the trace, {run.violated[number]} and {unfulfilled[number]} by tables"
+        counted = truth(one, words_of(one, letters))
+        if counted != (run.violated[number], unfulfilled[number]):
+            yield f"{one.name}: {counted} by definition, {run.violated[number]} and {unfulfilled[number]} by tables"
+
+    # The program's account. Labels are also in words of blocks that it knows nothing of; so are addresses used before.
+    events, steps = own_account(told)
+    saying = {int(line[0]) for line in told.log if line[2] == "L"}
+    mine = frozenset(one.name for one in alike if one.index in (OF_BLOCKS if not options else {Index.BLOCK}))
+    account = shown(told.violations(Run(table), Words(events), lambda letter: steps[letter.number - 1]), mine, saying)
+    account = [one for one in account if one[0] >= 0]
+    if account != shown(told.during, mine, saying):
+        yield f"by its own account {account}, at run time {shown(told.during, mine, saying)}"
+
+    # The same where most accesses pass by the shadow.
+    again = bench.run(text, table, **options)
+    if (shown(again.during), again.owed) != (shown(told.during), told.owed):
+        yield f"with each access {told.during} {told.owed}, without {again.during} {again.owed}"
+
+
+def _ends(
+    alike: Sequence[Property], watched: Sequence[Property], unfulfilled: Sequence[int], told: Told
+) -> Iterator[str]:
+    """What the end of the run violated. A leak is counted by stacks, and blocks of the C library are none."""
+    for one in alike:
+        wanted, found = unfulfilled[watched.index(one)], told.owed.get(one.name, 0)
+        if one.index not in OF_BLOCKS:
+            wanted, found = int(wanted > 0), int(one.name in told.owed)
+        if one.name != "freed-eventually" and wanted != found:
+            yield f"{one.name}: {wanted} unfulfilled in the trace, {found} at run time"
+
+
+def words_of(one: Property, letters: Iterable[Delivery]) -> list[Word]:
+    """The words of a property, by their definition."""
+    stream = [
+        Occurrence(
+            letter.letter,
+            None if letter.sort is Sort.LABEL and letter.base is None else values(one.index, letter),
+            letter.thread,
+        )
+        for letter in letters
+        if concerns(one, letter)
+    ]
+    return list(slices(stream, one.index, one.formula.propositions).values())
+
+
+def truth(one: Property, words: Iterable[Word]) -> tuple[int, int]:
+    """How many words no continuation satisfies, and how many of the others are not satisfied where they end."""
+    violated = unfulfilled = 0
+    for word in words:
+        decided = ltl3(one.formula, word).truth
+        violated += decided is Truth.FALSE
+        unfulfilled += decided is Truth.INCONCLUSIVE and not holds(weak_reading(one.formula), word)
+    return violated, unfulfilled

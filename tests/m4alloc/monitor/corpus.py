@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.watchers import CLASSES, WATCHERS, Ran, Watcher
+from benchmarks.watchers import Monitored, Ran, Watcher
 from m4alloc.lib import include
 
 FOLDER = Path(__file__).resolve().parents[2] / "monitored"
@@ -89,6 +89,8 @@ class Program:
     def build(self, watcher: Watcher, fixed: bool, to: Path, more: Sequence[str] = ()) -> str | None:
         """Compile it; None, or the compiler's complaint."""
         own = self.says.get("flags", "").split()
+        if "uninitialised=1" in self.says.get("options", "") and type(watcher) is Monitored:
+            own += ["--hooks=thread", "--uninitialised"]
         fix = ["-DFIXED"] if fixed else []
         return watcher.compile([*FLAGS, *own, *fix, *more, self.path, "-o", to], cpp=self.is_cpp)
 
