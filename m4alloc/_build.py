@@ -146,7 +146,9 @@ def is_stale(library: Path, source: str) -> bool:
     """Whether any input of the library is newer than it, or the library does not exist."""
     if not library.exists():
         return True
-    names = (f"{source}.map", "_build.py", *filter(None, [EXPORTS.get(source)]), *(f"{module}.c" for module in GENERATED[source]))
+    names = [f"{source}.map", "_build.py", *(f"{module}.c" for module in GENERATED[source])]
+    if source in EXPORTS:
+        names.append(EXPORTS[source])
     inputs = [*(PACKAGE / name for name in names), *sources(source), *headers()]
     return library.stat().st_mtime < max(path.stat().st_mtime for path in inputs)
 

@@ -22,7 +22,8 @@ from m4alloc._build import LIBRARIES, unsupported
 
 TOOLS = {
     "gcc": ("gcc", "builds the core and specialised libraries"),
-    "clang": ("clang", "a second compiler for the core; sanitizers"),
+    "clang": ("clang", "a second compiler for the core, for m4alloc cc; sanitizers"),
+    "addr2line": ("binutils", "functions and lines in the reports of m4alloc monitor"),
     "spin": ("spin", "model-checks the Promela that is exported"),
     "dot": ("graphviz", "draws automata that `m4alloc ltl translate --dot` prints"),
     "qemu-aarch64": ("qemu-user", "runs the aarch64 library on x86-64"),

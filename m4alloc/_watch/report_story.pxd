@@ -39,7 +39,7 @@ cdef inline void add_block(Text *text, const Facts *facts) noexcept nogil:
     if facts.finding.place.kind == IN_SAMPLE:
         add(text, "a sampled block (")
         add_count(text, facts.finding.place.size, "byte")
-        add(text, " with its redzone)")
+        add(text, ")")
         return
     add(text, "block #")
     add_decimal(text, facts.born)

@@ -137,4 +137,4 @@ def bytes_of(text: str) -> int:
     try:
         return parse_size(text)
     except UsageError as error:
-        raise UsageError(f"--quarantine {text}: a number of bytes, as in 1000000, 64Ki or 1.5G") from error
+        raise UsageError(f"--quarantine {text}: a number of bytes, up to 1 GiB, as in 1000000, 64Ki or 0.5G") from error

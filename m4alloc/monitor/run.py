@@ -39,7 +39,10 @@ ON_VIOLATION: Final = ("exit", "abort", "continue")
 LEAKS: Final = ("unreachable", "all", "no")
 HISTORIES: Final = ("calls", "accesses", "no")
 FRAMES_MOST: Final = 32
+QUARANTINE_MOST: Final = 1 << 30
 LEAK_PROPERTY: Final = "freed-eventually"
+REFUSED: Final = 2
+"""What a program ends with that the runtime does not let begin; one that ends so by itself leaves a last line."""
 _GRACE = 2.0
 """Seconds that a program has to end after SIGTERM before SIGKILL."""
 
@@ -100,6 +103,8 @@ def monitor(
     _check("history", history, HISTORIES)
     if not 1 <= frames <= FRAMES_MOST:
         raise MonitorError(f"frames={frames}: a stack has 1 to {FRAMES_MOST} of them")
+    if quarantine_bytes is not None and not 0 <= quarantine_bytes <= QUARANTINE_MOST:
+        raise MonitorError(f"quarantine_bytes={quarantine_bytes}: it has to be from 0 to {QUARANTINE_MOST}, 1 GiB")
     if timeout is not None and timeout <= 0:
         raise MonitorError(f"timeout={timeout:g}: it has to be above 0")
     asked = tuple(dict.fromkeys(map(find, properties)))
@@ -131,6 +136,8 @@ def monitor(
             status, pid, timed_out = _run(program, environment, timeout, cwd, (stdin, stdout, stderr))
         seconds = time.perf_counter() - began
         findings, ends = read_lines(place / "findings")
+        if status == REFUSED and not findings and not ends and not timed_out:
+            raise MonitorError(f"{argv[0]} was not run: what libm4monitor.so said is above, on standard error")
         outcome = _Outcome(status, pid, timed_out, tuple(symbolise(findings)), tuple(ends))
         report = _report(tuple(argv), program, table, asked, outcome, uninitialised)
         report = replace(report, properties=tuple(_of_leaks(one, leaks) for one in report.properties))

@@ -1,4 +1,4 @@
-/* The first half of an array is filled, and the largest of all is looked for.
+/* The first half of an array is filled, and all of it is looked through.
  *
  * report: uninitialised-read
  * seen: rebuild
@@ -12,7 +12,7 @@
 
 int main(void)
 {
-    int *numbers = malloc(20 * sizeof *numbers), largest = 0; /* MALLOC */
+    int *numbers = malloc(20 * sizeof *numbers); /* MALLOC */
     for (int i = 0; i < 10; i++)
         numbers[i] = i;
 #ifdef FIXED
@@ -20,9 +20,8 @@ int main(void)
 #else
     for (int i = 0; i < 20; i++)
 #endif
-        if (numbers[i] > largest) /* REPORT */
-            largest = numbers[i];
+        if (numbers[i] > 1000) /* REPORT */
+            puts("a large one");
     free(numbers);
-    printf("%d\n", largest > 1000);
     return 0;
 }

@@ -77,6 +77,10 @@ def script(seed: int) -> str:
                 dead.discard(slot)
         elif slot not in live and (slot not in dead or rng.random() > wrong):
             continue
+        elif what == "r" and rng.random() < 0.1:
+            steps.append(f"r {slot} 0")
+            live.discard(slot)
+            dead.add(slot)
         elif what == "r":
             sizes[slot] = rng.choice(SIZES) if slot in live else sizes[slot]
             steps.append(f"r {slot} {sizes[slot]}")
@@ -237,8 +241,7 @@ class Bench:
             elif (step := self._step(line)) is not None:
                 names = frozenset(line["violated"])
                 if line["class"] in ("double-free", "invalid-free"):  # told each time; the first one decided
-                    if line["access"]["address"] in refused:
-                        names -= {"no-double-free"} if line["class"] == "double-free" else names
+                    names -= {"no-double-free"} if line["access"]["address"] in refused else set()
                     refused.add(line["access"]["address"])
                 during.append((step, names))
         log = [line.split() for line in done.stdout.splitlines()]
@@ -272,7 +275,9 @@ def own_account(told: Told) -> tuple[list[Event], list[int]]:
             case "r" if places[0]:
                 size = int(rest[0])
                 event = Event(Function.REALLOC, who, places[1], size, result=places[0], usable=size + 16)
-            case "r" | "f":  # a realloc of what is no block is refused
+            case "r":  # of nothing it is a free; of what is no block it is refused
+                event = Event(Function.REALLOC, who, places[-1])
+            case "f":
                 event = Event(Function.FREE, who, places[-1])
             case "L" | "B":
                 event = Event(Function.LABEL, who, places[0] if places else 0, label=rest[0])
@@ -283,6 +288,23 @@ def own_account(told: Told) -> tuple[list[Event], list[int]]:
             events.append(event)
             steps.append(int(number))
     return events, steps
+
+
+def goes_astray(told: Told) -> bool:
+    """Whether an access is nearer to another block than to the one that it was computed from.
+
+    While a program runs it is the nearest live block's; in a recording, of the block whose slack it is in.
+    """
+    sizes = dict[int, int]()
+    for _, _, what, *rest in told.log:
+        if what in "mcr" and rest[1] != "(nil)":
+            sizes[int(rest[1], 16)] = int(rest[0])
+        elif what in "ls":
+            address = int(rest[1], 16)
+            base = max((one for one in sizes if one <= address), default=0)
+            if address + int(rest[0]) > base + sizes.get(base, 0) + 8:
+                return True
+    return False
 
 
 # What is held to what.
@@ -297,7 +319,10 @@ def disagreements(bench: Bench, text: str, watched: Sequence[Property], **option
     """
     table = Table.of(watched)
     told = bench.run(text, table, history="accesses", trace=bench.folder / "trace", **options)
-    inner = {line[2] for line in told.log if line[2] == "f" and int(line[3], 16) % 16}
+    if goes_astray(told):
+        return
+    inner = [(int(line[0]), line[3]) for line in told.log if line[2] == "f" and int(line[3], 16) % 16]
+    again_inner = {step for place, (step, address) in enumerate(inner) if address in [one for _, one in inner[:place]]}
     alike = [
         one
         for one in watched
@@ -307,7 +332,7 @@ def disagreements(bench: Bench, text: str, watched: Sequence[Property], **option
     names = frozenset(one.name for one in alike)
 
     def shown(violations: Violations, of: frozenset[str] = names, but: Collection[int] = ()) -> Violations:
-        return [(step, found & of) for step, found in violations if found & of and step not in but]
+        return [(step, found & of) for step, found in violations if found & of and step not in {*but, *again_inner}]
 
     letters = list(Words(told.events))
     sites = {event.begin: event for event in told.events}

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.watchers import Monitored, Ran, Watcher
+from benchmarks.watchers import CLASSES, WATCHERS, Monitored, Ran, Watcher
 from m4alloc.lib import include
 
 FOLDER = Path(__file__).resolve().parents[2] / "monitored"

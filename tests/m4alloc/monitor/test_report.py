@@ -237,7 +237,7 @@ def test_a_fault_on_a_sampled_block_is_a_finding() -> None:
     assert told.ran.status == 1, told.ran
     first = plain(told.ran.err).splitlines()[0]
     assert re.fullmatch(
-        r"use-after-free: read of 1 byte at ADDRESS, 12 bytes into a sampled block \(\d+ bytes with its redzone\)",
+        r"use-after-free: read of 1 byte at ADDRESS, 12 bytes into a sampled block \(\d+ bytes\)",
         first,
     )
     assert functions(told.findings[0]["stacks"]["here"])[-2:] == ["use", "main"]
