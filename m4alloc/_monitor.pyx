@@ -25,7 +25,7 @@ from m4alloc._watch.label cimport say
 from m4alloc._watch.place cimport find_place
 from m4alloc._watch.start cimport choose_properties, open_stories
 from m4alloc._watch.report_crash cimport explain_fault
-from m4alloc._watch.ring cimport leave_ring, rings
+from m4alloc._watch.ring cimport RING_ENDED, RING_FREE, RING_MOVED, leave_ring, rings
 from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, watch
 from m4alloc._watch.options cimport HISTORY_ACCESSES, HISTORY_NO, options
 from m4alloc._watch.report cimport begin_process, final_status, open_reports, report, reports
@@ -140,7 +140,7 @@ cdef void m4m_release "m4m_release"(void *block, const void *site, const void *f
         return
     thread = this_thread()
     if unlikely(not free_slot(thread, <char *>block, site, frame)):
-        if give_up(thread, "free", <char *>block, site, frame):
+        if give_up(thread, "free", <char *>block, RING_FREE, site, frame):
             free_given_up(thread, "free", block, site, frame)
     if unlikely(watch.calls):
         tell_call(thread, LETTER_FREE_END, block, site, frame)
@@ -187,6 +187,9 @@ cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, con
         return resize_sample(thread, old, size, site, frame)
     if unlikely(place.story == NULL or place.life != LIVE_BLOCK or place.base != <char *>old):
         refuse_free(thread, "realloc", <char *>old, &place, site, frame)
+        if unlikely(watch.calls):
+            tell_call(thread, LETTER_FREE_END, old, site, frame)
+            tell_call(thread, LETTER_ALLOCATE_END, NULL, site, frame)
         return NULL
     if place.kind == IN_LARGE and SMALL_MAX < with_redzone(size) < SIZE_LIMIT:
         if resize_large(stories.arena, place.record, with_redzone(size)):
@@ -206,7 +209,7 @@ cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, con
             else:
                 m4m_plain_memcpy(block, old, kept)
     if block != old and (block != NULL or size == 0):
-        if give_up(thread, "realloc", <char *>old, site, frame):
+        if give_up(thread, "realloc", <char *>old, RING_MOVED if block != NULL else RING_ENDED, site, frame):
             free_given_up(thread, "realloc", old, site, frame)
         if unlikely(watch.calls):
             tell_call(thread, LETTER_FREE_END, old, site, frame)
@@ -253,7 +256,6 @@ cdef void m4m_before_fork "m4m_before_fork"() noexcept nogil:
     cdef uint32_t i
     for i in range(machines.labelled_count):
         hold_cohorts(&cohorts.of_machine[i])
-    m4_acquire(&stories.lock)
     m4_acquire(&rings.lock)
     m4_acquire(&threads.lock)
     m4_acquire(&threads.pool.lock)
@@ -267,7 +269,6 @@ cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
     m4_relinquish(&threads.pool.lock)
     m4_relinquish(&threads.lock)
     m4_relinquish(&rings.lock)
-    m4_relinquish(&stories.lock)
     for i in range(machines.labelled_count):
         let_go_of_cohorts(&cohorts.of_machine[i])
     if child:
@@ -276,6 +277,9 @@ cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
             if thread != m4m_self:
                 m4_store32(&thread.ended, 1)
             thread = thread.next
+        # Taken under the core's locks, which are taken after these: it is not held across the fork. Whoever holds it
+        # there has not shown a block yet, and is not here.
+        memset(&stories.lock, 0, sizeof(stories.lock))
         begin_process()
         thread = this_thread()
         thread.kernel_id = m4m_kernel_thread()

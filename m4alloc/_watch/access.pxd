@@ -84,6 +84,8 @@ cdef inline void access(Thread *thread, char *address, uint64_t size, unsigned i
                 letter = LETTER_ACCESS + UNINITIALISED  # why a string went on beyond the end
         elif unlikely(initial.mode):
             letter += judge_bits(address, size, how, site)
+    elif address < place.base or <uint64_t>(address - place.base) + size > place.size:
+        letter += OUTSIDE  # freed memory has the bounds that its last block had
     if unlikely(watch.each_access):
         note(thread, next_event(thread, place.story.died if place.story.died != 0 else place.story.born),
              RING_STORE if how & M4M_WRITE else RING_LOAD, address, size, NULL, capture(thread, site, frame))

@@ -13,9 +13,10 @@ from m4alloc._watch.finding cimport begin_finding, class_of
 from m4alloc._watch.machine cimport is_open, newly_violated
 from m4alloc._watch.place cimport find_place, story_of_slot
 from m4alloc._watch.report cimport report
-from m4alloc._watch.ring cimport RING_FREE, RING_MALLOC, RING_RESIZE, note
+from m4alloc._watch.ring cimport (RING_FREE, RING_MALLOC, RING_REFUSED, RING_REFUSED_REALLOC, RING_RESIZE,
+                                  note)
 from m4alloc._watch.shadow cimport close_block, fence_shadow, show_block
-from m4alloc._watch.step cimport changes_nothing, machines, step_block, watch
+from m4alloc._watch.step cimport changes_nothing, machines, step_block, step_nowhere, watch
 from m4alloc._watch.table cimport Machine
 from m4alloc._watch.thread cimport next_event
 from m4alloc._watch.types cimport (DEAD, DOUBLE_FREE, IN_LARGE, IN_SAMPLE, INVALID_FREE, LETTER_FREE, LETTER_MALLOC,
@@ -150,11 +151,16 @@ cdef inline void refuse_free "m4m_refuse_free"(Thread *thread, const char *verb,
     cdef Finding found
     cdef uint64_t violated = 0
     cdef int kind = INVALID_FREE
-    next_event(thread, 0)
     if place.story != NULL and place.base == address:
+        next_event(thread, place.story.died if place.story.died != 0 else place.story.born)
         violated = step_block(thread, place, LETTER_FREE)
         if place.life == DEAD:
             kind = DOUBLE_FREE
+    else:
+        next_event(thread, 0)
+        violated = step_nowhere(thread, LETTER_FREE)
+    note(thread, thread.clock, RING_REFUSED if verb[0] == 102 else RING_REFUSED_REALLOC, address, 0, NULL,
+         capture(thread, site, frame))
     begin_finding(&found, thread, kind, violated, verb, place, site, frame)
     found.address = address
     report(&found)
@@ -168,9 +174,9 @@ cdef inline bint takes_death(Story *story, uint32_t event) noexcept nogil:
     return m4_swap32(&story.died, 0, event)
 
 
-cdef inline bint give_up(Thread *thread, const char *verb, char *address, const void *site,
+cdef inline bint give_up(Thread *thread, const char *verb, char *address, uint32_t noted, const void *site,
                          const void *frame) noexcept nogil:
-    """The program frees `address`; True: it was a live block, and the core may have it back."""
+    """The program frees `address`; True: it was a live block, and the core may have it back. noted: as which event of the ring."""
     cdef Place place
     cdef Story *story
     cdef uint64_t violated
@@ -188,7 +194,7 @@ cdef inline bint give_up(Thread *thread, const char *verb, char *address, const 
     violated = step_block(thread, &place, LETTER_FREE)
     story.release = capture(thread, site, frame)
     close_block(address, place.size)
-    note(thread, story.died, RING_FREE, address, place.size, NULL, story.release)
+    note(thread, story.died, noted, address, place.size, NULL, story.release)
     if unlikely(violated != 0):
         tell_violation(thread, violated, verb, address, &place, site, frame)
     return True

@@ -20,6 +20,10 @@ cdef enum:                     # spec.event.Function's numbers
     RING_LOAD = 32
     RING_STORE = 33
     RING_LABEL = 40            # `size` is its code in the table of properties
+    RING_REFUSED = 64          # a free of what is no live block (no Function, as those that follow)
+    RING_REFUSED_REALLOC = 65
+    RING_MOVED = 66            # what a realloc gives up, which hands out another block in the thread's next event
+    RING_ENDED = 67            # what a realloc to no bytes gives up
 
 cdef enum:
     RING_EVENTS = 4096         # kept of a thread unless told otherwise

@@ -6,7 +6,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from m4alloc._core.c cimport m4_add64, unlikely
 from m4alloc._watch.c cimport m4m_is_single_threaded, m4m_load16
 from m4alloc._watch.cohort cimport Cohorts, cohort_event, cohort_label, cohort_state
-from m4alloc._watch.machine cimport is_open, lost_at_malloc, newly_violated, step_from
+from m4alloc._watch.machine cimport is_open, lost_at_malloc, newly_violated, next_state, step_from
 from m4alloc._watch.table cimport LABELLED_MAX, Machine, Machines
 from m4alloc._watch.types cimport LETTER_ALLOCATE_START, LETTER_FREE_END, LETTER_LABEL, LETTER_MALLOC, Place, Thread
 
@@ -55,6 +55,15 @@ cdef inline uint64_t step_everyone(Thread *thread, uint32_t letter) noexcept nog
         violated |= step_from(&machines.of_threads, &thread.thread_state, letter, &before)
     if machines.has_process:
         violated |= step_from(&machines.of_process, &watch.process_state, letter, &before)
+    return violated
+
+
+cdef inline uint64_t step_nowhere(Thread *thread, uint32_t letter) noexcept nogil:
+    """The letter where no block ever began, or labels say nothing: the first one of a word that nobody keeps."""
+    cdef uint32_t i
+    cdef uint64_t violated = step_everyone(thread, letter)
+    for i in range(machines.plain_count):
+        violated |= newly_violated(&machines.plain[i], 0, next_state(&machines.plain[i], 0, letter), letter)
     return violated
 
 

@@ -18,8 +18,8 @@ from m4alloc._record_layout cimport Record as TraceRecord
 from m4alloc._watch.c cimport m4m_plain_memcpy, m4m_plain_memset
 from m4alloc._watch.depot cimport Stack, stack_of
 from m4alloc._watch.place cimport find_place
-from m4alloc._watch.ring cimport (RING_ADOPTED, RING_FREE, RING_LABEL, RING_LOAD, RING_MALLOC, RING_STORE, SIZE_BITS,
-                                  EventRing, Noted, rings)
+from m4alloc._watch.ring cimport (RING_ADOPTED, RING_ENDED, RING_FREE, RING_LABEL, RING_LOAD, RING_MALLOC, RING_MOVED,
+                                  RING_REFUSED, RING_REFUSED_REALLOC, RING_STORE, SIZE_BITS, EventRing, Noted, rings)
 from m4alloc._watch.table cimport FIRST_LABEL, Machines, label_name
 from m4alloc._watch.thread cimport threads
 from m4alloc._watch.types cimport (DEAD, DOUBLE_FREE, IN_SAMPLE, IN_SLOT, INVALID_FREE, M4M_WRITE, NEVER, Finding,
@@ -66,6 +66,8 @@ cdef struct Moment "m4m_trace_moment":             # an event out of a ring
     const void *site           # NULL: the innermost of the stack
     uint32_t function
     uint32_t flags
+    uint64_t moved             # given up by a realloc; 0: by a free
+    bint ended                 # which wanted no bytes
 
 cdef struct Touched "m4m_touched":               # a block by its base, in a hash table
     uint64_t base
@@ -119,6 +121,12 @@ cdef inline void take_ring(Writing *writing, EventRing *ring) noexcept nogil:
         moment.thread = owner
         moment.site = NULL
         moment.flags = 0
+        moment.moved = 0
+        moment.ended = False
+        if moment.function == RING_MOVED or moment.function == RING_ENDED:
+            moment.moved = moment.pointer
+            moment.ended = moment.function == RING_ENDED
+            moment.function = RING_FREE
         writing.moments += 1
         # What its thread has written since may have gone over this entry.
         if m4_load64(&ring.next) != stop:
@@ -198,6 +206,8 @@ cdef inline void add_moment(Writing *writing, uint32_t function, uint64_t pointe
     moment.thread = thread
     moment.site = NULL
     moment.flags = 0
+    moment.moved = 0
+    moment.ended = False
     writing.moments += 1
 
 
@@ -250,6 +260,8 @@ cdef inline void add_older(Writing *writing, Touched *touched) noexcept nogil:
         touched.size = place.size if same else 0
     add_moment(writing, RING_MALLOC, touched.base, touched.size, place.story.born if same else 0,
                place.story.allocation if same else 0, NULL)
+    if same and place.story.died != 0 and place.story.died < touched.first:
+        add_moment(writing, RING_FREE, touched.base, touched.size, place.story.died, place.story.release, NULL)
 
 
 cdef inline bint is_same(const Moment *last, const Finding *found, uint32_t function) noexcept nogil:
@@ -385,9 +397,12 @@ cdef inline void put_record(Writing *writing, const Moment *moment, uint64_t num
         record.result = moment.pointer
         record.usable = <long long>room_of(moment)
     elif moment.function == REALLOC:
-        record.address = moment.pointer
-        record.result = moment.pointer
-        record.usable = <long long>room_of(moment)
+        record.address = moment.moved if moment.moved != 0 else moment.pointer
+        if moment.ended:
+            record.size = 0
+        else:
+            record.result = moment.pointer
+            record.usable = <long long>room_of(moment)
     elif moment.function == RING_LABEL:
         record.size = 0
         record.extra = moment.pointer
@@ -395,7 +410,10 @@ cdef inline void put_record(Writing *writing, const Moment *moment, uint64_t num
             record.address = moment.size - FIRST_LABEL + 1
     else:
         record.address = moment.pointer
-        if moment.function == RING_FREE:
+        if moment.function == RING_REFUSED or moment.function == RING_REFUSED_REALLOC:
+            record.function = <uint8_t>(RING_FREE if moment.function == RING_REFUSED else REALLOC)
+            record.flags = MISUSE_CAUGHT
+        if record.function == RING_FREE:
             record.size = 0
     put(writing, &record, RECORD_SIZE)
 
@@ -441,6 +459,31 @@ cdef inline void make_moments(Writing *writing, const Finding *found, bint exite
         sort_moments(writing.moment, writing.moments)
 
 
+cdef inline void join_moves(Writing *writing) noexcept nogil:
+    """What a realloc gave up and, next in its thread, handed out, are one event."""
+    cdef uint64_t i, j, kept = 0
+    cdef Moment *moment = writing.moment
+    for i in range(writing.moments):
+        if moment[i].moved == 0 or moment[i].function != RING_FREE:
+            continue
+        if moment[i].ended:
+            moment[i].function = REALLOC
+            continue
+        j = i + 1
+        while j < writing.moments and moment[j].thread != moment[i].thread:
+            j += 1
+        if j < writing.moments and moment[j].function == RING_MALLOC:
+            moment[j].moved = moment[i].pointer
+            moment[j].function = REALLOC
+            moment[i] = moment[j]
+            moment[j].function = RING_ADOPTED
+    for i in range(writing.moments):
+        if moment[i].function != RING_ADOPTED:
+            moment[kept] = moment[i]
+            kept += 1
+    writing.moments = kept
+
+
 cdef inline bint is_at_exit(const Finding *found) noexcept nogil:
     """Whether it is the end of the program that decided."""
     return found.size == 0 and found.verb != NULL and m4m_plain_memcmp(found.verb, b"exit", 5) == 0
@@ -479,6 +522,7 @@ cdef inline bint write_trace "m4m_write_trace"(const Finding *found, long file) 
     writing.moment = <Moment *>(memory + OUTPUT)
     writing.touched = <Touched *>(writing.moment + writing.room)
     make_moments(&writing, found, exited)
+    join_moves(&writing)
     writing.file = file
     put_all(&writing, exited)
     syscall(SYS_close, file)

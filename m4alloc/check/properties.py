@@ -58,13 +58,15 @@ def evaluate(
     """
     exited = trace.end_reason is EndReason.EXIT
     columns = columns_of(trace, acceptor, inherited)
+    # By name, whatever it is: a label may be called like the end of a call.
+    said = frozenset[str]().union(*(letter for letter, sort, _ in columns.keys if sort is Sort.LABEL))
     verdicts: dict[Property, PropertyVerdict] = {}
     for index in Index:
         together = []
         for one in properties:
             if one.index is not index:
                 continue
-            if index in OF_BLOCKS and one.labels & columns.observed:
+            if index in OF_BLOCKS and one.formula.propositions & said:
                 # A label reaches many words at once, which is left to the specification.
                 letters = map(columns.delivery, range(len(columns.code)))
                 verdicts[one] = judge(one, letters, columns, exited=exited)
@@ -109,7 +111,7 @@ def _together(index: Index, properties: Sequence[Property], columns: Columns, ex
             continue
         which, machine = places_of[one], monitors[one]
         ends = [parts[which] for parts in joint.parts]
-        owed = [machine.verdict[end] is not Truth.FALSE and not machine.at_end[end] for end in ends]
+        owed = [machine.verdict[end] is Truth.INCONCLUSIVE and not machine.at_end[end] for end in ends]
         unfulfilled = words.unfulfilled(np.array(owed, np.bool_), own, exited)
         place = first[which]
         witness = words.witness(place) if place is not None else None
