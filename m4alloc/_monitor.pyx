@@ -7,6 +7,7 @@ the public names. Nothing here is Python when it runs: the linker drops what tal
 """
 
 from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
 
 from m4alloc._core.c cimport ENOMEM, m4_acquire, m4_errno, m4_relinquish, m4_set_errno, m4_store32, unlikely
 from m4alloc._core.large cimport move_pages, resize_large
