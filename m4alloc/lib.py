@@ -51,6 +51,14 @@ def replayer() -> Path:
     return _existing("libm4replay.so")
 
 
+def monitor() -> Path:
+    """The absolute path of libm4monitor.so, which steps temporal properties while a program runs.
+
+    Raises LibraryError: the package was installed without the native core.
+    """
+    return _existing("libm4monitor.so")
+
+
 def driver() -> Path:
     """The absolute path of m4check, the program that carries out plans on an allocator under test.
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from m4alloc.cli import UsageError
 from m4alloc.cli.run import strategy_of
-from m4alloc.lib import cflags, include, lib, recorder
+from m4alloc.lib import cflags, include, lib, monitor, recorder
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc lib [--recorder | --include | --cflags | --json]`, `m4alloc lib --strategy NAME|FILE.toml -o LIB.so`."""
+    """`m4alloc lib [--recorder | --monitor | --include | --cflags | --json]`, or with --strategy NAME|FILE.toml -o LIB.so."""
     parser = subparsers.add_parser(
         "lib",
         help=__doc__,
@@ -21,6 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--recorder", action="store_true", help="the path of the recorder instead of the allocator")
+    what.add_argument("--monitor", action="store_true", help="the path of the monitor instead")
     what.add_argument("--include", action="store_true", help="the folder of m4alloc_label.h instead")
     what.add_argument(
         "--cflags", action="store_true", help="the same as a compiler takes it: cc $(m4alloc lib --cflags)"
@@ -38,11 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(build(arguments.strategy, arguments.output, arguments))
     elif arguments.json:
         report = {"schema": "m4alloc/1", "verb": "lib", "allocator": str(lib()), "recorder": str(recorder())}
-        print(json.dumps({**report, "include": str(include())}, indent=2))
+        print(json.dumps({**report, "monitor": str(monitor()), "include": str(include())}, indent=2))
     elif arguments.include or arguments.cflags:
         print(include() if arguments.include else cflags())
     else:
-        print(recorder() if arguments.recorder else lib())
+        print(recorder() if arguments.recorder else monitor() if arguments.monitor else lib())
     return 0
 
 
@@ -52,8 +53,10 @@ def build(name: str | None, output: Path | None, arguments: argparse.Namespace) 
 
     if not name or output is None:
         raise UsageError("--strategy and -o go together: m4alloc lib --strategy hardened -o LIB.so")
-    if arguments.recorder or arguments.json or arguments.include or arguments.cflags:
-        raise UsageError("--recorder, --include, --cflags and --json print paths; they do not go with --strategy")
+    if arguments.recorder or arguments.monitor or arguments.json or arguments.include or arguments.cflags:
+        raise UsageError(
+            "--recorder, --monitor, --include, --cflags and --json print paths; they do not go with --strategy"
+        )
     strategy = strategy_of(name)
     try:
         return compile_with_strategy(output, strategy.to_environment(), checked_copies=strategy.check_copies)

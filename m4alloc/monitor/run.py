@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
+from m4alloc.lib import monitor as monitor_library
 from m4alloc.monitor.report import (
     CLASSES,
     HOLDS,
@@ -27,7 +28,7 @@ from m4alloc.monitor.report import (
 )
 from m4alloc.monitor.symbols import symbolise
 from m4alloc.monitor.table import BUILT_IN, Table
-from m4alloc.monitor.target import Target, labels_missing, library, target
+from m4alloc.monitor.target import Target, labels_missing, target
 from m4alloc.run import shell_status, signals_passed_on
 from m4alloc.strategy import PRESETS, Strategy
 from m4alloc.trace.format import MAGIC
@@ -132,7 +133,7 @@ def monitor(
         environment = _environment(env, options, preset)
         environment.setdefault("M4ALLOC_COMMAND", shlex.join([*_again(asked, only, uninitialised), *argv]))
         began = time.perf_counter()
-        with preloaded([library()], environment.get("LD_PRELOAD", "")) as environment["LD_PRELOAD"]:
+        with preloaded([monitor_library()], environment.get("LD_PRELOAD", "")) as environment["LD_PRELOAD"]:
             status, pid, timed_out = _run(program, environment, timeout, cwd, (stdin, stdout, stderr))
         seconds = time.perf_counter() - began
         findings, ends = read_lines(place / "findings")

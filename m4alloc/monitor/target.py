@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from m4alloc.lib import PACKAGE, LibraryError
 from m4alloc.program import Program, ProgramError, locate
 
 LIBRARY: Final = "libm4monitor.so"
@@ -38,21 +37,6 @@ def target(argv: Sequence[str]) -> Target:
     program = locate(argv)
     _check_capabilities(program.executable)
     return Target(program, LIBRARY in needed(program.executable))
-
-
-def library() -> Path:
-    """The absolute path of libm4monitor.so.
-
-    Raises LibraryError: the package was installed without the native core.
-    """
-    path = PACKAGE / LIBRARY
-    if not path.exists():
-        raise LibraryError(
-            f"{path} does not exist: m4alloc was installed without its native core. Install gcc and the Python "
-            "headers (apt-get install gcc python3-dev), then: pip install --force-reinstall --no-deps m4alloc, "
-            "or `make build` in a checkout"
-        )
-    return path
 
 
 def _check_capabilities(path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from m4alloc.cli import main
-from m4alloc.lib import include, lib, recorder
+from m4alloc.lib import include, lib, monitor, recorder
 from tests.m4alloc.native import need
 
 
@@ -22,6 +22,7 @@ def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, 
 def test_without_words_the_path_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(capsys) == (0, f"{lib()}\n", "")
     assert command(capsys, "--recorder") == (0, f"{recorder()}\n", "")
+    assert command(capsys, "--monitor") == (0, f"{monitor()}\n", "")
     assert command(capsys, "--include") == (0, f"{include()}\n", "")
 
 
@@ -39,7 +40,10 @@ def test_the_flags_that_are_printed_find_the_header(capsys: pytest.CaptureFixtur
     [
         (("--strategy", "hardened"), "--strategy and -o go together"),
         (("-o", "x.so"), "--strategy and -o go together"),
-        (("--strategy", "hardened", "-o", "x.so", "--json"), "--recorder, --include, --cflags and --json print paths"),
+        (
+            ("--strategy", "hardened", "-o", "x.so", "--json"),
+            "--recorder, --monitor, --include, --cflags and --json print paths",
+        ),
         (("--strategy", "/no/such.toml", "-o", "x.so"), "--strategy /no/such.toml: No such file or directory"),
     ],
 )
