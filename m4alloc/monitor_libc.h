@@ -16,6 +16,9 @@ extern M4M_HIDDEN uint64_t m4m_arena_bytes;
 /* Finds all functions of the C library that wrappers stand before. The library's constructor calls it. */
 M4M_HIDDEN void m4m_resolve_libc(void);
 
+/* Reports go on to the file of stderr, whose stream is about to be closed. In monitor_preload.c. */
+M4M_HIDDEN void m4m_keep_stderr(int file);
+
 /* One function behind a wrapper. The linker gathers them: a wrapper is in no second list. */
 struct m4m_real {
     const char *name;

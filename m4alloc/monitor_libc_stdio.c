@@ -174,7 +174,14 @@ GETS_LINE(__getdelim, (char **line, size_t *size, int end, FILE *file), (line, s
         return REAL(name) args;                                                                                        \
     }
 
-STREAM_ONLY(int, fclose, (FILE * file), (file))
+QUICK(int, fclose, (FILE * file), (file), IN(file) || file == stderr)
+{
+    STREAM;
+    if (file == stderr)
+        m4m_keep_stderr(fileno(file));
+    return REAL(fclose)(file);
+}
+
 STREAM_ONLY(int, fflush, (FILE * file), (file))
 STREAM_ONLY(wint_t, fputwc, (wchar_t c, FILE *file), (c, file))
 STREAM_ONLY(wint_t, putwc, (wchar_t c, FILE *file), (c, file))

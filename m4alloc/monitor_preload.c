@@ -85,12 +85,8 @@ static void map_shadow(void)
     if (m4m_shadow_on)
         return;
     if (mmap(wanted, SHADOW_BYTES, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) != wanted) {
-        static const char message[] = "m4alloc: the monitor's shadow cannot be mapped\n";
-        if (write(2, message, sizeof message - 1) < 0)
-            _exit(4);
-        _exit(4);
-    }
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) != wanted)
+        m4m_refuse("the monitor", "there is no address space for its shadow (ulimit -v?)");
     madvise(wanted, SHADOW_BYTES, MADV_DONTDUMP);
     m4m_shadow_on = 1;
     m4m_shadow_comes();
@@ -123,6 +119,16 @@ void m4m_decided(const char *address, size_t size, const void *site, const void 
 void m4m_stack_smashed(const void *site, const void *frame)
 {
     m4m_tell_stack((char *)(uintptr_t)frame, 0, M4M_WRITE, "overrun", site, frame, NULL);
+}
+
+/* The stream is about to be closed, and its file with it. */
+void m4m_keep_stderr(int file)
+{
+    int kept = file == 2 && m4m_kept_file == 0 ? (int)syscall(SYS_fcntl, 2, F_DUPFD_CLOEXEC, 64) : -1;
+    if (kept < 0)
+        return;
+    m4m_identify(kept, m4m_kept_identity);
+    m4m_kept_file = kept;
 }
 
 /* Before a thread begins. */
@@ -179,6 +185,22 @@ int m4m_prlimit64(pid_t pid, int resource, const struct rlimit *limit, struct rl
 int m4m_setrlimit(int resource, const struct rlimit *limit) { return change_limit(0, resource, limit, NULL); }
 
 int m4m_setrlimit64(int resource, const struct rlimit *limit) { return change_limit(0, resource, limit, NULL); }
+
+/* All memory, locked: that would be all of the shadow and of what is reserved for stories, page by page, which takes more
+ * memory than there is. Nothing is locked; the program's own pages are swapped like any other's. */
+EXPORT int mlockall(int flags);
+EXPORT int munlockall(void);
+
+int mlockall(int flags)
+{
+    if (flags == 0 || (flags & ~7) != 0) { /* MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT */
+        errno = EINVAL;
+        return -1;
+    }
+    return 0;
+}
+
+int munlockall(void) { return 0; }
 
 /* How it begins. */
 
@@ -266,7 +288,15 @@ void m4m_stack_bounds(char **low, char **high)
 static pthread_key_t thread_key;
 static int thread_key_made;
 
-static void thread_exits(void *thread) { m4m_thread_ends(thread); }
+/* After the destructors of the program's own keys, which free: in the last but one of the rounds that there are. */
+static void thread_exits(void *thread)
+{
+    static __thread int rounds __attribute__((tls_model("initial-exec")));
+    if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+        pthread_setspecific(thread_key, thread);
+    else
+        m4m_thread_ends(thread);
+}
 
 void m4m_watch_thread_exit(void)
 {

@@ -43,6 +43,7 @@ M4M_INLINE int m4m_is_own(const void *code) { return (const char *)code >= __ehd
 /* Of a thread's stacks: what depot.pxd remembers, and how many were unwound before there was something to remember. */
 static __thread struct m4m_recent_table *m4m_recent __attribute__((tls_model("initial-exec")));
 static __thread uint32_t m4m_captures __attribute__((tls_model("initial-exec")));
+static __thread const void *volatile m4m_capturing __attribute__((tls_model("initial-exec")));
 
 static void m4m_on_fault(int number, siginfo_t *info, void *data)
 {

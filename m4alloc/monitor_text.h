@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -43,8 +45,7 @@ M4M_INLINE int m4m_open_to_append(const char *path)
     return (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
-/* All of it; a reader that is slow is waited for, one that is gone is not. */
-static __attribute__((unused)) void m4m_write_all(int fd, const char *from, size_t size)
+static __attribute__((unused)) void m4m_write_pieces(int fd, const char *from, size_t size)
 {
     while (size != 0) {
         long done = m4m_write_once(fd, from, size);
@@ -61,6 +62,55 @@ static __attribute__((unused)) void m4m_write_all(int fd, const char *from, size
         from += done;
         size -= (size_t)done;
     }
+}
+
+/* All of it; a reader that is slow is waited for, one that is gone is not. Nor is the program told that it is gone, by
+ * SIGPIPE, which would kill it before the rest of the report is where it belongs. */
+static __attribute__((unused)) void m4m_write_all(int fd, const char *from, size_t size)
+{
+    const uint64_t broken = UINT64_C(1) << (SIGPIPE - 1);
+    const struct timespec now = {0, 0};
+    uint64_t before = broken, pending = broken;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &broken, &before, sizeof before);
+    syscall(SYS_rt_sigpending, &pending, sizeof pending);
+    m4m_write_pieces(fd, from, size);
+    if (!(pending & broken)) /* then one that is now is ours */
+        syscall(SYS_rt_sigtimedwait, &broken, NULL, &now, sizeof broken);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+}
+
+/* A thread that is cancelled while it reports would take the lock with it. */
+M4M_INLINE int m4m_hold_cancellation(void)
+{
+    int before = PTHREAD_CANCEL_ENABLE;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+M4M_INLINE void m4m_allow_cancellation(int before) { pthread_setcancelstate(before, &before); }
+
+/* Where reports go: stderr, or what was kept of it when the program closed the stream, as GNU's tools do at their end. Its
+ * number may be another file's by now: nothing is written to that. */
+static int m4m_kept_file;
+static uint64_t m4m_kept_identity[2];
+
+static __attribute__((unused)) void m4m_identify(int fd, uint64_t *identity)
+{
+    struct stat about;
+    identity[0] = identity[1] = 0;
+    if (syscall(SYS_fstat, fd, &about) == 0) {
+        identity[0] = (uint64_t)about.st_dev;
+        identity[1] = (uint64_t)about.st_ino;
+    }
+}
+
+static __attribute__((unused)) int m4m_report_file(void)
+{
+    uint64_t identity[2];
+    if (m4m_kept_file == 0)
+        return 2;
+    m4m_identify(m4m_kept_file, identity);
+    return identity[0] == m4m_kept_identity[0] && identity[1] == m4m_kept_identity[1] ? m4m_kept_file : -1;
 }
 
 M4M_INLINE uint64_t m4m_file_bytes(int fd)

@@ -77,6 +77,7 @@ cdef extern from "monitor_signal.h" nogil:
     bint m4m_is_unchanged(const uint64_t *words, uint32_t pairs, const uint64_t *at) noexcept
     RecentTable *m4m_recent
     uint32_t m4m_captures
+    const void *m4m_capturing  # volatile: the frame whose stack is being captured; NULL: none
 
 
 cdef inline bint open_depot(uint32_t depth) noexcept nogil:
@@ -307,20 +308,46 @@ cdef inline uint32_t capture_for_caller "m4m_capture_for_caller"(const Thread *t
                                                        links, &linked, depot.depth - 1))
 
 
+cdef inline bint is_calling(const void *frame) noexcept nogil:
+    """Whether the call of the C library still goes on: a handler of signals may have jumped out of it."""
+    return frame < m4m_for_caller.frame and (<void **>m4m_for_caller.frame)[1] == m4m_for_caller.site
+
+
+cdef inline uint32_t capture_aside "m4m_capture_aside"(const Thread *thread, const void *site,
+                                                       const void *frame) noexcept nogil:
+    """In a signal's handler that has interrupted a capture, whose entry must stay as it is.
+
+    So it seems, too, after a handler has jumped out of one, until the stack is as short as it was there.
+    """
+    cdef void *frames[FRAMES_MOST]
+    cdef Link links[FRAMES_MOST + 1]
+    cdef uint32_t linked = 0
+    cdef uint32_t count = unwind_links(thread, site, frame, frames, links, &linked, depot.depth)
+    return keep_stack(thread, frames, count)
+
+
 cdef inline uint32_t capture(const Thread *thread, const void *site, const void *frame) noexcept nogil:
     """The number of the stack that led here. `frame` is that of the function that returns to `site`."""
+    global m4m_capturing
     cdef Recent *recent
     cdef uint64_t place
-    if unlikely(m4m_for_caller.site != NULL) and depot.depth > 1:
+    cdef uint32_t number
+    if unlikely(m4m_for_caller.site != NULL) and depot.depth > 1 and is_calling(frame):
         return capture_for_caller(thread, site)
     if unlikely(m4m_recent == NULL or depot.slow):
         return capture_anew(thread, site, frame, NULL)
     place = <uint64_t>frame >> 4 ^ <uint64_t>frame >> 10 ^ <uint64_t>site ^ <uint64_t>site >> 7
     recent = <Recent *>(m4m_recent.first + ((place & ((1 << RECENT_BITS) - 1)) << depot.stride_bits))
-    if likely(recent.site == site and recent.frame == frame):
-        if likely(m4m_is_unchanged(&recent.link[0].above, recent.links, <const uint64_t *>frame)):
-            return recent.number
-    return capture_anew(thread, site, frame, recent)
+    if unlikely(m4m_capturing != NULL and m4m_capturing > frame):
+        return capture_aside(thread, site, frame)
+    m4m_capturing = frame
+    if likely(recent.site == site and recent.frame == frame and m4m_is_unchanged(
+            &recent.link[0].above, recent.links, <const uint64_t *>frame)):
+        number = recent.number
+    else:
+        number = capture_anew(thread, site, frame, recent)
+    m4m_capturing = NULL
+    return number
 
 
 cdef inline const Stack *stack_of(uint32_t number) noexcept nogil:

@@ -55,6 +55,9 @@ cdef extern from "monitor_text.h" nogil:
     int m4m_open_to_append(const char *path) noexcept
     long m4m_read(int fd, void *into, size_t size) noexcept
     void m4m_close(int fd) noexcept
+    int m4m_report_file() noexcept
+    int m4m_hold_cancellation() noexcept
+    void m4m_allow_cancellation(int before) noexcept
     void m4m_write_all(int fd, const char *from_, size_t size) noexcept
     char **environ
 
@@ -73,6 +76,7 @@ cdef struct Known "m4m_known":
 cdef struct Reports "m4m_reports":
     uint64_t owner             # process and thread of whoever reports (atomic); 0: nobody
     int process                # whose findings these are
+    int cancellation           # whether the thread that reports may be cancelled otherwise
     uint32_t nested            # were found while the same thread reported
     uint32_t told
     uint32_t further           # were of a kind that had been told, or came when enough had been
@@ -140,12 +144,15 @@ cdef inline bint begin_report() noexcept nogil:
         if owner >> 32 == me >> 32:
             m4m_sleep_a_moment()
             owner = 0
+    reports.cancellation = m4m_hold_cancellation()
     return True
 
 
 cdef inline void end_report() noexcept nogil:
     """The next may report."""
+    cdef int cancellation = reports.cancellation
     m4_store64(&reports.owner, 0)
+    m4m_allow_cancellation(cancellation)
 
 
 cdef inline uint64_t key_of(const Finding *finding) noexcept nogil:
@@ -268,7 +275,7 @@ cdef inline void tell(const Facts *facts) noexcept nogil:
     read_command()
     begin_text(&text, reports.text, REPORT_ROOM)
     tell_story(&text, facts, trace, json_file(), reports.command, is_led())
-    m4m_write_all(2, text.start, text.length)
+    m4m_write_all(m4m_report_file(), text.start, text.length)
     write_json(facts, trace)
 
 
@@ -485,7 +492,7 @@ cdef inline int final_status "m4m_final_status"(int status) noexcept nogil:
             add_summary(&text)
         if suppressions.used != 0:
             add_suppressions(&text)
-        m4m_write_all(2, text.start, text.length)
+        m4m_write_all(m4m_report_file(), text.start, text.length)
         write_end()
     end_report()
     if reports.has_failed and options.on_violation == GO_ABORT:

@@ -8,7 +8,7 @@ from m4alloc._core.explain cimport nearest_sample
 from m4alloc._core.types cimport SAMPLE_FREED, SAMPLE_UNUSED, Sample
 from m4alloc._watch.depot cimport keep_stack
 from m4alloc._watch.place cimport find_place
-from m4alloc._watch.report cimport begin_report, end_report, m4m_write_all, report, reports
+from m4alloc._watch.report cimport begin_report, end_report, m4m_report_file, m4m_write_all, report, reports
 from m4alloc._watch.report_facts cimport is_heap
 from m4alloc._watch.report_text cimport Text, add, add_address, add_char, add_decimal, begin_text, either
 from m4alloc._watch.symbol cimport Frame, symbolise, symbols
@@ -97,7 +97,7 @@ cdef inline void tell_fault(char *address, int number, int writes, const void *s
                 add_decimal(&text, symbols.line[of_report[0].first].line)
         end_report()
     add_char(&text, 10)
-    m4m_write_all(2, text.start, text.length)
+    m4m_write_all(m4m_report_file(), text.start, text.length)
 
 
 cdef inline bint explain_fault "m4m_explain_fault"(char *address, int number, int writes, const void *site,

@@ -71,10 +71,10 @@ cdef inline EventRing *make_ring() noexcept nogil:
 
 
 cdef inline EventRing *open_ring "m4m_open_ring"(Thread *thread) noexcept nogil:
-    """The ring of a thread that has none yet; NULL: nothing is kept."""
+    """The ring of a thread that has none yet; NULL: nothing is kept, or the thread has given back its own."""
     cdef EventRing *ring
     cdef Noted *entry
-    if rings.off:
+    if rings.off or thread.ended != 0:
         return NULL
     m4_acquire(&rings.lock)
     ring = rings.spare

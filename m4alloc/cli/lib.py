@@ -12,7 +12,7 @@ from m4alloc.lib import cflags, include, lib, monitor, recorder
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc lib [--recorder | --monitor | --include | --cflags | --json]`, or with --strategy NAME|FILE.toml -o LIB.so."""
+    """`m4alloc lib [--recorder | --monitor | --include | --cflags | --json | --strategy NAME|FILE.toml -o LIB.so]`."""
     parser = subparsers.add_parser(
         "lib",
         help=__doc__,

@@ -70,7 +70,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--quarantine",
         metavar="BYTES",
-        help="that wait after free before they are used again (suffixes k M G Ki Mi Gi)",
+        help="that wait after free before they are used again, of each size class and thread (default 64Ki; suffixes "
+        "k M G Ki Mi Gi)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the findings as an HTML page")
     parser.add_argument(

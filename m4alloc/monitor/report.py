@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from m4alloc.trace.index import SCHEMA
+from m4alloc.view.quantity import plural
 
 CLASSES: Final = (
     *("use-after-free", "double-free", "invalid-free", "out-of-bounds", "uninitialised-read", "leak", "property"),
@@ -124,6 +125,9 @@ class Finding:
     access: None where nothing was accessed or given up. stacks: "here", and of the block "malloc" and "free".
     event: its number in the clock of `thread`. blocks, bytes: of a leak, or of a property at exit, all that are owed.
     reachable: of a leak; something still points there. trace: the file with what came before, "" for none.
+
+    >>> Finding.of({"class": "double-free", "access": {"how": "free"}, "block": {"size": 16, "life": "freed"}})
+    <Finding double-free: free, freed block of 16 bytes>
     """
 
     class_: str
@@ -142,6 +146,17 @@ class Finding:
     bytes: int = 0
     reachable: bool = False
     trace: str = ""
+
+    def __repr__(self) -> str:
+        """One line, for assertions that fail: what, where, of which block."""
+        access = self.access
+        did = f" {access.how}" if access else ""
+        did += f" by {access.function}" if access and access.function else ""
+        did += f" of {plural(access.size, 'byte')}" if access and access.size else ""
+        did += f" at exit, {plural(self.blocks, 'block')} of {plural(self.bytes, 'byte')}" if self.blocks else ""
+        about = f", {self.block.life} block of {plural(self.block.size, 'byte')}" if self.block else ""
+        stack = self.stacks.get("here") or self.stacks.get("malloc") or ()
+        return f"<Finding {self.title}:{did}{about}{f', {stack[0]}' if stack else ''}>"
 
     @property
     def at_exit(self) -> bool:

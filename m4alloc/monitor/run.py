@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -44,6 +45,7 @@ QUARANTINE_MOST: Final = 1 << 30
 LEAK_PROPERTY: Final = "freed-eventually"
 REFUSED: Final = 2
 """What a program ends with that the runtime does not let begin; one that ends so by itself leaves a last line."""
+_PYTHON: Final = re.compile(r"python[0-9.]*d?")
 _GRACE = 2.0
 """Seconds that a program has to end after SIGTERM before SIGKILL."""
 
@@ -108,6 +110,8 @@ def monitor(
         raise MonitorError(f"quarantine_bytes={quarantine_bytes}: it has to be from 0 to {QUARANTINE_MOST}, 1 GiB")
     if timeout is not None and timeout <= 0:
         raise MonitorError(f"timeout={timeout:g}: it has to be above 0")
+    if output is not None:
+        _check_writable(Path(output))
     asked = tuple(dict.fromkeys(map(find, properties)))
     if only and not asked:
         raise MonitorError("only: no property is named that alone should be watched")
@@ -141,6 +145,7 @@ def monitor(
             raise MonitorError(f"{argv[0]} was not run: what libm4monitor.so said is above, on standard error")
         outcome = _Outcome(status, pid, timed_out, tuple(symbolise(findings)), tuple(ends))
         report = _report(tuple(argv), program, table, asked, outcome, uninitialised)
+        report = replace(report, notes=(*report.notes, *_notes_on_python(report, environment)))
         report = replace(report, properties=tuple(_of_leaks(one, leaks) for one in report.properties))
         report = replace(report, seconds=seconds, leaks=leaks, fails=tuple(fail_on) or CLASSES)
         if output is not None:
@@ -185,8 +190,7 @@ def _place_of_traces(keep_trace: str | os.PathLike[str] | None, output: str | os
     if keep_trace is None and output is None:
         return None
     path = Path(keep_trace or Path(output or "").with_suffix(".m4t")).absolute()
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise MonitorError(f"{path} cannot be written")
+    _check_writable(path)
     further = (other for other in path.parent.glob(f"{glob.escape(path.name)}.*") if other.suffix[1:].isdigit())
     for older in (path, *further):
         if older.is_file() and not is_trace(older):
@@ -195,6 +199,11 @@ def _place_of_traces(keep_trace: str | os.PathLike[str] | None, output: str | os
         else:
             older.unlink(missing_ok=True)
     return _sayable(path)
+
+
+def _check_writable(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise MonitorError(f"{path} cannot be written")
 
 
 def is_trace(path: Path) -> bool:
@@ -376,3 +385,12 @@ def _notes(
     elif not came_to_end and not outcome.findings:
         notes.append(f"{name} ended by _exit, or became a program that is not watched: what it owed by then is no leak")
     return notes
+
+
+def _notes_on_python(report: MonitorReport, environment: Mapping[str, str]) -> list[str]:
+    """Python's objects are in mappings of its own allocator, which no search for leaks looks through."""
+    leaks = any(one.class_ == "leak" for one in report.findings)
+    name = Path(report.program[0]).name
+    if not leaks or not _PYTHON.fullmatch(name) or environment.get("PYTHONMALLOC", "").startswith("malloc"):
+        return []
+    return [f"{name} has an allocator of its own, whose memory is not searched: set PYTHONMALLOC=malloc to judge leaks"]

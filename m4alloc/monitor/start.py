@@ -76,7 +76,7 @@ def table_of(properties: Sequence[str]) -> bytes:
     try:
         return bytes(compile_table([find(each) for each in properties]))
     except ValueError as error:
-        raise CompilerError(f"--property {error}") from error
+        raise CompilerError(f"--property: {error}") from error
 
 
 def cache(environment: Mapping[str, str]) -> Path:

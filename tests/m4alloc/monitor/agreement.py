@@ -42,7 +42,7 @@ SOURCE = Path(__file__).with_name("agreement.c")
 STEPS = 48
 SLOTS = 6
 LABELS = ("a", "b", "mem_free_end")
-SIZES = (1, 8, 24, 40, 100, 100, 24, 3000)
+SIZES = (1, 8, 24, 40, 100, 100, 24, 3000, 70_000)
 PLAIN_NAMES = frozenset({"malloc", "free", "access", "outside"})
 NEVER_SAID = find("global: <>never_said")
 BUILT_IN = tuple(map(find, ("S1", "no-double-free", "access-in-bounds", "freed-eventually")))
@@ -55,7 +55,7 @@ Violations = list[tuple[int, frozenset[str]]]
 # Scripts.
 
 
-def script(seed: int) -> str:
+def script(seed: int, *, accesses: bool = True) -> str:
     """What a program does, right or wrong."""
     rng = random.Random(seed)
     threads, wrong = rng.choice((1, 1, 2, 3)), rng.choice((0.0, 0.1, 0.4))
@@ -64,7 +64,7 @@ def script(seed: int) -> str:
     steps: list[str] = []
     slots, length = rng.randint(1, SLOTS), rng.randint(3, STEPS)
     while len(steps) < length:
-        slot, what = rng.randrange(slots), rng.choice("mmcrffllssssLLBBt")
+        slot, what = rng.randrange(slots), rng.choice("mmcrffllssssLLBBt" if accesses else "mmcrffLLBBt")
         if what == "t":
             steps.append(f"t {rng.randrange(threads)}")
         elif what == "L":
@@ -195,19 +195,21 @@ class Bench:
     program: Path
     folder: Path
     steps: Sequence[tuple[int, int, int]]
+    rebuilt: bool
 
     @classmethod
     def of(cls, folder: Path, hooks: str) -> Bench:
-        """Build the interpreter by `m4alloc cc`."""
+        """Build the interpreter by `m4alloc cc`, or by gcc alone: hooks "none", of a program that was not rebuilt."""
         program = folder / f"agreement-{hooks}"
         words = ["-O1", "-w", "-fno-builtin", "-fno-ipa-icf", "-fno-optimize-sibling-calls", "-pthread"]
-        words += [f"-I{HEADERS}", f"--hooks={hooks}", str(SOURCE), "-o", str(program)]
-        subprocess.run(command(words, library=MONITOR), check=True)
+        words += [f"-I{HEADERS}", str(SOURCE), "-o", str(program)]
+        made = ["gcc", *words] if hooks == "none" else command([f"--hooks={hooks}", *words], library=MONITOR)
+        subprocess.run(made, check=True)
         said = subprocess.run(["nm", "-S", str(program)], capture_output=True, text=True, check=True).stdout
         found = re.findall(r"^(\w+) (\w+) [tT] step_(\d+)$", said, re.MULTILINE)
         steps = [(int(at, 16), int(at, 16) + int(size, 16), int(number)) for at, size, number in found]
         assert len(steps) == STEPS
-        return cls(program, folder, steps)
+        return cls(program, folder, steps, hooks != "none")
 
     def step_at(self, offset: int) -> int | None:
         """The step to whose code a call returns there; None: the C library's, or between steps."""
@@ -228,6 +230,8 @@ class Bench:
             **options,
         }
         environment = os.environ | {"M4ALLOC_OPTIONS": ",".join(f"{key}={value}" for key, value in given.items())}
+        if not self.rebuilt:
+            environment["LD_PRELOAD"] = str(MONITOR)
         done = subprocess.run([self.program, text], env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode in (0, 1), done.stderr
         *lines, end = map(json.loads, (self.folder / "findings").read_text().splitlines())

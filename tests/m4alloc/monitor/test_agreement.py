@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,14 @@ def test_random_programs_are_judged_alike_by_everybody(bench: Bench, first: int)
         options = {} if seed % 3 else {"quarantine_bytes": 0}  # addresses are used again
         text = script(seed)
         assert list(disagreements(bench, text, properties(seed), **options)) == [], (seed, text, options)
+
+
+def test_programs_that_were_not_rebuilt_are_judged_alike_by_everybody(tmp_path: Path) -> None:
+    need("gcc", "gcc libc6-dev")
+    bench = Bench.of(tmp_path, "none")
+    for seed in range(100, 115):
+        text = script(seed, accesses=False)
+        assert list(disagreements(bench, text, properties(seed))) == [], (seed, text)
 
 
 @pytest.mark.parametrize(

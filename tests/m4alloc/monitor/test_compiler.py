@@ -17,6 +17,7 @@ from m4alloc.monitor.compiler import command, find
 from m4alloc.monitor.instrument import SHADOW_OFFSET
 from m4alloc.monitor.start import CompilerError
 from m4alloc.monitor.words import Words
+from spec.properties import PROPERTIES
 from tests.m4alloc.monitor.hooked import PACKAGE, compiled, ran, stub, words_for
 from tests.m4alloc.native import need
 
@@ -133,6 +134,12 @@ def test_a_command_that_does_nothing_is_passed_on_as_it_is() -> None:
         (["--hooks=ebpf", "-c", "a.c"], "--hooks=ebpf: there are kernel-address and thread"),
         (["-c", "a.c", "--hooks"], "--hooks wants a value: --hooks=thread"),
         (["-c", "a.c", "--property="], "--property wants a value: --property=VALUE"),
+        (
+            ["a.c", "--property", "nosuch"],
+            "--property: no property is called nosuch. The properties are "
+            f"{', '.join(one.name for one in PROPERTIES)}; "
+            "a formula of one word is written with its index, as in `address: malloc`",
+        ),
         (["--stack", "--hooks=thread", "-c", "a.c"], "--stack: only --hooks=kernel-address knows what is on the stack"),
         (
             ["--uninitialised", "--hooks=kernel-address", "-c", "a.c"],

@@ -54,6 +54,7 @@ WRONG = {
     "properties=": '"" is not a value of properties: that is the path of a compiled table',
     "suppressions=": '"" is not a value of suppressions: that is the path of a file of suppressions',
     "json=/nonexistent/x": "json: /nonexistent/x cannot be written",
+    "trace=/nonexistent/x": "trace: /nonexistent/x cannot be written",
     "suppressions=/nonexistent": "suppressions: /nonexistent cannot be read",
     "frames=8," * 600: "longer than 4095 bytes",
 }
@@ -140,7 +141,9 @@ def test_findings_are_appended() -> None:
 def test_a_process_that_came_to_its_end_says_so() -> None:
     end = tell("nothing", options="quarantine_bytes=64k").end
     assert end is not None
-    assert set(end) == {"class", "pid", "instrumented", "findings", "suppressed", "counts", "quarantine_bytes"}
+    members = {"class", "pid", "instrumented", "exited", "findings", "suppressed", "counts", "quarantine_bytes"}
+    assert set(end) == members
+    assert end["exited"] is True
     assert (end["findings"], end["suppressed"], set(end["counts"].values())) == (0, 0, {0})
 
 

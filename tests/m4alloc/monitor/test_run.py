@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,78 @@ def test_findings_of_forked_and_of_executed_processes_count(tmp_path: Path) -> N
     assert (report.status, report.exit_status) == (5, 1)
 
 
+def test_a_program_that_leaves_by_underscore_exit_owes_nothing(tmp_path: Path) -> None:
+    report = monitor([build(tmp_path, "p = malloc(9); p = 0; _exit(0);")])
+    assert (report.verdict, report.findings) == ("HOLDS", ())
+    assert answers(report)["freed-eventually"] == "INCONCLUSIVE"
+    assert report.notes == (
+        "program ended by _exit, or became a program that is not watched: what it owed by then is no leak",
+    )
+
+
+def test_what_a_program_calls_after_it_has_closed_stderr_is_told_there(tmp_path: Path) -> None:
+    with (tmp_path / "errors").open("w") as errors:
+        report = monitor([build(tmp_path, "p = malloc(9); p = 0; fclose(stderr); close(2);")], stderr=errors)
+    assert report.counts == {"leak": 1}
+    assert (tmp_path / "errors").read_text().startswith("leak: 1 block of 9 bytes that nothing points to: block #")
+
+
+def test_a_child_that_closes_stderr_keeps_no_reader_waiting(tmp_path: Path) -> None:
+    body = "if (fork() == 0) { close(0); close(1); close(2); pause(); } return 0;"
+    path = build(tmp_path, f"prctl(PR_SET_PDEATHSIG, 0); {body}", before="#include <sys/prctl.h>")
+    with subprocess.Popen([path], stderr=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.communicate(timeout=20) == (None, b"")
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_property_of_the_user_s_own_is_told_once_and_replayed_with_it(tmp_path: Path) -> None:
+    rule = "thread: [](begun -> (!malloc W ended))"
+    path = build(tmp_path, 'p = malloc(9);\nm4alloc_label("begun", 0);\nq = malloc(7);')
+    with (tmp_path / "errors").open("w") as errors:
+        report = monitor([path], properties=[rule], keep_trace=tmp_path / "it.m4t", stderr=errors)
+    told = (tmp_path / "errors").read_text().splitlines()
+    (found,) = report.findings
+    assert f"  property  {rule}   violated at event {found.event}" in told
+    assert f"  replay    m4alloc verify --property '{rule}' --trace {tmp_path}/it.m4t" in told
+    again = ["-m", "m4alloc", "verify", "-o", "-", "--property", rule, "--trace", str(tmp_path / "it.m4t")]
+    assert subprocess.run([sys.executable, *again], capture_output=True, check=False).returncode == 1
+
+
+def test_a_program_may_ask_its_monitor_and_runs_without_one(tmp_path: Path) -> None:
+    before = """
+    #include <m4alloc_monitor.h>
+    __attribute__((noinline)) static void lose(void)
+    {
+        p = malloc(77);
+        q = malloc(33);
+        if (m4alloc_ignore != NULL)
+            m4alloc_ignore(q);
+        p = q = NULL;
+    }
+    __attribute__((noinline)) static void wipe(void) { volatile char none[4096]; memset((char *)none, 0, sizeof none); }
+    """
+    body = 'lose(); wipe(); printf("%d", m4alloc_check_leaks != NULL ? (int)m4alloc_check_leaks() : -1);'
+    plain = build(tmp_path, body, before=before, name="plain", rebuilt=False)
+    rebuilt = build(tmp_path, body, before=before, name="rebuilt")
+    assert subprocess.run([plain], capture_output=True, check=True).stdout == b"-1"
+    for path in plain, rebuilt:
+        with (tmp_path / "out").open("w") as out:
+            report = quietly([path], stdout=out)
+        assert (tmp_path / "out").read_text() == "1"
+        assert [(one.title, one.bytes) for one in report.findings] == [("leak", 77)]
+
+
+def test_leaks_of_a_python_are_told_with_what_would_judge_them(tmp_path: Path) -> None:
+    path = build(tmp_path, "p = malloc(9); p = 0;", name="python3.99")
+    note = (
+        "python3.99 has an allocator of its own, whose memory is not searched: set PYTHONMALLOC=malloc to judge leaks"
+    )
+    assert note in quietly([path], env={}).notes
+    assert note not in quietly([path], env={"PYTHONMALLOC": "malloc"}).notes
+
+
 def test_on_violation_continue_collects_every_finding(tmp_path: Path) -> None:
     program = build(tmp_path, f"{TWICE}\n{AFTER_FREE}\nreturn 6;")
     report = quietly([program], on_violation="continue")
@@ -187,6 +261,7 @@ def test_the_program_gets_what_was_given_it(tmp_path: Path) -> None:
         ({"only": True}, "only: no property is named that alone should be watched"),
         ({"suppressions": "/nowhere/file"}, "there is no file /nowhere/file"),
         ({"keep_trace": "/nowhere/trace"}, "/nowhere/trace cannot be written"),
+        ({"output": "/nowhere/x.html"}, "/nowhere/x.html cannot be written"),
         ({"keep_trace": __file__}, f"{__file__} exists and is no trace; it is kept"),
         (
             {"fail_on": ["crash"]},
@@ -236,6 +311,14 @@ def test_lines_of_json_that_are_cut_off_are_left_out(tmp_path: Path) -> None:
 def test_a_finding_is_written_as_it_was_read(tmp_path: Path) -> None:
     found = quietly([build(tmp_path, AFTER_FREE)]).findings[0]
     assert Finding.of(found.to_json()) == found
+
+
+def test_a_finding_has_a_line_for_assertions_that_fail(tmp_path: Path) -> None:
+    (found,) = quietly([build(tmp_path, AFTER_FREE)]).findings
+    assert repr(found).startswith("<Finding use-after-free: write of 1 byte, freed block of 40 bytes, main (")
+    assert repr(found).endswith("program.c:15)>")
+    (lost,) = quietly([build(tmp_path, "p = malloc(9); p = 0;")]).findings
+    assert repr(lost).startswith("<Finding leak: exit at exit, 1 block of 9 bytes")
 
 
 def test_frames_without_lines_get_them(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def outcome(case: str, tmp_path: Path, *words: str, **options: str) -> Ended:
 def test_what_decides_nothing_is_not_told(case: str, level: str, tmp_path: Path) -> None:
     ended = outcome(case, tmp_path, level)
     assert (ended.findings, ended.ran.status) == ((), 0), str(ended.ran)
+
+
+def test_loads_that_decided_nothing_are_counted_in_the_summary(tmp_path: Path) -> None:
+    last = outcome("loaded", tmp_path, "-O0").ran.err.splitlines()[-1]
+    assert re.fullmatch(
+        r"m4alloc: \d+ loads? of what nobody has written, of which none was seen to decide anything", last
+    )
+    last = outcome("branch", tmp_path, "-O0", on_violation="continue").ran.err.splitlines()[-1]
+    assert last.endswith(" of what nobody has written; those that were seen to decide something are reported")
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
