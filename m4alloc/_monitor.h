@@ -42,7 +42,8 @@ enum m4m_how {
     M4M_WRITE = 1,
     M4M_LIBC = 2,   /* by a function of the C library, for its caller */
     M4M_COPY = 4,   /* of a whole struct or range: what is copied may be uninitialised */
-    M4M_ATOMIC = 8
+    M4M_ATOMIC = 8,
+    M4M_SUSPECT = 16 /* in a finding: nothing is known to depend on what was read */
 };
 
 /* Where the heap is: what is not there is nobody's block. 0 bytes before there is an arena. */

@@ -18,8 +18,8 @@ from m4alloc._watch.place cimport find_place
 from m4alloc._watch.report cimport report
 from m4alloc._watch.step cimport step_block
 from m4alloc._watch.thread cimport next_event
-from m4alloc._watch.types cimport (LETTER_ACCESS, LIVE_BLOCK, M4M_COPY, M4M_LIBC, M4M_READ, M4M_WRITE, UNINITIALISED,
-                                   UNINITIALISED_READ, Finding, Place, Thread)
+from m4alloc._watch.types cimport (LETTER_ACCESS, LIVE_BLOCK, M4M_COPY, M4M_LIBC, M4M_READ, M4M_SUSPECT, M4M_WRITE,
+                                   UNINITIALISED, UNINITIALISED_READ, Finding, Place, Thread)
 
 cdef extern from "_monitor.h" nogil:
     void *m4m_plain_memmove(void *, const void *, size_t) noexcept
@@ -258,12 +258,15 @@ cdef inline void suspect_value(const char *address, uint64_t size, const void *s
 cdef inline void tell_uninitialised(Thread *thread, uint64_t violated, const char *address, uint64_t size,
                                     unsigned int how, const Place *place, const void *site, const void *frame,
                                     const char *function) noexcept nogil:
-    """Report a use of what nobody has written, and let it count as written from now on."""
+    """Report a use of what nobody has written, and let it count as written from now on.
+
+    A load of which nobody knows yet whether it decides anything is a suspect; those are reported on request only.
+    """
     cdef Finding found
     begin_finding(&found, thread, UNINITIALISED_READ, violated, "read", place, site, frame)
     found.address = <char *>address
     found.size = size
-    found.how = how
+    found.how = how | (M4M_SUSPECT if initial.mode == INITIAL_ALL and not how & M4M_LIBC else 0)
     found.function = function
     write_bits(address, size)
     report(&found)

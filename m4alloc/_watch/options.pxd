@@ -52,7 +52,7 @@ cdef struct Options "m4m_options":
     uint32_t history           # History
     bint history_given
     bint symbolize             # find out functions and lines
-    bint uninitialised         # watch for reads of what was never written
+    uint32_t uninitialised     # watch for reads of what was never written: InitialMode of initial.pxd
     bint slow_unwind           # by the unwind tables at each malloc and free, not by frame pointers
     bint color
     uint64_t quarantine_bytes
@@ -251,7 +251,10 @@ cdef inline const char *set_option(const char *key, size_t length, const char *t
     if is_word(key, length, "symbolize"):
         return unless(read_switch(text, size, &options.symbolize), "0 or 1")
     if is_word(key, length, "uninitialised"):
-        return unless(read_switch(text, size, &options.uninitialised), "0 or 1")
+        if not read_number(text, size, &n) or n > 2:
+            return "0, 1 or 2: no, what decides something, each load"
+        options.uninitialised = <uint32_t>n
+        return NULL
     if is_word(key, length, "color"):
         return unless(read_switch(text, size, &options.color), "0 or 1")
     return ""

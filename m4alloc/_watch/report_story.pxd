@@ -10,8 +10,8 @@ from m4alloc._watch.report_facts cimport Facts, StackFacts, is_heap, m4m_is_mapp
 from m4alloc._watch.report_text cimport (Text, add, add_address, add_char, add_count, add_decimal, add_hex,
                                          add_shell_word, add_spaces, either)
 from m4alloc._watch.symbol cimport NO_MODULE, Frame, Line, symbols
-from m4alloc._watch.types cimport (DEAD, IN_LARGE, IN_SAMPLE, LEAK, M4M_ATOMIC, OUT_OF_BOUNDS, PROPERTY_VIOLATED,
-                                   USE_AFTER_FREE, Finding)
+from m4alloc._watch.types cimport (DEAD, IN_LARGE, IN_SAMPLE, LEAK, M4M_ATOMIC, M4M_SUSPECT, OUT_OF_BOUNDS,
+                                   PROPERTY_VIOLATED, USE_AFTER_FREE, Finding)
 
 cdef extern from "monitor_text.h" nogil:
     size_t m4m_directory(char *into, size_t room) noexcept
@@ -115,6 +115,8 @@ cdef inline void add_access(Text *text, const Facts *facts) noexcept nogil:
         add(text, either(same(finding.verb, "read"), " reads ", " writes "))
         add_count(text, finding.size, "byte")
     else:
+        if finding.how & M4M_SUSPECT:
+            add(text, "suspect ")
         if finding.how & M4M_ATOMIC:
             add(text, "atomic ")
         add(text, finding.verb)

@@ -12,6 +12,7 @@ cdef extern from "_monitor.h" nogil:
         M4M_LIBC
         M4M_COPY
         M4M_ATOMIC
+        M4M_SUSPECT
         M4M_SHADOW_OPEN
         M4M_SHADOW_STEP
         M4M_SHADOW_OUTSIDE
