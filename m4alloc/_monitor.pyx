@@ -31,7 +31,7 @@ from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, w
 from m4alloc._watch.options cimport HISTORY_ACCESSES, HISTORY_NO, options
 from m4alloc._watch.report cimport begin_process, final_status, open_reports, report, reports
 from m4alloc._watch.shadow cimport fence_shadow
-from m4alloc._watch.show cimport show_blocks, show_slabs
+from m4alloc._watch.show cimport accesses_matter, show_blocks, show_slabs
 from m4alloc._watch.thread cimport next_event, this_thread, threads
 from m4alloc._watch.types cimport (IN_LARGE, IN_SAMPLE, LETTER_ALLOCATE_END, LETTER_ALLOCATE_START, LETTER_FREE_END,
                                    LIVE_BLOCK, OUT_OF_BOUNDS, Finding, Place, Thread, stories)
@@ -245,6 +245,11 @@ cdef void m4m_say "m4m_say"(const char *name, const void *argument, const void *
     m4_set_errno(before)
 
 
+cdef char *m4m_stack_high "m4m_stack_high"() noexcept nogil:
+    """Where the stack of this thread begins, NULL: that is not known. Asked for once, before anybody holds a lock of it."""
+    return this_thread().stack_high
+
+
 cdef void m4m_thread_ends "m4m_thread_ends"(Thread *thread) noexcept nogil:
     leave_ring(thread)
     end_captures()
@@ -273,6 +278,7 @@ cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
     for i in range(machines.labelled_count):
         let_go_of_cohorts(&cohorts.of_machine[i])
     if child:
+        threads.told = 0
         thread = threads.first
         while thread != NULL:
             if thread != m4m_self:
@@ -317,9 +323,9 @@ cdef void m4m_shadow_comes "m4m_shadow_comes"() noexcept nogil:
 
 
 cdef void m4m_second_thread "m4m_second_thread"() noexcept nogil:
-    """A thread is about to be made where there was one. Whose the last access of a block was begins to matter for labels."""
-    if machines.labelled_count != 0 and m4m_shadow_on and m4m_is_single_threaded():
-        show_blocks(False)
+    """A thread is about to be made where there may have been one only."""
+    if m4m_is_single_threaded():
+        accesses_matter()
 
 
 cdef void m4m_fence "m4m_fence"(char *start, uint64_t bytes) noexcept nogil:

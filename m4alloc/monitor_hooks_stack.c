@@ -30,17 +30,11 @@ static __thread char *stack_end __attribute__((tls_model("initial-exec")));
 M4M_EXPORT void __asan_handle_no_return(void);
 void __asan_handle_no_return(void)
 {
-    static __thread int busy __attribute__((tls_model("initial-exec")));
     uintptr_t here = (uintptr_t)FRAME & ~(uintptr_t)7;
-    char *low, *high;
-    if (!m4m_shadow_on || busy)
+    if (!m4m_shadow_on)
         return;
-    if (stack_end == NULL) {
-        busy = 1;
-        m4m_stack_bounds(&low, &high);
-        stack_end = high;
-        busy = 0;
-    }
+    if (stack_end == NULL)
+        stack_end = m4m_stack_end_here();
     if (here < (uintptr_t)stack_end && (uintptr_t)stack_end - here < FARTHEST)
         set_shadow(here, (uintptr_t)stack_end - here, M4M_SHADOW_OPEN);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <threads.h>
 #define memcpy m4m_plain_memcpy
 #define memmove m4m_plain_memmove
 #define memset m4m_plain_memset
@@ -131,7 +132,7 @@ void m4m_keep_stderr(int file)
     m4m_kept_file = kept;
 }
 
-/* Before a thread begins. */
+/* Before a thread begins: what calls here may be the first thing that a thread does. */
 EXPORT int pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*begin)(void *), void *argument)
@@ -141,6 +142,31 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
         next = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
     m4m_second_thread();
     return next(thread, attributes, begin, argument);
+}
+
+EXPORT int thrd_create(thrd_t *, thrd_start_t, void *);
+
+int thrd_create(thrd_t *thread, thrd_start_t begin, void *argument)
+{
+    static int (*next)(thrd_t *, thrd_start_t, void *);
+    if (next == NULL)
+        next = (int (*)(thrd_t *, thrd_start_t, void *))dlsym(RTLD_NEXT, "thrd_create");
+    m4m_second_thread();
+    return next(thread, begin, argument);
+}
+
+char *m4m_stack_end_here(void) { return m4m_stack_high(); }
+
+/* glibc allocates for the answer with a lock of the thread held. The first call of malloc in a thread asks the same. */
+EXPORT int pthread_getattr_np(pthread_t, pthread_attr_t *);
+
+int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
+{
+    static int (*next)(pthread_t, pthread_attr_t *);
+    if (next == NULL)
+        next = (int (*)(pthread_t, pthread_attr_t *))dlsym(RTLD_NEXT, "pthread_getattr_np");
+    m4m_stack_high();
+    return next(thread, attributes);
 }
 
 EXPORT void m4alloc_label(const char *name, const void *argument);

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define M4M_ROOTS_MOST 65536  /* of each kind: ranges, modules, mappings, threads */
-#define M4M_STOP_MS 500       /* how long the threads are waited for, all together */
+#define M4M_STOP_MS 5000      /* how long the threads are waited for, all together, where the machine is busy */
 #define M4M_PAGE 4096
 
 struct m4m_range {
@@ -58,6 +58,7 @@ struct m4m_roots {
     int signal; /* that threads are stopped by */
     struct sigaction before;
     uint32_t go; /* atomic; a futex */
+    uint32_t is_blind; /* a thread goes on, and nobody knows what it has in its registers */
 };
 
 #define M4M_ROOTS_BYTES                                                                                               \
@@ -350,6 +351,8 @@ static void m4m_stop_threads(struct m4m_roots *roots)
     for (uint32_t i = 0; i < roots->task_count; i++)
         if (__atomic_load_n(&roots->tasks[i].state, __ATOMIC_ACQUIRE) == M4M_TASK_RUNS)
             m4m_look_at(&roots->tasks[i]);
+    for (uint32_t i = 0; i < roots->task_count; i++)
+        roots->is_blind |= roots->tasks[i].state == M4M_TASK_RUNS && roots->tasks[i].low == NULL;
 }
 
 /* The control block itself, which libthread_db is told the size of. What lies beyond may be the core's. */
@@ -364,7 +367,10 @@ static void m4m_measure_control(struct m4m_roots *roots)
 #endif
 }
 
-/* What is known of this moment, and the other threads standing still; NULL: no memory. */
+static void m4m_let_go(struct m4m_roots *roots);
+static void m4m_forget_roots(struct m4m_roots *roots);
+
+/* What is known of this moment, and the other threads standing still; NULL: no memory, or one does not stand still. */
 static struct m4m_roots *m4m_find_roots(void)
 {
     struct m4m_roots *roots =
@@ -378,6 +384,11 @@ static struct m4m_roots *m4m_find_roots(void)
     m4m_measure_control(roots);
     dl_iterate_phdr(m4m_module_at, roots); /* takes the loader's lock, which a stopped thread could hold */
     m4m_stop_threads(roots);
+    if (roots->is_blind) {
+        m4m_let_go(roots);
+        m4m_forget_roots(roots);
+        return NULL;
+    }
     m4m_read_mappings(roots);
     return roots;
 }

@@ -119,12 +119,6 @@ M4M_INLINE uint64_t m4m_file_bytes(int fd)
     return end > 0 ? (uint64_t)end : 0;
 }
 
-M4M_INLINE int m4m_is_writable_folder(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode) && syscall(SYS_faccessat, AT_FDCWD, path, W_OK | X_OK) == 0;
-}
-
 M4M_INLINE int m4m_is_terminal(int fd)
 {
     char settings[64]; /* struct termios of the kernel: 36 bytes */

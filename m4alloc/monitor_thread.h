@@ -23,7 +23,9 @@ M4M_INLINE uint16_t m4m_load16(const uint16_t *place) { return __atomic_load_n(p
 
 M4M_INLINE uint64_t m4m_kernel_thread(void) { return (uint64_t)syscall(SYS_gettid); }
 
-M4M_HIDDEN void m4m_stack_bounds(char **low, char **high); /* both NULL: not known. May allocate. */
+M4M_HIDDEN void m4m_stack_bounds(char **low, char **high); /* both NULL: not known. May allocate,
+                                                             * and holds a lock of the thread while it does. */
+M4M_HIDDEN char *m4m_stack_end_here(void);                  /* the high one of this thread, asked for once */
 M4M_HIDDEN void m4m_watch_thread_exit(void);               /* of this thread: m4m_thread_ends will be called */
 
 #endif

@@ -7,13 +7,13 @@ from m4alloc._core.c cimport likely, unlikely
 from m4alloc._watch.depot cimport capture
 from m4alloc._watch.finding cimport begin_finding, class_of, in_bounds_properties
 from m4alloc._watch.initial cimport initial, judge_bits, tell_uninitialised
-from m4alloc._watch.place cimport find_nearest, find_place, life_of
+from m4alloc._watch.place cimport find_nearest, find_place
 from m4alloc._watch.report cimport report
 from m4alloc._watch.ring cimport RING_LOAD, RING_STORE, note
-from m4alloc._watch.shadow cimport close_block, show_block
+from m4alloc._watch.show cimport open_block
 from m4alloc._watch.step cimport changes_nothing, step_block, watch
 from m4alloc._watch.thread cimport next_event
-from m4alloc._watch.types cimport (IN_SAMPLE, LETTER_ACCESS, LIVE_BLOCK, M4M_SHADOW_OPEN, M4M_WRITE, OUT_OF_BOUNDS, OUTSIDE,
+from m4alloc._watch.types cimport (IN_SAMPLE, LETTER_ACCESS, LIVE_BLOCK, M4M_WRITE, OUT_OF_BOUNDS, OUTSIDE,
                                    UNINITIALISED, Finding, Place, Thread)
 
 
@@ -96,6 +96,4 @@ cdef inline void access(Thread *thread, char *address, uint64_t size, unsigned i
             return
         tell_access(thread, violated, address, size, how, &place, site, frame, function)
     elif place.life == LIVE_BLOCK and letter == LETTER_ACCESS and changes_nothing(&place):
-        show_block(place.base, place.size, place.room, <unsigned char>M4M_SHADOW_OPEN)
-        if unlikely(life_of(place.story) != LIVE_BLOCK):  # freed meanwhile: better too strict than too lenient
-            close_block(place.base, place.size)
+        open_block(&place)

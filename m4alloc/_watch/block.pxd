@@ -206,7 +206,9 @@ cdef inline bint free_slot(Thread *thread, char *address, const void *site, cons
     cdef Arena *arena = stories.arena
     cdef Record *record
     cdef Story *story
+    cdef Place place
     cdef uint64_t offset, index, low
+    cdef uint64_t violated = 0
     cdef uint16_t before, after
     cdef bint alone
     if unlikely(arena == NULL or not watch.one_machine):
@@ -233,9 +235,13 @@ cdef inline bint free_slot(Thread *thread, char *address, const void *site, cons
             return False
         while not m4m_swap16(&story.state, &before, after):
             after = machine.next[<uint64_t>before * machine.width + LETTER_FREE]
+        violated = newly_violated(machine, before, after, LETTER_FREE)  # another thread's access may have come first
     story.release = capture(thread, site, frame)
     note(thread, thread.clock, RING_FREE, address, record.slot_size - story.slack, NULL, story.release)
     if m4m_shadow_on:
         close_block(address, record.slot_size - story.slack)
+    if unlikely(violated != 0):
+        find_place(address, &place)
+        tell_violation(thread, violated, "free", address, &place, site, frame)
     m4m_core_free_found(record, address, record.states + index)
     return True

@@ -312,6 +312,40 @@ cdef inline uint64_t cohort_label(Cohorts *cohorts, uint32_t thread, uint32_t co
     return violated
 
 
+cdef inline uint64_t cohort_endangers(Cohorts *cohorts, uint32_t thread, uint32_t code) noexcept nogil:
+    """What `cohort_label` would answer; nothing moves. Then the blocks that will fail can still be told from others."""
+    cdef const Machine *machine = cohorts.machine
+    cdef Followed *followed
+    cdef uint64_t violated = 0
+    cdef uint32_t rest = 0
+    cdef uint16_t state
+    if code < FIRST_LABEL or code >= machine.width or not machine.concerned[code] or not enter_cohorts(cohorts):
+        return 0
+    followed = followed_by(cohorts, thread)
+    if followed != NULL:
+        rest = followed.first
+    while rest != 0:
+        state = <uint16_t>(rest - 1)
+        rest = followed.link[state]
+        if followed.at[state] != 0 and cohort_at(cohorts, followed.at[state]).members != 0:
+            violated |= newly_violated(machine, state, machine.next[<uint64_t>state * machine.width + code], code)
+    leave_cohorts(cohorts)
+    return violated
+
+
+cdef inline uint64_t cohort_would_fail(Cohorts *cohorts, uint32_t reference, uint32_t thread,
+                                       uint32_t code) noexcept nogil:
+    """The properties that the label will make a block newly violate, a bit each; none if it is not of the thread."""
+    cdef const Machine *machine = cohorts.machine
+    cdef uint16_t state
+    if code < FIRST_LABEL or code >= machine.width or not machine.concerned[code]:
+        return 0
+    if cohort_thread(cohorts, reference) != thread:
+        return 0
+    state = cohort_state(cohorts, reference)
+    return newly_violated(machine, state, machine.next[<uint64_t>state * machine.width + code], code)
+
+
 cdef inline uint16_t cohort_state(Cohorts *cohorts, uint32_t reference) noexcept nogil:
     """The state of a block; that of the beginning, when it has had no event, or is not followed."""
     cdef uint16_t state = 0

@@ -183,15 +183,15 @@ cdef inline void name_groups(LeakSearch *search) noexcept nogil:
 
 
 cdef inline bint open_search(LeakSearch *search) noexcept nogil:
-    """Memory for a search, and every other thread stopped; False: there is no memory."""
+    """Memory for a search, and every other thread stopped; False: there is no memory, or a thread cannot be stopped."""
     cdef Walk walk
     cdef const Range *mapping
     memset(search, 0, sizeof(LeakSearch))
     search.base = stories.arena.base
-    search.used = m4_read64(&stories.arena.regions[0].used)
     search.roots = m4m_find_roots()
     if search.roots == NULL:
         return False
+    search.used = m4_read64(&stories.arena.regions[0].used)  # which has grown until the last of them stood still
     memset(&walk, 0, sizeof(walk))
     while next_block(&walk):
         search.work_most += walk.place.life == LIVE_BLOCK

@@ -6,10 +6,17 @@ from libc.string cimport memset
 
 from m4alloc._core.c cimport m4_read64
 from m4alloc._core.types cimport UNIT_SHIFT, Record
+from m4alloc._watch.c cimport m4m_is_single_threaded, m4m_shadow_on
+from m4alloc._watch.place cimport find_place
 from m4alloc._watch.shadow cimport close_block, fill_shadow, show_block
-from m4alloc._watch.step cimport changes_nothing
-from m4alloc._watch.types cimport (LIVE_BLOCK, M4M_SHADOW_OPEN, M4M_SHADOW_OUTSIDE, M4M_SHADOW_STEP, stories)
+from m4alloc._watch.step cimport changes_nothing, machines
+from m4alloc._watch.types cimport LIVE_BLOCK, M4M_SHADOW_OPEN, M4M_SHADOW_OUTSIDE, M4M_SHADOW_STEP, Place, stories
 from m4alloc._watch.walk cimport Walk, next_block
+
+cdef extern from * nogil:
+    enum:
+        __ATOMIC_SEQ_CST
+    void fence_memory "__atomic_thread_fence"(int) noexcept
 
 
 cdef inline void show_slabs() noexcept nogil:
@@ -25,14 +32,37 @@ cdef inline void show_slabs() noexcept nogil:
             fill_shadow(stories.arena.base + (unit << UNIT_SHIFT), 1 << UNIT_SHIFT, M4M_SHADOW_OUTSIDE)
 
 
+cdef inline void open_block "m4m_open_block"(const Place *place) noexcept nogil:
+    """Let accesses of a live block pass, unless it is another one by now, or in another state.
+
+    Whoever changes the block writes its shadow after that. So either it is seen here, once the shadow has been written
+    for all to see, or it is written over what was written here.
+    """
+    cdef Place now
+    show_block(place.base, place.size, place.room, <uint8_t>M4M_SHADOW_OPEN)
+    if m4m_is_single_threaded() or not m4m_shadow_on:
+        return
+    fence_memory(__ATOMIC_SEQ_CST)
+    find_place(place.base, &now)
+    if (now.life != LIVE_BLOCK or now.base != place.base or now.size != place.size or now.story != place.story
+            or not changes_nothing(&now)):
+        close_block(place.base, place.size)  # better too strict than too lenient
+
+
 cdef inline void show_blocks(bint open) noexcept nogil:
     """Show each block as it is, closed ones closed; with not `open` every access will be heard of."""
     cdef Walk walk
-    cdef uint8_t inside
     memset(&walk, 0, sizeof(walk))
     while next_block(&walk):
-        if walk.place.life == LIVE_BLOCK:
-            inside = <uint8_t>(M4M_SHADOW_OPEN if open and changes_nothing(&walk.place) else M4M_SHADOW_STEP)
-            show_block(walk.place.base, walk.place.size, walk.place.room, inside)
-        else:
+        if walk.place.life != LIVE_BLOCK:
             close_block(walk.place.base, walk.place.size)
+        elif open and changes_nothing(&walk.place):
+            open_block(&walk.place)
+        else:
+            show_block(walk.place.base, walk.place.size, walk.place.room, <uint8_t>M4M_SHADOW_STEP)
+
+
+cdef inline void accesses_matter "m4m_accesses_matter"() noexcept nogil:
+    """There are several threads from now on: whose the last access of a block was begins to matter for labels."""
+    if machines.labelled_count != 0 and m4m_shadow_on:
+        show_blocks(False)

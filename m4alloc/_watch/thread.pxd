@@ -10,12 +10,14 @@ from libc.stdint cimport uint32_t
 from m4alloc._core.c cimport m4_acquire, m4_add32, m4_lock, m4_relinquish, m4_store32
 from m4alloc._watch.c cimport m4m_kernel_thread, m4m_self, m4m_stack_bounds, m4m_watch_thread_exit
 from m4alloc._watch.memory cimport Pool, take_memory
+from m4alloc._watch.show cimport accesses_matter
 from m4alloc._watch.types cimport Thread
 
 cdef struct Threads "m4m_threads":
     m4_lock lock
     Thread *first              # the newest
     uint32_t count
+    uint32_t told              # that there are several, which not every way to make one tells
     uint32_t begin             # what the clocks of new threads begin with: the last event before the fork, in a child
     Pool pool
     Thread spare               # of whoever comes when there is no memory left
@@ -42,6 +44,9 @@ cdef inline Thread *make_thread "m4m_make_thread"() noexcept nogil:
     m4_relinquish(&threads.lock)
     m4m_watch_thread_exit()
     m4m_stack_bounds(&thread.stack_low, &thread.stack_high)
+    if thread.number != 1 and not threads.told:  # a timer's, say, that glibc has made for itself
+        threads.told = 1
+        accesses_matter()
     thread.busy = 0
     return thread
 

@@ -116,6 +116,13 @@ def test_children_that_are_made_while_others_allocate_can_allocate(way: str) -> 
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_what_threads_allocate_when_main_returns_is_no_leak(way: str) -> None:
+    for _ in range(5):
+        ran = watch("threads.c", way, "main_returns")
+        assert (ran.status, ran.err) == (0, ""), str(ran)
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_threads_that_have_ended_leave_little_behind(way: str) -> None:
     ran = watch("threads.c", way, "churn")
     assert ran.status == 0, str(ran)

@@ -210,6 +210,7 @@ static void *allocate(void *number)
         char **one = &kept[next_number(&seed) % KEPT];
         size_t size = next_number(&seed) % 7 != 0 ? 16 + next_number(&seed) % 2000 : 40000 + next_number(&seed) % 60000;
         free(*one);
+        *one = NULL;
         *one = malloc(size);
         (*one)[size - 1] = 1;
     }
@@ -251,6 +252,16 @@ static int forks(void)
     return status != 0;
 }
 
+/* Others allocate when main returns. */
+static int main_returns(void)
+{
+    pthread_t thread;
+    for (size_t i = 0; i < 4; i++)
+        pthread_create(&thread, NULL, allocate, (void *)(i + 1));
+    usleep(20000);
+    return 0;
+}
+
 /* A thread that has never been in the monitor forks. */
 static void *fork_first(void *result)
 {
@@ -281,7 +292,7 @@ int main(int count, char **words)
         int (*run)(void);
     } cases[] = {{"traders", traders}, {"churn", churn}, {"cancel", cancel}, {"cancel_a_report", cancel_a_report},
                  {"main_ends_first", main_ends_first}, {"threads_of_c11", threads_of_c11},
-                 {"many_findings", many_findings}, {"forks", forks}, {"fork_in_a_new_thread", fork_in_a_new_thread}};
+                 {"many_findings", many_findings}, {"forks", forks}, {"main_returns", main_returns}, {"fork_in_a_new_thread", fork_in_a_new_thread}};
     for (size_t i = 0; count > 1 && i < sizeof cases / sizeof *cases; i++)
         if (strcmp(words[1], cases[i].name) == 0)
             return cases[i].run();

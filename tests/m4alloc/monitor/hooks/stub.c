@@ -62,11 +62,10 @@ void m4m_stack_smashed(const void *site, const void *frame)
 }
 
 /* The main thread's: its arguments lie above its frames. */
-void m4m_stack_bounds(char **low, char **high)
+char *m4m_stack_end_here(void)
 {
     extern char *__libc_stack_end;
-    *low = NULL;
-    *high = __libc_stack_end;
+    return __libc_stack_end;
 }
 
 M4M_EXPORT void m4alloc_monitored(const void *table, size_t size)

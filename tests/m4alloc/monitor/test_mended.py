@@ -1,0 +1,72 @@
+"""What a review found wrong once: threads of every kind, their memory, labels that fail one block after another."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m4alloc.lib import include
+from m4alloc.monitor.compiler import LIBRARY, command
+from tests.m4alloc.native import Ran, run
+
+HERE = Path(__file__).parent / "mended"
+UNTOUCHED = "block: [](access -> (!done W free))"
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="m4alloc-mended-")
+
+
+@functools.cache
+def program(name: str, *words: str) -> Path:
+    """The program mended/NAME.c. words: for `m4alloc cc`."""
+    if not Path(LIBRARY).exists():
+        pytest.skip("libm4monitor.so is not built")
+    target = Path(_folder().name) / "".join([name, *words]).replace("/", "_")
+    options = ["-g", "-w", "-O1", "-pthread", f"-I{include()}", *words, str(HERE / f"{name}.c"), "-o", str(target)]
+    done = subprocess.run(command(options), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def watch(target: Path, directory: Path, *arguments: str, **options: str) -> tuple[Ran, list[dict[str, Any]]]:
+    """A run with further M4ALLOC_OPTIONS, and its findings."""
+    report = directory / "report.json"
+    words = ",".join(f"{key}={value}" for key, value in {"json": str(report), **options}.items())
+    ran = run([target, *arguments], preload=False, environment={"M4ALLOC_OPTIONS": words}, timeout=90)
+    lines = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+    return ran, [line for line in lines if line["class"] not in {"begin", "end"}]
+
+
+@pytest.mark.parametrize("way", ["thrd", "timer"])
+def test_an_access_by_any_other_thread_is_one_however_that_thread_was_made(way: str, tmp_path: Path) -> None:
+    ran, findings = watch(program("threads", "--property", UNTOUCHED), tmp_path, way)
+    assert (ran.status, findings) == (0, []), str(ran)
+
+
+def test_an_access_by_the_thread_of_the_label_itself_is_still_seen(tmp_path: Path) -> None:
+    ran, findings = watch(program("threads", "--property", UNTOUCHED), tmp_path, "none")
+    assert (ran.status, len(findings)) == (1, 1), str(ran)
+
+
+def test_a_thread_may_leave_its_frames_before_it_has_asked_for_memory(tmp_path: Path) -> None:
+    ran, findings = watch(program("stack_thread", "--stack"), tmp_path)
+    assert (ran.status, ran.out, findings) == (0, "ended\n", []), str(ran)
+
+
+def test_a_thread_may_ask_for_its_stack_before_it_has_asked_for_memory(tmp_path: Path) -> None:
+    ran, findings = watch(program("threads"), tmp_path, "ask")
+    assert (ran.status, findings) == (0, []), str(ran)
+
+
+def test_each_violation_by_a_label_of_no_block_names_the_block_that_has_just_failed(tmp_path: Path) -> None:
+    target = program("labels", "--property", "block: [](mark -> (!done W free))")
+    ran, findings = watch(target, tmp_path, on_violation="continue")
+    assert [each["block"]["size"] for each in findings] == [111, 222], str(ran)
