@@ -119,6 +119,15 @@ M4M_INLINE uint64_t m4m_file_bytes(int fd)
     return end > 0 ? (uint64_t)end : 0;
 }
 
+M4M_INLINE int m4m_is_writable_folder(const char *path)
+{
+    long folder = syscall(SYS_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    if (folder < 0)
+        return 0;
+    m4m_close((int)folder);
+    return syscall(SYS_faccessat, AT_FDCWD, path, W_OK | X_OK) == 0;
+}
+
 M4M_INLINE int m4m_is_terminal(int fd)
 {
     char settings[64]; /* struct termios of the kernel: 36 bytes */

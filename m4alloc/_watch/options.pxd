@@ -15,6 +15,7 @@ cdef extern from "<stdlib.h>" nogil:
 cdef extern from "monitor_text.h" nogil:
     size_t m4m_directory(char *into, size_t room) noexcept
     int m4m_open_to_append(const char *path) noexcept
+    bint m4m_is_writable_folder(const char *path) noexcept
     void m4m_close(int fd) noexcept
     void m4m_end_process(int status) noexcept
     bint m4m_is_terminal(int fd) noexcept
@@ -322,6 +323,22 @@ cdef inline void check_file(const char *key, const char *path) noexcept nogil:
     m4m_close(fd)
 
 
+cdef inline void check_folder(const char *key, const char *path) noexcept nogil:
+    """The file, which is not made yet, can be made where it is to be, or the program does not start."""
+    cdef char line[MESSAGE_ROOM]
+    cdef char folder[PATH_ROOM]
+    cdef size_t length = strlen(path)
+    while length > 1 and path[length - 1] != 47:
+        length -= 1
+    memcpy(folder, path, length)
+    folder[length] = 0
+    if has_process(folder):
+        return
+    if not m4m_is_writable_folder(folder):
+        snprintf(line, MESSAGE_ROOM, "m4alloc: M4ALLOC_OPTIONS: %s: %.500s cannot be written\n", key, path)
+        refuse_start(line)
+
+
 cdef inline void read_options() noexcept nogil:
     """Read M4ALLOC_OPTIONS; ends the program with status 2 when it says something wrong. Idempotent."""
     cdef const char *given = NULL
@@ -348,3 +365,5 @@ cdef inline void read_options() noexcept nogil:
         i += 1
     if options.json != NULL:
         check_file("json", options.json)
+    if options.trace != NULL:
+        check_folder("trace", options.trace)

@@ -21,7 +21,15 @@ from m4alloc._watch.suppress cimport read_suppressions, suppressed, suppressions
 from m4alloc._watch.symbol cimport open_symbols, starts_with
 from m4alloc._watch.table cimport PROPERTIES_MAX
 from m4alloc._watch.thread cimport this_thread
-from m4alloc._watch.types cimport LEAK, NEVER, NOWHERE, PROPERTY_VIOLATED, Finding, Thread
+from m4alloc._watch.types cimport LEAK, NEVER, NOWHERE, PROPERTY_VIOLATED, UNINITIALISED_READ, Finding, Thread
+
+cdef extern from "monitor_leak_state.h" nogil:
+    ctypedef struct RunEnd "struct m4m_ending":  # of exit.pxd, which itself reports
+        uint32_t done
+    ctypedef struct Unwritten "struct m4m_initial":  # and of initial.pxd
+        uint64_t suspects
+    RunEnd ending
+    Unwritten initial
 
 cdef extern from "include/m4alloc_monitor.h" nogil:
     ctypedef struct Violation "struct m4alloc_violation":
@@ -130,6 +138,7 @@ cdef inline void begin_process() noexcept nogil:
     reports.reachable_bytes = 0
     reports.has_failed = False
     suppressions.used = 0
+    initial.suspects = 0
     if reports.known != NULL:
         memset(reports.known, 0, KINDS_MOST * sizeof(Known))
 
@@ -466,6 +475,17 @@ cdef inline void add_suppressions(Text *text) noexcept nogil:
     add_char(text, 10)
 
 
+cdef inline void add_suspects(Text *text) noexcept nogil:
+    """How many loads there were of what nobody had written: few of them decide anything."""
+    if initial.suspects == 0:
+        return
+    add(text, "m4alloc: ")
+    add_count(text, initial.suspects, "load")
+    add(text, " of what nobody has written")
+    add(text, either(reports.found[<int>UNINITIALISED_READ] == 0, ", of which none was seen to decide anything\n",
+                     "; those that were seen to decide something are reported\n"))
+
+
 cdef inline void write_end() noexcept nogil:
     """Say in the file of findings that the process has come to its end."""
     cdef Text text
@@ -474,7 +494,7 @@ cdef inline void write_end() noexcept nogil:
         return
     begin_text(&text, reports.text, REPORT_ROOM)
     tell_end(&text, reports.process, all_found() + reports.further, suppressions.used, reports.of_property,
-             m4m_core_settings.quarantine_bytes, m4m_shadow_on)
+             m4m_core_settings.quarantine_bytes, m4m_shadow_on, ending.done != 0)
     append_json(&text)
 
 
@@ -492,6 +512,7 @@ cdef inline int final_status "m4m_final_status"(int status) noexcept nogil:
             add_summary(&text)
         if suppressions.used != 0:
             add_suppressions(&text)
+        add_suspects(&text)
         m4m_write_all(m4m_report_file(), text.start, text.length)
         write_end()
     end_report()

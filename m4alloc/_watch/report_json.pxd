@@ -172,14 +172,19 @@ cdef inline void tell_json(Text *text, const Facts *facts, const char *trace, co
 
 
 cdef inline void tell_end(Text *text, int process, uint64_t findings, uint64_t suppressed, const uint64_t *counts,
-                          uint64_t quarantine_bytes, bint is_instrumented) noexcept nogil:
-    """The last line of a process that has come to its end: what was found in all, by property too."""
+                          uint64_t quarantine_bytes, bint is_instrumented, bint has_exited) noexcept nogil:
+    """The last line of a process that has come to its end: what was found in all, by property too.
+
+    has_exited: what it owed was judged. A process that leaves by _exit owes nothing.
+    """
     cdef uint32_t i = 0
     add_char(text, 123)
     add_text(text, "class", "end")
     add_number(text, "pid", <uint64_t>process)
     add_key(text, "instrumented")
     add(text, either(is_instrumented, "true", "false"))
+    add_key(text, "exited")
+    add(text, either(has_exited, "true", "false"))
     add_number(text, "findings", findings)
     add_number(text, "suppressed", suppressed)
     add_key(text, "counts")

@@ -8,10 +8,10 @@ from m4alloc._watch.c cimport m4m_core_settings
 from m4alloc._watch.options cimport options
 from m4alloc._watch.report_facts cimport Facts, StackFacts, is_heap, m4m_is_mapped, stack_owner
 from m4alloc._watch.report_text cimport (Text, add, add_address, add_char, add_count, add_decimal, add_hex,
-                                         add_spaces, either)
+                                         add_shell_word, add_spaces, either)
 from m4alloc._watch.symbol cimport NO_MODULE, Frame, Line, symbols
 from m4alloc._watch.types cimport (DEAD, IN_LARGE, IN_SAMPLE, LEAK, M4M_ATOMIC, M4M_SUSPECT, OUT_OF_BOUNDS,
-                                   USE_AFTER_FREE, Finding)
+                                   PROPERTY_VIOLATED, USE_AFTER_FREE, Finding)
 
 cdef extern from "monitor_text.h" nogil:
     size_t m4m_directory(char *into, size_t room) noexcept
@@ -24,6 +24,12 @@ cdef enum:
 cdef inline bint same(const char *a, const char *b) noexcept nogil:
     """Are the texts equal?"""
     return strlen(a) == strlen(b) and memcmp(a, b, strlen(a)) == 0
+
+
+cdef inline bint ends_with(const char *text, const char *end) noexcept nogil:
+    """Is it its last part? A property without a name is called by its index and its formula."""
+    cdef uint64_t length = strlen(text)
+    return length >= strlen(end) and memcmp(text + length - strlen(end), end, strlen(end)) == 0
 
 
 cdef inline void begin_line(Text *text, const char *label) noexcept nogil:
@@ -342,8 +348,9 @@ cdef inline void tell_story(Text *text, const Facts *facts, const char *trace, c
     add_char(text, 10)
     begin_line(text, "property")
     add(text, facts.property)
-    add(text, ": ")
-    add(text, facts.formula)
+    if not ends_with(facts.property, facts.formula):
+        add(text, ": ")
+        add(text, facts.formula)
     add(text, either(same(facts.finding.verb, "exit"), "   violated at exit", "   violated at event "))
     if not same(facts.finding.verb, "exit"):
         add_decimal(text, facts.finding.event)
@@ -354,8 +361,13 @@ cdef inline void tell_story(Text *text, const Facts *facts, const char *trace, c
     add_char(text, 10)
     begin_line(text, "replay")
     if trace != NULL:
-        add(text, "m4alloc verify --trace ")
-        add(text, trace)
+        add(text, "m4alloc verify ")
+        if facts.finding.kind == PROPERTY_VIOLATED:
+            add(text, "--property ")
+            add_shell_word(text, facts.property)
+            add_char(text, 32)
+        add(text, "--trace ")
+        add_shell_word(text, trace)
     else:
         add(text, command)
     add_char(text, 10)

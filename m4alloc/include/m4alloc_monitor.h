@@ -10,7 +10,7 @@
  *
  * The function is called after each report, in the thread that was caught, on its stack: inside of malloc, free, a
  * wrapper of the C library or an access. It may leave by longjmp or by an exception. What it does itself is watched.
- * A program that is not monitored needs no library for this header.
+ * A program that is not monitored needs no library for this header: the functions that it asks are weak, and NULL there.
  *
  * Built by `m4alloc cc` or linked with -lm4monitor, the function is found by itself; with LD_PRELOAD the program must
  * export it (-rdynamic, or -Wl,--export-dynamic-symbol=m4alloc_on_violation).
@@ -48,6 +48,15 @@ enum m4alloc_decision {
 
 /* To be defined by the program. The text in *what is valid during the call. */
 __attribute__((visibility("default"))) int m4alloc_on_violation(const struct m4alloc_violation *what);
+
+/* Of the monitor. Weak: test the name before the call, in a program that shall run without it, too.
+ *
+ *     if (m4alloc_check_leaks != NULL)
+ *         failures += m4alloc_check_leaks();
+ */
+#define M4ALLOC_MAY_BE_MISSING __attribute__((weak, visibility("default")))
+M4ALLOC_MAY_BE_MISSING size_t m4alloc_check_leaks(void);       /* how many blocks nothing points to; reports them */
+M4ALLOC_MAY_BE_MISSING void m4alloc_ignore(const void *block); /* no leak is told of it, nor of what only it leads to */
 
 #ifdef __cplusplus
 }

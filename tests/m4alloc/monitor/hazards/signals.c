@@ -1,4 +1,4 @@
-/* Signals, jumps and stacks of the program's own. The first word names a case; each is right, and ends with status 0. */
+/* Signals, jumps and stacks of the program's own. The first word names a case; a right one ends with status 0. */
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <setjmp.h>

@@ -177,7 +177,9 @@ static int threads_of_c11(void)
 {
     thrd_t thread;
     int result = 1;
-    return thrd_create(&thread, take, malloc(10)) != thrd_success || thrd_join(thread, &result) != thrd_success ? 3 : result;
+    if (thrd_create(&thread, take, malloc(10)) != thrd_success)
+        return 3;
+    return thrd_join(thread, &result) == thrd_success ? result : 4;
 }
 
 static void *free_often(void *unused)
@@ -292,7 +294,8 @@ int main(int count, char **words)
         int (*run)(void);
     } cases[] = {{"traders", traders}, {"churn", churn}, {"cancel", cancel}, {"cancel_a_report", cancel_a_report},
                  {"main_ends_first", main_ends_first}, {"threads_of_c11", threads_of_c11},
-                 {"many_findings", many_findings}, {"forks", forks}, {"main_returns", main_returns}, {"fork_in_a_new_thread", fork_in_a_new_thread}};
+                 {"many_findings", many_findings}, {"forks", forks}, {"main_returns", main_returns},
+                 {"fork_in_a_new_thread", fork_in_a_new_thread}};
     for (size_t i = 0; count > 1 && i < sizeof cases / sizeof *cases; i++)
         if (strcmp(words[1], cases[i].name) == 0)
             return cases[i].run();
