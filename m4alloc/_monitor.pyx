@@ -26,13 +26,13 @@ from m4alloc._watch.label cimport say
 from m4alloc._watch.place cimport find_place
 from m4alloc._watch.start cimport choose_properties, open_stories
 from m4alloc._watch.report_crash cimport explain_fault
-from m4alloc._watch.ring cimport RING_ENDED, RING_FREE, RING_MOVED, leave_ring, rings
+from m4alloc._watch.ring cimport RING_ENDED, RING_FREE, RING_MOVED, EventRing, leave_ring, rings
 from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, watch
 from m4alloc._watch.options cimport HISTORY_ACCESSES, HISTORY_NO, options
 from m4alloc._watch.report cimport begin_process, final_status, open_reports, report, reports
 from m4alloc._watch.shadow cimport fence_shadow
 from m4alloc._watch.show cimport accesses_matter, show_blocks, show_slabs
-from m4alloc._watch.thread cimport next_event, this_thread, threads
+from m4alloc._watch.thread cimport next_event, put_ended, this_thread, threads
 from m4alloc._watch.types cimport (IN_LARGE, IN_SAMPLE, LETTER_ALLOCATE_END, LETTER_ALLOCATE_START, LETTER_FREE_END,
                                    LIVE_BLOCK, OUT_OF_BOUNDS, Finding, Place, Thread, stories)
 
@@ -251,9 +251,10 @@ cdef char *m4m_stack_high "m4m_stack_high"() noexcept nogil:
 
 
 cdef void m4m_thread_ends "m4m_thread_ends"(Thread *thread) noexcept nogil:
+    m4_store32(&thread.ended, 1)
     leave_ring(thread)
     end_captures()
-    m4_store32(&thread.ended, 1)
+    put_ended(thread)
 
 
 # Fork: the locks are held across it, and the child has one thread.
@@ -281,8 +282,9 @@ cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
         threads.told = 0
         thread = threads.first
         while thread != NULL:
-            if thread != m4m_self:
+            if thread != m4m_self and not thread.ended:
                 m4_store32(&thread.ended, 1)
+                put_ended(thread)
             thread = thread.next
         # Taken under the core's locks, which are taken after these: it is not held across the fork. Whoever holds it
         # there has not shown a block yet, and is not here.
@@ -290,6 +292,8 @@ cdef void m4m_after_fork "m4m_after_fork"(bint child) noexcept nogil:
         begin_process()
         thread = this_thread()
         thread.kernel_id = m4m_kernel_thread()
+        if thread.ring != NULL:
+            (<EventRing *>thread.ring).kernel_id = thread.kernel_id
         mark_inherited(thread)
 
 
@@ -326,6 +330,11 @@ cdef void m4m_second_thread "m4m_second_thread"() noexcept nogil:
     """A thread is about to be made where there may have been one only."""
     if m4m_is_single_threaded():
         accesses_matter()
+
+
+cdef void m4m_further_thread "m4m_further_thread"() noexcept nogil:
+    """There is a thread besides the first, whoever made it."""
+    accesses_matter()
 
 
 cdef void m4m_fence "m4m_fence"(char *start, uint64_t bytes) noexcept nogil:

@@ -311,6 +311,8 @@ void m4m_stack_bounds(char **low, char **high)
     pthread_attr_destroy(&attributes);
 }
 
+void m4m_thread_found(void) { m4m_further_thread(); }
+
 static pthread_key_t thread_key;
 static int thread_key_made;
 

@@ -3,6 +3,7 @@
 #define M4ALLOC_MONITOR_THREAD_H
 
 #include "_monitor.h"
+#include <errno.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,9 +24,19 @@ M4M_INLINE uint16_t m4m_load16(const uint16_t *place) { return __atomic_load_n(p
 
 M4M_INLINE uint64_t m4m_kernel_thread(void) { return (uint64_t)syscall(SYS_gettid); }
 
+/* Whether the process has such a thread still. errno is the program's, which asked for memory perhaps. */
+M4M_INLINE int m4m_is_running(uint64_t kernel_id)
+{
+    int before = errno;
+    int answer = syscall(SYS_tgkill, getpid(), (pid_t)kernel_id, 0) == 0;
+    errno = before;
+    return answer;
+}
+
 M4M_HIDDEN void m4m_stack_bounds(char **low, char **high); /* both NULL: not known. May allocate,
                                                              * and holds a lock of the thread while it does. */
 M4M_HIDDEN char *m4m_stack_end_here(void);                  /* the high one of this thread, asked for once */
+M4M_HIDDEN void m4m_thread_found(void);                    /* one besides the first is there */
 M4M_HIDDEN void m4m_watch_thread_exit(void);               /* of this thread: m4m_thread_ends will be called */
 
 #endif

@@ -16,7 +16,7 @@ from m4alloc._watch.report cimport report
 from m4alloc._watch.ring cimport (RING_FREE, RING_MALLOC, RING_REFUSED, RING_REFUSED_REALLOC, RING_RESIZE,
                                   note)
 from m4alloc._watch.shadow cimport close_block, fence_shadow, show_block
-from m4alloc._watch.step cimport changes_nothing, machines, step_block, step_nowhere, watch
+from m4alloc._watch.step cimport changes_nothing, machines, step_block, step_everyone, step_nowhere, watch
 from m4alloc._watch.table cimport Machine
 from m4alloc._watch.thread cimport next_event
 from m4alloc._watch.types cimport (DEAD, DOUBLE_FREE, IN_LARGE, IN_SAMPLE, INVALID_FREE, LETTER_FREE, LETTER_MALLOC,
@@ -84,6 +84,18 @@ cdef inline void show_born "m4m_show_born"(Thread *thread, char *block, uint64_t
         tell_violation(thread, violated, "malloc", block, &place, site, frame)
 
 
+cdef inline void step_sample "m4m_step_sample"(Thread *thread, uint32_t letter, const char *verb, char *address,
+                                               const void *site, const void *frame) noexcept nogil:
+    """A block on a page of its own is handed out or given up: a letter of its thread's word, and of the process's."""
+    cdef Place place
+    cdef uint64_t violated
+    next_event(thread, 0)
+    violated = step_everyone(thread, letter)
+    if unlikely(violated != 0):
+        find_place(NULL, &place)
+        tell_violation(thread, violated, verb, address, &place, site, frame)
+
+
 cdef inline Story *large_story "m4m_large_story"(char *block, uint64_t size, uint64_t *room) noexcept nogil:
     """The story of a large block that has just been handed out; NULL: it is a sample, which has none."""
     cdef Place place
@@ -109,7 +121,8 @@ cdef inline void be_born(Thread *thread, char *block, uint64_t size, const void 
         story.slack = <uint16_t>(room - size)
     else:
         story = large_story(block, size, &room)
-        if story == NULL:
+        if story == NULL:  # a sample has no story, and no word of its own
+            step_sample(thread, LETTER_MALLOC, "malloc", block, site, frame)
             return
     story.allocation = capture(thread, site, frame)
     story.release = 0
@@ -183,6 +196,7 @@ cdef inline bint give_up(Thread *thread, const char *verb, char *address, uint32
     find_place(address, &place)
     if unlikely(place.story == NULL or place.life != LIVE_BLOCK or place.base != address):
         if place.kind == IN_SAMPLE:
+            step_sample(thread, LETTER_FREE, verb, address, site, frame)
             return True
         refuse_free(thread, verb, address, &place, site, frame)
         return False

@@ -39,5 +39,7 @@ cdef extern from "monitor_thread.h" nogil:
     bint m4m_swap16(uint16_t *, uint16_t *expected, uint16_t) noexcept
     uint16_t m4m_load16(const uint16_t *) noexcept
     uint64_t m4m_kernel_thread() noexcept
+    bint m4m_is_running(uint64_t kernel_id) noexcept
     void m4m_stack_bounds(char **low, char **high) noexcept
     void m4m_watch_thread_exit() noexcept
+    void m4m_thread_found() noexcept     # one that is not the first: a call upwards

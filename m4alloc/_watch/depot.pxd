@@ -12,7 +12,7 @@ again, but none waits for the one before, and nothing is hashed.
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport likely, m4_acquire, m4_load32, m4_relinquish, m4_swap32, unlikely
+from m4alloc._core.c cimport likely, m4_acquire, m4_add32, m4_load32, m4_relinquish, m4_swap32, unlikely
 from m4alloc._watch.memory cimport Pool, map_reserve, take_memory
 from m4alloc._watch.options cimport options, read_options
 from m4alloc._watch.thread cimport this_thread
@@ -22,8 +22,9 @@ cdef enum:
     FRAMES_MOST = 32           # of a stack
     STEP_MOST = 1 << 20        # bytes from one frame to the next
     PAGE_BITS = 12
-    BUCKETS = 1 << 16
-    STACKS_MOST = 1 << 22      # different ones; after so many, 0 stands for every further one
+    BUCKETS = 1 << 18
+    STACKS_MOST = 1 << 20      # different ones; after so many, 0 stands for every further one
+    OWN_STACKS = 64            # threads whose stacks are their own for ever; those of others only up to DEEP stacks
     RECENT_BITS = 7            # 128 of a thread
     RECENT_AFTER = 32          # captures of a thread; one that makes fewer does not need the memory
     DEEP = 1 << 16             # as many different stacks are kept as deep as was asked for, further ones
@@ -33,7 +34,7 @@ cdef enum:
 cdef struct Stack "m4m_stack":
     uint32_t next              # in its bucket
     uint32_t hash
-    uint32_t thread            # its number
+    uint32_t thread            # its number; 0: of many threads
     uint32_t frames
     void *frame[FRAMES_MOST]   # return addresses, the innermost first; as many as there are
 
@@ -56,6 +57,7 @@ cdef struct Depot "m4m_depot":
     uint32_t depth             # frames that are kept
     uint32_t slow              # unwind by tables
     uint32_t count             # of stacks (atomic)
+    uint32_t unkept            # calls whose stack there was no room for (atomic)
     uint32_t stride_bits       # log2 of the bytes of a Recent
     uint32_t *bucket
     Stack **stack              # by number
@@ -144,9 +146,19 @@ cdef inline bint same_stack(const Stack *stack, uint32_t hash, uint32_t thread, 
     return True
 
 
+cdef inline uint32_t no_stack() noexcept nogil:
+    """There was no room for one, which is counted."""
+    m4_add32(&depot.unkept, 1)
+    return 0
+
+
 cdef inline uint32_t keep_stack(const Thread *thread, void **frames, uint32_t count) noexcept nogil:
-    """The number of the stack, from 1; 0: there is no room for a new one."""
-    cdef uint64_t mixed = thread.number
+    """The number of the stack, from 1; 0: there is no room for a new one.
+
+    Threads that come and go do not fill the memory: once there are many stacks, those of later threads are one.
+    """
+    cdef uint32_t owner = thread.number if thread.number <= OWN_STACKS or depot.count < DEEP else 0
+    cdef uint64_t mixed = owner
     cdef uint32_t i, hash, number, first
     cdef uint32_t *bucket
     cdef Stack *stack
@@ -159,23 +171,23 @@ cdef inline uint32_t keep_stack(const Thread *thread, void **frames, uint32_t co
     number = first
     while number != 0:
         stack = depot.stack[number]
-        if same_stack(stack, hash, thread.number, frames, count):
+        if same_stack(stack, hash, owner, frames, count):
             return number
         number = stack.next
     if depot.count >= STACKS_MOST - 2:
-        return 0
+        return no_stack()
     stack = <Stack *>take_memory(&depot.pool, 16 + count * sizeof(void *))
     if stack == NULL:
-        return 0
+        return no_stack()
     stack.hash = hash
-    stack.thread = thread.number
+    stack.thread = owner
     stack.frames = count
     for i in range(count):
         stack.frame[i] = frames[i]
     while True:
         number = m4_load32(&depot.count)
         if number >= STACKS_MOST - 2:
-            return 0
+            return no_stack()
         if m4_swap32(&depot.count, number, number + 1):
             break
     number += 1
@@ -283,7 +295,7 @@ cdef inline uint32_t capture_anew "m4m_capture_anew"(const Thread *thread, const
     number = keep_stack(thread, frames, count)
     if recent == NULL:
         m4m_captures += 1
-        if m4m_captures >= RECENT_AFTER and not depot.slow:
+        if m4m_captures >= RECENT_AFTER and not depot.slow and not thread.ended:
             m4m_recent = open_recent()
         return number
     if number == 0 or linked > depth or <char *>frame < thread.stack_low or <char *>frame >= thread.stack_high:

@@ -54,7 +54,7 @@ cdef inline void mark_inherited(Thread *thread) noexcept nogil:
     the clock of each new thread: it begins at threads.begin.
     """
     cdef Thread *other = threads.first
-    cdef uint32_t latest = threads.begin
+    cdef uint32_t latest = threads.begin if threads.begin > threads.latest else threads.latest
     while other != NULL:
         latest = other.clock if other.clock > latest else latest
         other = other.next
@@ -128,7 +128,7 @@ cdef inline void count_blocks_owed(Owed *owed, uint64_t but) noexcept nogil:
 
 cdef inline uint64_t owed_elsewhere(const Thread *thread) noexcept nogil:
     """What the end violates for threads and for the process, a bit each; in a child, when something happened there."""
-    cdef uint64_t owed = 0
+    cdef uint64_t owed = threads.owed if ending.forked_at == 0 else 0
     cdef const Thread *one = threads.first
     while machines.has_threads and one != NULL:
         if ending.forked_at == 0 or one == thread and one.thread_state != ending.forked_thread:
@@ -194,7 +194,7 @@ cdef inline uint64_t judge_leaks "m4m_judge_leaks"(Thread *thread, char *here, b
         ending.lost_bytes = search.lost_bytes
         ending.kept_blocks = search.kept_blocks
         ending.kept_bytes = search.kept_bytes
-        for number in range(1, search.group_count):
+        for number in range(search.group_count):
             group = search.groups + number
             if group.blocks != 0:
                 tell_leak(thread, properties, group, False)

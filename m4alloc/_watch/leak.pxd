@@ -54,7 +54,7 @@ cdef struct LeakSearch "m4m_leak_search":
     char **work                # blocks to look through
     uint64_t work_count
     uint64_t work_most
-    LeakGroup *groups          # by number of the stack
+    LeakGroup *groups          # by number of the stack; 0: of those that were not kept
     uint32_t group_count
     uint32_t after             # judged are blocks born after that event
     Roots *roots
@@ -164,7 +164,7 @@ cdef inline bint is_ignored(const Place *place) noexcept nogil:
 cdef inline bint is_nobodys(const LeakSearch *search, const Place *place) noexcept nogil:
     """Allocated by the loader, by the monitor or before the fork, or ignored: kept, whoever points there."""
     cdef uint32_t number = place.story.allocation
-    return (number == 0 or number >= search.group_count or search.groups[number].maker == MADE_BY_LOADER
+    return (number >= search.group_count or search.groups[number].maker == MADE_BY_LOADER
             or place.story.born <= search.after or is_ignored(place))
 
 
@@ -303,7 +303,7 @@ cdef inline void count_blocks(LeakSearch *search) noexcept nogil:
             group.kept_bytes += walk.place.size
         elif not has_bit(search.through, bit_of(search, walk.place.base)):
             count_lost(search, &walk.place)
-    for number in range(1, search.group_count):
+    for number in range(search.group_count):
         group = search.groups + number
         search.lost_blocks += group.blocks + group.further_blocks
         search.lost_bytes += group.bytes + group.further_bytes

@@ -10,6 +10,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport getenv, m4_add32, m4_errno, m4_set_errno, m4_store64, memset, strlen
 from m4alloc._watch.c cimport m4m_core_settings, m4m_shadow_on
+from m4alloc._watch.depot cimport depot
 from m4alloc._watch.memory cimport map_reserve
 from m4alloc._watch.options cimport CLASSES, GO_ABORT, GO_EXIT, LEAKS_ALL, LEAKS_NO, class_name, options, read_options
 from m4alloc._watch.report_facts cimport Facts, gather, machines
@@ -459,6 +460,10 @@ cdef inline void add_summary(Text *text) noexcept nogil:
         add(text, " still pointed to at exit (")
         add_count(text, reports.reachable_bytes, "byte")
         add_char(text, 41)
+    if depot.unkept != 0:
+        add(text, "; of ")
+        add_count(text, depot.unkept, "call")
+        add(text, " the stack was not kept")
     add_char(text, 10)
 
 

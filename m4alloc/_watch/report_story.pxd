@@ -305,6 +305,11 @@ cdef inline void add_window(Text *text, const Facts *facts) noexcept nogil:
     add(text, " of its size class after it (quarantine_bytes)\n")
 
 
+cdef inline bint is_kept(const Finding *finding, uint32_t stack) noexcept nogil:
+    """Was there room for a stack? Of samples the core keeps what it keeps."""
+    return stack != 0 or finding.place.kind == IN_SAMPLE
+
+
 cdef inline void add_life(Text *text, const Facts *facts, const char *directory, uint64_t length) noexcept nogil:
     """The block's story, backwards."""
     cdef const Finding *finding = &facts.finding
@@ -318,11 +323,11 @@ cdef inline void add_life(Text *text, const Facts *facts, const char *directory,
         add_stack_text(text, facts, &facts.here, directory, length)
     if facts.has_block and facts.life == DEAD:
         add_call(text, "free", facts.died, facts.free.thread)
-        add_char(text, 10)
+        add(text, either(is_kept(finding, finding.place.story.release), "\n", ", stack not kept\n"))
         add_stack_text(text, facts, &facts.free, directory, length)
     if facts.has_block:
         add_call(text, "malloc", facts.born, facts.malloc.thread)
-        add_char(text, 10)
+        add(text, either(is_kept(finding, finding.place.story.allocation), "\n", ", stack not kept\n"))
         add_stack_text(text, facts, &facts.malloc, directory, length)
     if finding.kind == USE_AFTER_FREE:
         add_window(text, facts)

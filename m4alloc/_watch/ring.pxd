@@ -13,7 +13,8 @@ from m4alloc._watch.memory cimport map_reserve
 from m4alloc._watch.types cimport Thread
 
 cdef enum:                     # spec.event.Function's numbers
-    RING_ADOPTED = 0           # no event: the ring has another owner from here on; `pointer` is the one before
+    RING_ADOPTED = 0           # no event: the ring has another owner from here on; the one before is `event`, by
+                               # its number, and to the kernel `pointer`
     RING_MALLOC = 1
     RING_RESIZE = 3            # a realloc in place
     RING_FREE = 5
@@ -39,7 +40,8 @@ cdef struct EventRing "m4m_event_ring":
     uint64_t next              # how many entries there have been; the next goes to next & mask (atomic)
     uint64_t mask
     Noted *entry
-    Thread *owner
+    uint64_t kernel_id         # of the owner, who may be forgotten before its events are
+    uint32_t owner             # its number; 0: none yet
     EventRing *older           # all rings there are
     EventRing *spare           # of those that have no owner, the next
 
@@ -85,13 +87,14 @@ cdef inline EventRing *open_ring "m4m_open_ring"(Thread *thread) noexcept nogil:
     m4_relinquish(&rings.lock)
     if ring == NULL:
         return NULL
-    if ring.owner != NULL:
+    if ring.owner != 0:
         entry = &ring.entry[ring.next & ring.mask]
-        entry.pointer = <uint64_t>ring.owner
+        entry.pointer = ring.kernel_id
         entry.what = 0
-        entry.event = 0
+        entry.event = ring.owner
         m4_store64(&ring.next, ring.next + 1)
-    ring.owner = thread
+    ring.owner = thread.number
+    ring.kernel_id = thread.kernel_id
     thread.ring = ring
     return ring
 

@@ -62,7 +62,8 @@ cdef struct Moment "m4m_trace_moment":             # an event out of a ring
     uint64_t size
     uint32_t event
     uint32_t stack
-    const Thread *thread       # NULL: nobody knows any more
+    uint32_t thread            # its number; 0: nobody knows any more
+    uint64_t kernel_id
     const void *site           # NULL: the innermost of the stack
     uint32_t function
     uint32_t flags
@@ -90,7 +91,7 @@ cdef struct Writing "m4m_trace_writing":           # what is being made
 
 
 cdef inline const Thread *thread_numbered(uint32_t number) noexcept nogil:
-    """The thread of that number, ended or not; NULL: none."""
+    """The thread of that number, which may have ended; NULL: nobody knows it any more."""
     cdef const Thread *thread = threads.first
     while thread != NULL and thread.number != number:
         thread = thread.next
@@ -103,14 +104,16 @@ cdef inline void take_ring(Writing *writing, EventRing *ring) noexcept nogil:
     """Copy what is sure to be whole, the newest first; owners change where somebody has adopted the ring."""
     cdef uint64_t stop = m4_load64(&ring.next)
     cdef uint64_t at = stop, oldest
-    cdef const Thread *owner = ring.owner
+    cdef uint32_t owner = ring.owner
+    cdef uint64_t kernel_id = ring.kernel_id
     cdef Noted *entry
     cdef Moment *moment
     while at != 0 and stop - at <= ring.mask and writing.moments < writing.room // 3:
         at -= 1
         entry = &ring.entry[at & ring.mask]
         if entry.what >> SIZE_BITS == RING_ADOPTED:
-            owner = <const Thread *>entry.pointer
+            owner = entry.event
+            kernel_id = entry.pointer
             continue
         moment = &writing.moment[writing.moments]
         moment.pointer = entry.pointer
@@ -119,6 +122,7 @@ cdef inline void take_ring(Writing *writing, EventRing *ring) noexcept nogil:
         moment.event = entry.event
         moment.stack = entry.stack
         moment.thread = owner
+        moment.kernel_id = kernel_id
         moment.site = NULL
         moment.flags = 0
         moment.moved = 0
@@ -138,7 +142,7 @@ cdef inline void take_ring(Writing *writing, EventRing *ring) noexcept nogil:
 
 cdef inline uint64_t key_of(const Moment *moment) noexcept nogil:
     """What moments are sorted by: the event, then the thread."""
-    return <uint64_t>moment.event << 32 | (moment.thread.number if moment.thread != NULL else 0)
+    return <uint64_t>moment.event << 32 | moment.thread
 
 
 cdef inline void sift_down(Moment *moment, uint64_t root, uint64_t count) noexcept nogil:
@@ -203,7 +207,8 @@ cdef inline void add_moment(Writing *writing, uint32_t function, uint64_t pointe
     moment.size = size
     moment.event = event
     moment.stack = stack
-    moment.thread = thread
+    moment.thread = thread.number if thread != NULL else 0
+    moment.kernel_id = thread.kernel_id if thread != NULL else 0
     moment.site = NULL
     moment.flags = 0
     moment.moved = 0
@@ -289,7 +294,7 @@ cdef inline void add_finding(Writing *writing, const Finding *found, const Threa
         function = RING_STORE if found.how & M4M_WRITE else RING_LOAD
     elif found.kind == DOUBLE_FREE or found.kind == INVALID_FREE:
         function = RING_FREE
-    if last != NULL and last.thread == thread and (last.event == found.event or is_same(last, found, function)):
+    if last != NULL and last.thread == found.thread and (last.event == found.event or is_same(last, found, function)):
         return
     if function == 0:
         return
@@ -380,16 +385,18 @@ cdef inline uint64_t room_of(const Moment *moment) noexcept nogil:
 cdef inline void put_record(Writing *writing, const Moment *moment, uint64_t number, uint32_t labels) noexcept nogil:
     cdef TraceRecord record
     cdef const Stack *stack = stack_of(moment.stack)
-    cdef const Thread *thread = moment.thread
-    if thread == NULL and stack != NULL:
+    cdef const Thread *thread
+    cdef uint64_t kernel_id = moment.kernel_id
+    if moment.thread == 0 and stack != NULL:
         thread = thread_numbered(stack.thread)
+        kernel_id = thread.kernel_id if thread != NULL else 0
     m4m_plain_memset(&record, 0, sizeof(record))
     record.begin = 2 * number + 1
     record.end = 2 * number + 2
     record.usable = -1
     record.intact = -1
     record.site = <uint64_t>(moment.site if moment.site != NULL or stack == NULL else stack.frame[0])
-    record.thread = <uint32_t>thread.kernel_id if thread != NULL else 0
+    record.thread = <uint32_t>kernel_id
     record.function = <uint8_t>moment.function
     record.flags = <uint8_t>moment.flags
     record.size = moment.size

@@ -80,9 +80,10 @@ cdef struct Place "m4m_place":               # an address, and the block that is
     int kind                   # PlaceKind
     int life                   # Life
 
-cdef struct Thread "m4m_thread":             # what is known of a thread; never given back
+cdef struct Thread "m4m_thread":             # what is known of a thread; another one's, long after it has ended
     Thread *next               # all of them
-    uint32_t number            # 1 is the first
+    Thread *later              # of those that have ended, the one that ended after it
+    uint32_t number            # 1 is the first; no other one ever has it
     uint32_t clock             # of its last event; later than every event that it has heard of
     uint32_t busy              # it is inside of the runtime: what it allocates now has no stack
     uint32_t ended             # atomic

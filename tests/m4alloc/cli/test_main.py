@@ -65,7 +65,7 @@ def test_help_lists_every_verb_and_the_exit_statuses() -> None:
     assert "130 interrupted" in shown.stdout
 
 
-@pytest.mark.parametrize("verb", main.verbs())
+@pytest.mark.parametrize("verb", sorted(set(main.verbs()) - {"cc", "c++"}))  # whose options are the compiler's
 def test_every_verb_has_help_and_refuses_an_unknown_option(verb: str) -> None:
     assert command(verb, "--help").returncode == 0
     wrong = command(verb, "--no-such-option", "--", "ls")

@@ -70,3 +70,27 @@ def test_each_violation_by_a_label_of_no_block_names_the_block_that_has_just_fai
     target = program("labels", "--property", "block: [](mark -> (!done W free))")
     ran, findings = watch(target, tmp_path, on_violation="continue")
     assert [each["block"]["size"] for each in findings] == [111, 222], str(ran)
+
+
+@pytest.mark.parametrize(("arguments", "stack"), [((), "stacks.c:"), (("many",), "stack not kept")])
+def test_a_lost_block_is_told_even_where_there_was_no_room_for_its_stack(
+    arguments: tuple[str, ...], stack: str, tmp_path: Path
+) -> None:
+    ran, findings = watch(program("stacks"), tmp_path, *arguments)
+    assert [(each["class"], each["bytes"]) for each in findings] == [("leak", 1000)], str(ran)
+    assert stack in ran.err
+    assert ran.status == 1
+
+
+def test_threads_that_come_and_go_need_no_more_memory(tmp_path: Path) -> None:
+    ran, findings = watch(program("threads"), tmp_path, "churn")
+    assert (ran.status, findings) == (0, []), str(ran)
+    address_space, resident = map(int, ran.out.split())
+    assert address_space < 20_000, "KiB, for 4000 threads that each leave the value of a key behind"
+    assert resident < 2_000
+
+
+def test_what_a_thread_owed_is_told_however_many_others_came_after_it(tmp_path: Path) -> None:
+    target = program("threads", "--property", "thread: [](opened -> <>closed)")
+    ran, findings = watch(target, tmp_path, "owing")
+    assert [each["class"] for each in findings] == ["property thread: [](opened -> <>closed)"], str(ran)

@@ -30,6 +30,8 @@ static void append(char *text, size_t room, char how, int block, long from, long
     m4m_arena_bytes = busy ? bytes : 0;
 }
 
+M4M_HIDDEN void m4m_keep_stderr(int file) { (void)file; }
+
 M4M_HIDDEN void m4m_access(const volatile void *address, size_t size, unsigned how, const void *at, const void *where,
                            const char *name)
 {

@@ -34,6 +34,13 @@ static void *leave_something(void *key)
     return NULL;
 }
 
+static void *open_something(void *unused)
+{
+    M4ALLOC_LABEL("opened");
+    free(malloc(20));
+    return unused;
+}
+
 static void *ask_for_the_stack(void *unused)
 {
     pthread_attr_t attributes; /* the first thing that the thread does, before any malloc */
@@ -75,6 +82,13 @@ int main(int count, char **words)
         long size = kilobytes("VmSize:"), resident = kilobytes("VmRSS:");
         churn(4000);
         printf("%ld %ld\n", kilobytes("VmSize:") - size, kilobytes("VmRSS:") - resident);
+        return 0;
+    }
+    if (strcmp(what, "owing") == 0) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, open_something, NULL);
+        pthread_join(thread, NULL);
+        churn(1500); /* somebody else has its memory by now */
         return 0;
     }
     if (strcmp(what, "ask") == 0) {
