@@ -98,7 +98,10 @@ def test_an_interrupted_program_is_status_130(tmp_path: Path) -> None:
             "address: [](malloc -> early) speaks of early, which a running program does not show; "
             "`m4alloc verify --property` judges it on a recording",
         ),
-        (["--quarantine", "much", "--", "true"], "--quarantine much: a number of bytes up to 1 GiB, as in 1000000, 64Ki or 0.5G"),
+        (
+            ["--quarantine", "much", "--", "true"],
+            "--quarantine much: a number of bytes, up to 1 GiB, as in 1000000, 64Ki or 0.5G",
+        ),
     ],
 )
 def test_an_impossible_command_line_is_status_2_and_one_line(words: list[str], message: str) -> None:

@@ -17,8 +17,7 @@ def rows() -> list[set[str]]:
     said = set().union(*named)
     files = {path.stem for path in FOLDER.glob("*.pxd")} - {"__init__"}
     return [
-        {file for file in files if file in row or (file not in said and file.partition("_")[0] in row)}
-        for row in named
+        {file for file in files if file in row or (file not in said and file.partition("_")[0] in row)} for row in named
     ]
 
 
