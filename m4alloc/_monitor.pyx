@@ -15,23 +15,24 @@ from m4alloc._core.types cimport SMALL_MAX
 from m4alloc._watch.access cimport access, tell_stray
 from m4alloc._watch.block cimport be_born, be_resized, fence_ahead, free_slot, give_up, refuse_free, tell_violation
 from m4alloc._watch.c cimport (m4m_core_aligned, m4m_core_arena, m4m_core_calloc, m4m_core_free, m4m_core_malloc,
-                               m4m_core_realloc, m4m_core_settings, m4m_core_usable, m4m_kernel_thread, m4m_is_single_threaded, m4m_plain_memcpy, m4m_self, m4m_shadow_on)
+                               m4m_core_realloc, m4m_core_settings, m4m_core_usable, m4m_is_single_threaded,
+                               m4m_kernel_thread, m4m_plain_memcpy, m4m_self, m4m_shadow_on)
 from m4alloc._watch.cohort cimport hold_cohorts, let_go_of_cohorts
 from m4alloc._watch.depot cimport depot, end_captures
-from m4alloc._watch.finding cimport begin_finding, in_bounds_properties
 from m4alloc._watch.exit cimport at_exit, ignore, judge_leaks, mark_inherited
+from m4alloc._watch.finding cimport begin_finding, in_bounds_properties
 from m4alloc._watch.initial cimport begin_bits, copy_bits, decide, initial, open_initial
 from m4alloc._watch.keep cimport keep_trace
 from m4alloc._watch.label cimport say
+from m4alloc._watch.options cimport HISTORY_ACCESSES, HISTORY_NO, options
 from m4alloc._watch.place cimport find_place
-from m4alloc._watch.start cimport choose_properties, open_stories
+from m4alloc._watch.report cimport begin_process, final_status, open_reports, report, reports
 from m4alloc._watch.report_crash cimport explain_fault
 from m4alloc._watch.ring cimport RING_ENDED, RING_FREE, RING_MOVED, EventRing, leave_ring, rings
-from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, watch
-from m4alloc._watch.options cimport HISTORY_ACCESSES, HISTORY_NO, options
-from m4alloc._watch.report cimport begin_process, final_status, open_reports, report, reports
 from m4alloc._watch.shadow cimport fence_shadow
 from m4alloc._watch.show cimport accesses_matter, show_blocks, show_slabs
+from m4alloc._watch.start cimport choose_properties, open_stories
+from m4alloc._watch.step cimport cohorts, machines, step_block, step_everyone, watch
 from m4alloc._watch.thread cimport next_event, put_ended, this_thread, threads
 from m4alloc._watch.types cimport (IN_LARGE, IN_SAMPLE, LETTER_ALLOCATE_END, LETTER_ALLOCATE_START, LETTER_FREE_END,
                                    LIVE_BLOCK, OUT_OF_BOUNDS, Finding, Place, Thread, stories)

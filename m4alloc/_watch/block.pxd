@@ -189,7 +189,10 @@ cdef inline bint takes_death(Story *story, uint32_t event) noexcept nogil:
 
 cdef inline bint give_up(Thread *thread, const char *verb, char *address, uint32_t noted, const void *site,
                          const void *frame) noexcept nogil:
-    """The program frees `address`; True: it was a live block, and the core may have it back. noted: as which event of the ring."""
+    """The program frees `address`; True: it was a live block, and the core may have it back.
+
+    noted: as which event of the ring.
+    """
     cdef Place place
     cdef Story *story
     cdef uint64_t violated
@@ -215,7 +218,7 @@ cdef inline bint give_up(Thread *thread, const char *verb, char *address, uint32
 
 
 cdef inline bint free_slot(Thread *thread, char *address, const void *site, const void *frame) noexcept nogil:
-    """give_up and the core's free, for nearly all frees: of a slot, under one machine, violating nothing. False: another one."""
+    """give_up and the core's free, for nearly all frees: of a slot, under one machine, violating nothing; False: another."""
     cdef const Machine *machine = &machines.plain[0]
     cdef Arena *arena = stories.arena
     cdef Record *record

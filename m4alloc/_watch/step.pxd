@@ -131,6 +131,7 @@ cdef inline bint changes_nothing(const Place *place) noexcept nogil:
     """Whether an access inside of the block leaves every machine where it is, whatever labels may come before it."""
     cdef bint alone
     cdef uint32_t i
+    cdef uint16_t state
     if not watch.may_open:
         return False
     if machines.plain_count != 0 and not is_open(&machines.plain[0], m4m_load16(&place.story.state), True):
@@ -141,6 +142,7 @@ cdef inline bint changes_nothing(const Place *place) noexcept nogil:
                 return False
         alone = m4m_is_single_threaded()
         for i in range(machines.labelled_count):
-            if not is_open(&machines.labelled[i], cohort_state(&cohorts.of_machine[i], labelled_reference(place, i)[0]), alone):
+            state = cohort_state(&cohorts.of_machine[i], labelled_reference(place, i)[0])
+            if not is_open(&machines.labelled[i], state, alone):
                 return False
     return True

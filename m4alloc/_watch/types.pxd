@@ -53,7 +53,7 @@ cdef struct Stories "m4m_stories":            # where they are
     Arena *arena               # NULL: not open yet
     LargeStory *large          # by unit
     uint32_t *head             # by unit: 1 + the first unit of the large block that is or was there last; 0: none
-    char *fenced               # up to here the shadow of the arena says what is there; behind it there has never been anything
+    char *fenced               # up to here the shadow of the arena says what is there; behind it nothing ever was
     m4_lock lock               # of that
 
 cdef extern from "monitor_state.h" nogil:
@@ -87,7 +87,7 @@ cdef struct Thread "m4m_thread":             # what is known of a thread; anothe
     uint32_t clock             # of its last event; later than every event that it has heard of
     uint32_t busy              # it is inside of the runtime: what it allocates now has no stack
     uint32_t ended             # atomic
-    char *stack_low            # where its stack ends and begins, for unwinding and for the search for leaks; NULL: not known
+    char *stack_low            # where its stack ends and begins; NULL: not known
     char *stack_high
     void *ring                 # its last events (ring.pxd)
     uint64_t kernel_id

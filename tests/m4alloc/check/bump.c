@@ -36,16 +36,19 @@ static void *take(size_t alignment, size_t size)
 #ifdef ROUNDED
     size = size > sizeof room ? size : (size + 31) / 32 * 32;
 #endif
-    size_t start = (used + sizeof(size_t) + alignment - 1) / alignment * alignment;
-    if (size > sizeof room || start + size + 16 > sizeof room) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    size_t before = __atomic_load_n(&used, __ATOMIC_RELAXED), start, end;
+    do { /* threads ask at the same time, too */
+        start = (before + sizeof(size_t) + alignment - 1) / alignment * alignment;
+        if (size > sizeof room || start + size + 16 > sizeof room) {
+            errno = ENOMEM;
+            return NULL;
+        }
 #ifdef OVERLAP
-    used = start + size / 2;
+        end = start + size / 2;
 #else
-    used = start + size;
+        end = start + size;
 #endif
+    } while (!__atomic_compare_exchange_n(&used, &before, end, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
     *size_of(room + start) = size;
 #ifdef ROUNDED
     memset(room + start, 1, size);
