@@ -70,10 +70,6 @@ struct m4m_place_of_call {
 };
 extern M4M_HIDDEN __thread struct m4m_place_of_call m4m_for_caller __attribute__((tls_model("initial-exec")));
 
-/* Is it known which bytes were written (option uninitialised)? Then whoever copies memory says so, after the copy. */
-extern M4M_HIDDEN int m4m_bits_on;
-M4M_HIDDEN void m4m_copied(void *to, const void *from, size_t size);
-
 /* Instrumented code is there: every program and library built by `m4alloc cc` calls it before its constructors. `table`:
  * the compiled properties it was built with (m4alloc/monitor/table.py), or NULL. Exported; idempotent. */
 M4M_EXPORT void m4alloc_monitored(const void *table, size_t size);

@@ -361,11 +361,5 @@ cdef void m4m_tell_stack "m4m_tell_stack"(char *address, size_t size, unsigned i
     report(&found)
 
 
-cdef void m4m_copy_bits "m4m_copy_bits"(void *to, const void *source, size_t size) noexcept nogil:
-    """Which bytes of a copy have been written is as it was in what was copied."""
-    if initial.mode:
-        copy_bits(<char *>to, <const char *>source, size)
-
-
 cdef void m4m_decide "m4m_decide"(const char *address, size_t size, const void *site, const void *frame) noexcept nogil:
     decide(this_thread(), address, size, site, frame)

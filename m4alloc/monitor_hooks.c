@@ -173,10 +173,7 @@ END_HOOK(__asan_report_exp_store_n_noabort, write)
     {                                                                                                                  \
         CHECK(from, size, M4M_READ);                                                                                   \
         CHECK(to, size, M4M_WRITE);                                                                                    \
-        plain(to, from, size);                                                                                         \
-        if (__builtin_expect(m4m_bits_on, 0))                                                                          \
-            m4m_copied(to, from, size);                                                                                \
-        return to;                                                                                                     \
+        return plain(to, from, size);                                                                                  \
     }
 
 #define FILL_HOOK(name)                                                                                                \

@@ -46,4 +46,28 @@ M4M_HIDDEN void m4m_plan_wscanf(struct m4m_plan *plan, const wchar_t *format, in
 /* The arguments of the plan. The list is copied. Returns how many could be had: none behind one of unknown type. */
 M4M_HIDDEN int m4m_take_arguments(const struct m4m_plan *plan, va_list list, union m4m_value *values);
 
+/* PAIR(name, vname, (parameters), (arguments)) { body }: the function that takes arguments and the one that takes a list of
+ * them, over one body with `list` and `at`. */
+#define OPEN(...) __VA_ARGS__
+#define PAIR(name, vname, params, args)                                                                                \
+    static int inner_##vname(OPEN params, va_list list, const struct m4m_caller *at);                                  \
+    WRAP(int, vname, (OPEN params, va_list list))                                                                      \
+    {                                                                                                                  \
+        struct m4m_caller at = {HERE};                                                                                 \
+        return inner_##vname(OPEN args, list, &at);                                                                    \
+    }                                                                                                                  \
+    M4M_REAL_(name);                                                                                                   \
+    M4M_EXPORT int m4m_wrap_##name(OPEN params, ...) __asm__(#name);                                                   \
+    int m4m_wrap_##name(OPEN params, ...)                                                                              \
+    {                                                                                                                  \
+        struct m4m_caller at = {HERE};                                                                                 \
+        va_list list;                                                                                                  \
+        int result;                                                                                                    \
+        va_start(list, format);                                                                                        \
+        result = inner_##vname(OPEN args, list, &at);                                                                  \
+        va_end(list);                                                                                                  \
+        return result;                                                                                                 \
+    }                                                                                                                  \
+    static int inner_##vname(OPEN params, va_list list, const struct m4m_caller *at)
+
 #endif /* M4ALLOC_MONITOR_LIBC_FORMAT_H */

@@ -88,29 +88,6 @@ static void reads_wide(const wchar_t *format, va_list list, const struct m4m_cal
 /* A stream that was closed is a freed block; every function looks at its first word. */
 #define STREAM m4m_check(file, sizeof(int), M4M_READ, at->site, at->frame, at->function)
 
-/* PAIR(name, vname, (parameters), (arguments)) { body }: both functions, over one body with `list` and `at`. */
-#define OPEN(...) __VA_ARGS__
-#define PAIR(name, vname, params, args)                                                                                \
-    static int inner_##vname(OPEN params, va_list list, const struct m4m_caller *at);                                  \
-    WRAP(int, vname, (OPEN params, va_list list))                                                                      \
-    {                                                                                                                  \
-        struct m4m_caller at = {HERE};                                                                                 \
-        return inner_##vname(OPEN args, list, &at);                                                                    \
-    }                                                                                                                  \
-    M4M_REAL_(name);                                                                                                   \
-    M4M_EXPORT int m4m_wrap_##name(OPEN params, ...) __asm__(#name);                                                   \
-    int m4m_wrap_##name(OPEN params, ...)                                                                              \
-    {                                                                                                                  \
-        struct m4m_caller at = {HERE};                                                                                 \
-        va_list list;                                                                                                  \
-        int result;                                                                                                    \
-        va_start(list, format);                                                                                        \
-        result = inner_##vname(OPEN args, list, &at);                                                                  \
-        va_end(list);                                                                                                  \
-        return result;                                                                                                 \
-    }                                                                                                                  \
-    static int inner_##vname(OPEN params, va_list list, const struct m4m_caller *at)
-
 #define READS_ALL reads(format, list, at)
 #define READS_WIDE reads_wide(format, list, at)
 

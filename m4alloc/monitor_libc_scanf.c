@@ -63,27 +63,8 @@ static void before_wide(const wchar_t *text, const void *file, const wchar_t *fo
 
 /* ANY(name, vname, (parameters), (arguments), text, file, parser, before, old): both functions. The C library is given
  * a copy of the list, so that it can be walked again. */
-#define OPEN(...) __VA_ARGS__
 #define ANY(name, vname, params, args, text, file, parser, BEFORE, old)                                                \
-    static int inner_##vname(OPEN params, va_list list, const struct m4m_caller *at);                                  \
-    WRAP(int, vname, (OPEN params, va_list list))                                                                      \
-    {                                                                                                                  \
-        struct m4m_caller at = {HERE};                                                                                 \
-        return inner_##vname(OPEN args, list, &at);                                                                    \
-    }                                                                                                                  \
-    M4M_REAL_(name);                                                                                                   \
-    M4M_EXPORT int m4m_wrap_##name(OPEN params, ...) __asm__(#name);                                                   \
-    int m4m_wrap_##name(OPEN params, ...)                                                                              \
-    {                                                                                                                  \
-        struct m4m_caller at = {HERE};                                                                                 \
-        va_list list;                                                                                                  \
-        int made;                                                                                                      \
-        va_start(list, format);                                                                                        \
-        made = inner_##vname(OPEN args, list, &at);                                                                    \
-        va_end(list);                                                                                                  \
-        return made;                                                                                                   \
-    }                                                                                                                  \
-    static int inner_##vname(OPEN params, va_list list, const struct m4m_caller *at)                                   \
+    PAIR(name, vname, params, args)                                                                                    \
     {                                                                                                                  \
         struct m4m_plan plan;                                                                                          \
         va_list copy;                                                                                                  \

@@ -29,7 +29,6 @@ M4M_HIDDEN __thread struct m4m_thread *m4m_self __attribute__((tls_model("initia
 M4M_HIDDEN int m4m_shadow_on;
 M4M_HIDDEN char *m4m_arena_base;
 M4M_HIDDEN uint64_t m4m_arena_bytes;
-M4M_HIDDEN int m4m_bits_on;
 
 /* malloc by name. The stack is unwound from the frame of the function that was called, so it has to be there still: what
  * follows the call keeps it from being a jump. */
@@ -109,8 +108,6 @@ void m4m_access(const volatile void *address, size_t size, unsigned how, const v
     else if (m4m_shadow_on && !m4m_is_range_open(address, size)) /* m4alloc cc --stack: code shows its own arrays there */
         m4m_tell_stack(at, size, how, NULL, site, frame, function);
 }
-
-void m4m_copied(void *to, const void *from, size_t size) { m4m_copy_bits(to, from, size); }
 
 void m4m_decided(const char *address, size_t size, const void *site, const void *frame)
 {

@@ -46,9 +46,7 @@ void m4m_access(const volatile void *address, size_t size, unsigned how, const v
     note(address, size, how, site, frame, function);
 }
 
-int m4m_bits_on;
 
-void m4m_copied(void *to, const void *from, size_t size) { (void)to, (void)from, (void)size; }
 
 void m4m_decided(const char *address, size_t size, const void *site, const void *frame)
 {
