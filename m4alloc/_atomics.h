@@ -67,6 +67,9 @@ static void m4_forward_free(void *block) { (void)block; }
 #ifndef MREMAP_DONTUNMAP /* Linux 5.7 */
 #define MREMAP_DONTUNMAP 4
 #endif
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MADV_GUARD_INSTALL /* Linux 6.13 */
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE 103
@@ -299,9 +302,21 @@ static inline void m4_say(const char *text, size_t length)
 static inline int m4_floor_log2(uint64_t n) { return 63 - __builtin_clzll(n); }
 static inline int m4_lowest_bit(uint64_t n) { return __builtin_ctzll(n); }
 
+/* In the extension a replay may put the clock of what it replays in the place of the system's; UINT64_MAX: it does not. */
+#if !M4_PRELOAD && !defined(M4_SCHEDULE)
+static uint64_t m4_clock = UINT64_MAX;
+static inline void m4_set_clock(uint64_t ms) { m4_store64(&m4_clock, ms); }
+static inline uint64_t m4_given_ms(void) { return m4_load64(&m4_clock); }
+#else
+static inline void m4_set_clock(uint64_t ms) { (void)ms; }
+static inline uint64_t m4_given_ms(void) { return UINT64_MAX; }
+#endif
+
 static inline uint64_t m4_coarse_ms(void)
 {
     struct timespec now;
+    if (m4_given_ms() != UINT64_MAX)
+        return m4_given_ms();
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

@@ -12,7 +12,7 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 from m4alloc._core.arena cimport close_arena, join_arena, open_arena
 from m4alloc._core.c cimport (M4_MONITOR, M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
                               m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_load64,
-                              m4_lock_streams, m4_prepare_backtrace, m4_relinquish, m4_set_errno, m4_store32,
+                              m4_lock_streams, m4_prepare_backtrace, m4_relinquish, m4_set_clock, m4_set_errno, m4_store32,
                               m4_swap32, m4_thread_heap, m4_unlock_streams, m4_untag, pthread_atfork,
                               pthread_getspecific, sched_yield, snprintf, strlen, write)
 from m4alloc._core.copy cimport check_range
@@ -21,7 +21,7 @@ from m4alloc._core.explain cimport explain_fault
 from m4alloc._core.fork cimport rebuild_in_child
 from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.hold cimport let_go
-from m4alloc._core.knobs cimport default_knobs, read_settings, set_knob
+from m4alloc._core.knobs cimport default_classes, default_knobs, read_settings, set_knob
 from m4alloc._core.malloc cimport allocate, release, release_found
 from m4alloc._core.region cimport shrink_reservation
 from m4alloc._core.remote cimport drain_remote
@@ -34,8 +34,8 @@ from m4alloc._core.span cimport purge_until
 from m4alloc._core.stack cimport empty_stacks
 from m4alloc._core.stats cimport ClassCounts, Statistics, Totals, broken_invariant, count, take_statistics
 from m4alloc._core.types cimport (DOUBLE_FREE, INTERIOR_FREE, LIVE, MISUSE_FORWARD, MISUSE_RAISE, NO_MISUSE, OVERFLOW,
-                                  REFUSAL_MAX, SIZE_MISMATCH, UNDERFLOW, UNIT, WRITE_AFTER_FREE, Arena as CoreArena,
-                                  Heap, Record)
+                                  REFUSAL_MAX, SIZE_MISMATCH, SMALL_MAX, UNDERFLOW, UNIT, WRITE_AFTER_FREE,
+                                  Arena as CoreArena, Heap, Record)
 
 cdef extern from "_cold.h":
     pass
@@ -163,6 +163,11 @@ cdef void open_process() noexcept nogil:
     default_knobs(&process_arena.knobs)
     if M4_PRELOAD:
         read_environment()
+    if M4_MONITOR and process_arena.knobs.class_size[process_arena.knobs.classes - 1] > SMALL_MAX:
+        # A story has 16 bits for what lies behind a request in its slot.
+        default_classes(&process_arena.knobs)
+        process_arena.knobs.slabs_given = 0
+        process_arena.knobs.depths_given = 0
     process_arena.process = 1
     m4_prepare_monitored(&process_arena)
     process_arena.forward_free = m4_forward_free
@@ -603,6 +608,25 @@ cdef class Arena:
         purged = purge_until(self.core, keep, 0)
         m4_relinquish(&self.core.lock)
         return purged
+
+    @staticmethod
+    def set_clock(ms):
+        """Let the core's clock stand at `ms` milliseconds, in every arena of the process; None: the system's again.
+
+        What waits by time (retain_ms) then waits by this, so that a recording can be replayed on its own clock. Set it
+        before an arena's first request, and never back: what was freed in the future has waited for too long.
+        Raises: ValueError, OverflowError for what is no number from 0 to 2**63 - 1.
+
+        >>> from m4alloc import Arena
+        >>> Arena.set_clock(0)
+        >>> Arena.set_clock(None)
+        """
+        if ms is None:
+            m4_set_clock(<uint64_t>-1)
+        elif not 0 <= ms < 1 << 63:
+            raise ValueError(f"the clock cannot stand at {ms}; it must be from 0 to 2**63 - 1 milliseconds")
+        else:
+            m4_set_clock(ms)
 
     def check(self):
         """Raise AssertionError with the name of an invariant that does not hold. Wants other threads outside."""

@@ -11,7 +11,6 @@ from libc.string cimport memset
 
 from m4alloc._core.c cimport ENOMEM, m4_acquire, m4_errno, m4_relinquish, m4_set_errno, m4_store32, unlikely
 from m4alloc._core.large cimport move_pages, resize_large
-from m4alloc._core.types cimport SMALL_MAX
 from m4alloc._watch.access cimport access, tell_stray
 from m4alloc._watch.block cimport be_born, be_resized, fence_ahead, free_slot, give_up, refuse_free, tell_violation
 from m4alloc._watch.c cimport (m4m_core_aligned, m4m_core_arena, m4m_core_calloc, m4m_core_free, m4m_core_malloc,
@@ -193,7 +192,7 @@ cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, con
             tell_call(thread, LETTER_FREE_END, old, site, frame)
             tell_call(thread, LETTER_ALLOCATE_END, NULL, site, frame)
         return NULL
-    if place.kind == IN_LARGE and SMALL_MAX < with_redzone(size) < SIZE_LIMIT:
+    if place.kind == IN_LARGE and stories.arena.largest < with_redzone(size) < SIZE_LIMIT:
         if resize_large(stories.arena, place.record, with_redzone(size)):
             if unlikely(initial.mode and size > place.size):
                 begin_bits(<char *>old + place.size, size - place.size, False)
@@ -206,7 +205,7 @@ cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, con
             if unlikely(initial.mode):
                 begin_bits(<char *>block, size, False)
                 copy_bits(<char *>block, <char *>old, kept)
-            if place.kind == IN_LARGE and with_redzone(size) > SMALL_MAX:
+            if place.kind == IN_LARGE and with_redzone(size) > stories.arena.largest:
                 move_pages(stories.arena, <char *>block, <char *>old, kept)
             else:
                 m4m_plain_memcpy(block, old, kept)

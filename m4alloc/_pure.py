@@ -200,6 +200,15 @@ class Arena:
         """Return free memory to the system; there is none to return here: 0."""
         return 0
 
+    @staticmethod
+    def set_clock(ms: int | None) -> None:
+        """Let the core's clock stand at `ms` milliseconds; None: the system's again. Here nothing waits by time.
+
+        Raises: ValueError for a number below 0 or above 2**63 - 1.
+        """
+        if ms is not None and not 0 <= ms < 1 << 63:
+            raise ValueError(f"the clock cannot stand at {ms}; it must be from 0 to 2**63 - 1 milliseconds")
+
     def check(self) -> None:
         """Raise Bug unless the reference allocator's invariants hold, AssertionError unless the Blocks are its own."""
         with self._lock:

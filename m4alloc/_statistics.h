@@ -25,7 +25,8 @@ static const struct statistics_field statistics_fields[] = {
     TOTAL(dirty), TOTAL(reserved), TOTAL(committed), TOTAL(metadata), TOTAL(slabs), TOTAL(heaps), TOTAL(misuses),
     COUNTER(mallocs), COUNTER(frees), COUNTER(remote_frees), COUNTER(large_mallocs), COUNTER(large_frees),
     COUNTER(large_freed), COUNTER(sampled_mallocs), COUNTER(sampled_frees), COUNTER(refills), COUNTER(flushes),
-    COUNTER(slabs_made), COUNTER(purges), COUNTER(purged), COUNTER(held), COUNTER(regions), COUNTER(threads),
+    COUNTER(slabs_made), COUNTER(purges), COUNTER(purged), COUNTER(commits), COUNTER(prefaults), COUNTER(held),
+    COUNTER(regions), COUNTER(threads),
 };
 static const struct statistics_field class_fields[] = {
     OF_CLASS(slot_size), OF_CLASS(spans), OF_CLASS(slabs), OF_CLASS(slabs_peak), OF_CLASS(slabs_made), OF_CLASS(slots),

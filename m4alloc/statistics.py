@@ -75,6 +75,8 @@ class Statistics:
     slabs_made: int
     purges: int
     purged: int
+    commits: int
+    prefaults: int
     held: int
     regions: int
     threads: int

@@ -8,11 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from capability.architecture import Architecture
+    from spec.allocator import ReferenceAllocator
     from spec.model.shape import Shape
 
 GRANULE = 16
+PAGE = 4096
 SMALL_MAX = 32768
+"""Class sizes are multiples of GRANULE up to this, and of PAGE above; the hot path knows the classes up to this."""
+CLASS_MAX = 1 << 20
 CLASSES_MAX = 64
+UNIT = 65536
+"""What the address of a slab's first slot, and its length, are multiples of."""
+SLAB_MAX = 64 << 20
+DEPTHS = (2, 65536)
+LISTS = ("classes", "slab_bytes", "stack_depths")
+"""The knobs that are lists of numbers."""
+NOT_THE_CORES = ("representable", "tags")
+"""What the core need not know: it keeps to the sizes that come of it, and has no such hardware."""
 
 
 def default_classes() -> tuple[int, ...]:
@@ -39,7 +52,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "stack_depth": (16, 65536),
     "stack_bytes": (65536, 2**30),
     "refill_batch": (1, 4096),
-    "zero_on_free": (0, SMALL_MAX),
+    "zero_on_free": (0, CLASS_MAX),
     "retain_bytes": (0, 2**63 - 1),
     "retain_share": (0, 1000),
     "retain_ms": (0, 2**63 - 1),
@@ -57,6 +70,9 @@ LIMITS: dict[str, tuple[int, int]] = {
     "side_bytes": (0, 256),
     "sample_rate": (0, 2**31),
     "sample_slots": (1, 4096),
+    "placement": (0, 2),
+    "prefault": (0, 2**30),
+    "huge_pages": (0, 2),
     "reserve": (2**22, 2**44),
 }
 """Least and greatest value of every number; the core refuses what is outside as well."""
@@ -74,16 +90,22 @@ class StrategyError(ValueError):
 class Strategy:
     """Every policy of the core, checked when it is made.
 
-    classes: slot sizes in bytes, increasing multiples of 16, at most 64 of them, the last 32,768; larger requests get
-    a span of their own.
+    classes: slot sizes in bytes, increasing, at most 64 of them: multiples of 16 up to 32,768 and of 4,096 up to
+    1,048,576. Requests larger than the last one get a span of their own; it is the large threshold. Those above 32,768
+    take the slow path, though without a lock.
+    slab_bytes: for each class the bytes of a slab, multiples of 65,536 that hold a slot at least; none given: the least
+    power of two that holds eight slots.
+    stack_depths: for each class the most free slots that a thread keeps at hand, 2 to 65,536; none given: by
+    stack_depth and stack_bytes.
     delay_line: slots of a class that a thread frees before the first of them can be handed out again; that long a
     double free is certain to be caught.
     quarantine: further slots of the class, filled with a pattern, that a freed slot waits for; a write after free
     shows when it leaves.
     delay_bytes, quarantine_bytes: the most that either may hold of one class, but one slot at least: above a slot size
-    of delay_bytes / delay_line the line is shorter.
-    stack_depth, stack_bytes: the most free slots, and bytes in them, that a thread keeps at hand for one class.
-    refill_batch: slots taken from a slab at a time.
+    of delay_bytes / delay_line, the latter rounded up to a power of two, the line is shorter.
+    stack_depth, stack_bytes: the most free slots, and bytes in them, that a thread keeps at hand for one class; but 16
+    slots, or 2 of a class above 32,768 bytes.
+    refill_batch: slots taken from a slab at a time; half the depth of the stack at most.
     quarantine_random: whether the quarantine gives out a random slot instead of the one that waited longest; which is
     then anybody's guess, and how long one waits too.
     zero_on_free: slots up to this many bytes are zeroed when freed.
@@ -98,6 +120,12 @@ class Strategy:
     retain_ms: and for this long; looked at when spans are freed, and now and then when slots are.
     randomise: 1: a batch of slots is taken from a random place of its slab, and given out in random order; 2: from all
     over the slab, which costs locality.
+    placement: which slab with free slots fills an empty stack: 0: the one that was freed into last; 1: the one at the
+    lowest address, so that others come to be empty; 2: the one with the fewest free slots; of 16 at most.
+    prefault: that many bytes of a new slab or large block are made resident in one step instead of page by page, where
+    its memory is fresh or was given back to the system, and the system has such a step (Linux 5.14).
+    huge_pages: 0: the system's own choice; 1: huge pages are asked for, and memory is made accessible by 2 MiB; 2: they
+    are refused.
     guards: whether an inaccessible page precedes and follows each large block.
     guard_slabs: one of so many slabs is followed by 64 KiB that are inaccessible; 0: none is.
     guard_empty: whether blocks of zero bytes are inaccessible, each at an address of its own.
@@ -109,6 +137,12 @@ class Strategy:
     sample_rate: one of about this many allocations lies on a page of its own beside an inaccessible one; 0: none does.
     sample_slots: how many such pages there are.
     reserve: bytes of address space of a reservation.
+    representable: the CHERI format whose capabilities must bound every class exactly, wherever a slab has its slots: a
+    name of capability.cheri.formats.FORMATS, or morello, isav9, riscv; "": none. m4alloc.strategy_rules has
+    representable_classes, which rounds classes up.
+    tags: how memory of tagged hardware is coloured when it is allocated and freed, by the name of a policy of
+    capability.mte or capability.adi; "": it is not. The core has no such hardware: it keeps to the sizes, and
+    `reference` makes the allocator of the specification that also has the tags.
     Raises: StrategyError.
 
     >>> Strategy(delay_line=64).quarantine_length
@@ -144,7 +178,14 @@ class Strategy:
     side_bytes: int = 0
     sample_rate: int = 0
     sample_slots: int = 64
+    slab_bytes: tuple[int, ...] = ()
+    stack_depths: tuple[int, ...] = ()
+    placement: int = 0
+    prefault: int = 0
+    huge_pages: int = 0
     reserve: int = 1 << 38
+    representable: str = ""
+    tags: str = ""
 
     def __post_init__(self) -> None:
         for name, (least, most) in LIMITS.items():
@@ -153,8 +194,16 @@ class Strategy:
                 raise StrategyError(f"{name} is {value!r}; it must be a whole number")
             if not least <= value <= most:
                 raise StrategyError(f"{name} is {value}; it must be from {least} to {most}")
-        object.__setattr__(self, "classes", tuple(self.classes))
+        for name in LISTS:
+            values = getattr(self, name)
+            if not isinstance(values, list | tuple):
+                raise StrategyError(f"{name} is {values!r}; it must be a list of numbers")
+            object.__setattr__(self, name, tuple(values))
         self._check_classes()
+        self._check_slabs()
+        self._check_stacks()
+        self._check_promise()
+        self._check_hardware()
 
     def _check_classes(self) -> None:
         if not 1 <= len(self.classes) <= CLASSES_MAX:
@@ -163,13 +212,67 @@ class Strategy:
         for size in self.classes:
             if not isinstance(size, int) or size % GRANULE or size <= 0:
                 raise StrategyError(f"class {size!r} must be a positive multiple of {GRANULE}")
+            if size > SMALL_MAX and size % PAGE:
+                raise StrategyError(f"class {size} must be a multiple of {PAGE}, as it is larger than {SMALL_MAX}")
+            if size > CLASS_MAX:
+                raise StrategyError(f"class {size} must be at most {CLASS_MAX}")
             if size <= previous:
                 raise StrategyError(f"class {size} follows {previous}; classes must increase")
             previous = size
-        if previous != SMALL_MAX:
+
+    def _check_length(self, name: str) -> None:
+        given = len(getattr(self, name))
+        if given not in (0, len(self.classes)):
+            raise StrategyError(f"{name} has {given} values for {len(self.classes)} classes; one a class, or none")
+
+    def _check_slabs(self) -> None:
+        self._check_length("slab_bytes")
+        for size, slab in zip(self.classes, self.slab_bytes, strict=False):
+            if not isinstance(slab, int) or slab % UNIT or not UNIT <= slab <= SLAB_MAX:
+                raise StrategyError(
+                    f"slab_bytes of class {size} is {slab!r}; it must be a multiple of {UNIT} from {UNIT} to {SLAB_MAX}"
+                )
+            if slab < size:
+                raise StrategyError(f"slab_bytes of class {size} is {slab}; a slab must hold a slot at least")
+
+    def _check_stacks(self) -> None:
+        self._check_length("stack_depths")
+        for size, depth in zip(self.classes, self.stack_depths, strict=False):
+            if not isinstance(depth, int) or not DEPTHS[0] <= depth <= DEPTHS[1]:
+                raise StrategyError(
+                    f"stack_depths of class {size} is {depth!r}; it must be from {DEPTHS[0]} to {DEPTHS[1]}"
+                )
+
+    def _check_promise(self) -> None:
+        smallest = self.classes[0]
+        if self.delay_line > 1 and self._ring * smallest > self.delay_bytes:
             raise StrategyError(
-                f"the last class is {previous}; it must be {SMALL_MAX}, so that every small size has one"
+                f"delay_bytes is {self.delay_bytes}; the ring of a delay line of {self.delay_line} takes "
+                f"{self._ring * smallest} bytes of the smallest class, {smallest}, so no class would have it in full"
             )
+        if self.quarantine and self.quarantine_bytes < smallest:
+            raise StrategyError(
+                f"quarantine_bytes is {self.quarantine_bytes}; a quarantine must hold a slot of the smallest class, "
+                f"{smallest}, at least"
+            )
+
+    def _check_hardware(self) -> None:
+        for name in NOT_THE_CORES:
+            if not isinstance(getattr(self, name), str):
+                raise StrategyError(f"{name} is {getattr(self, name)!r}; it must be a name, or empty")
+        if not self.representable and not self.tags:
+            return
+        from m4alloc import strategy_rules as rules  # which import capability
+
+        if self.representable:
+            rules.check_representable(self.classes, self.representable)
+        if self.tags:
+            rules.tag_policy(self.tags)
+
+    @property
+    def _ring(self) -> int:
+        """The slots of a delay line in full: a power of two, as a ring needs no branch to turn then; 0 without one."""
+        return 1 << (self.delay_line - 1).bit_length() if self.delay_line else 0
 
     @property
     def quarantine_length(self) -> int:
@@ -193,7 +296,7 @@ class Strategy:
             return 0
         for size in self.classes:
             # A line of one slot is never shortened.
-            if self.delay_line > 1 and self.delay_line * size > self.delay_bytes:
+            if self.delay_line > 1 and self._ring * size > self.delay_bytes:
                 break
             if self.quarantine > 1 and not self.quarantine_random and self.quarantine * size > self.quarantine_bytes:
                 break
@@ -211,8 +314,8 @@ class Strategy:
         """
         from spec.model.shape import Shape
 
-        line = 1 << (self.delay_line - 1).bit_length() if self.delay_line else 0
-        while line > 1 and min(line, self.delay_line) * slot_size > self.delay_bytes:
+        line = self._ring
+        while line > 1 and line * slot_size > self.delay_bytes:
             line //= 2
         fits = max(1, self.quarantine_bytes // slot_size)
         return Shape(
@@ -223,6 +326,26 @@ class Strategy:
             delay_line=min(line, self.delay_line),
             quarantine=min(self.quarantine, fits),
             quarantine_random=self.quarantine_random,
+        )
+
+    def reference(self, *, capacity: int = 1 << 30, architecture: Architecture | None = None) -> ReferenceAllocator:
+        """The allocator of the specification with these classes and this quarantine, on the hardware that is wanted.
+
+        capacity: bytes of its arena. architecture: instead of the one that representable or tags name.
+        Raises: StrategyError when both do; ValueError for a capacity that the architecture cannot have.
+
+        >>> Strategy(tags="scudo").reference(capacity=1 << 20).architecture.granule
+        16
+        """
+        from m4alloc.strategy_rules import architecture_of
+        from spec.allocator import ReferenceAllocator
+        from spec.policy import SegregatedSizeClasses
+
+        return ReferenceAllocator(
+            SegregatedSizeClasses(self.classes),
+            architecture_of(self.representable, self.tags) if architecture is None else architecture,
+            capacity,
+            quarantine=self.quarantine_length,
         )
 
     @classmethod
@@ -285,6 +408,8 @@ class Strategy:
     def to_environment(self) -> str:
         """The value of M4ALLOC_STRATEGY: the knobs that differ from the default, as key=value with commas.
 
+        Without representable and tags, which are not the core's.
+
         >>> Strategy(delay_line=32, guards=True).to_environment()
         'delay_line=32,guards=1'
         """
@@ -292,8 +417,8 @@ class Strategy:
         parts = []
         for field in fields(self):
             value = getattr(self, field.name)
-            if value != getattr(default, field.name):
-                text = "/".join(map(str, value)) if field.name == "classes" else str(int(value))
+            if value != getattr(default, field.name) and field.name not in NOT_THE_CORES:
+                text = "/".join(map(str, value)) if field.name in LISTS else str(int(value))
                 parts.append(f"{field.name}={text}")
         return ",".join(parts)
 
@@ -308,8 +433,10 @@ class Strategy:
             value = getattr(self, field.name)
             if isinstance(value, bool):
                 text = str(value).lower()
+            elif isinstance(value, str):
+                text = f'"{value}"'
             else:
-                text = str(list(value)) if field.name == "classes" else str(value)
+                text = str(list(value)) if field.name in LISTS else str(value)
             lines.append(f"{field.name} = {text}")
         return "\n".join(lines) + "\n"
 

@@ -23,6 +23,9 @@ cdef extern from "_atomics.h" nogil:
         MREMAP_FIXED
         MREMAP_DONTUNMAP
         MADV_DONTNEED
+        MADV_HUGEPAGE
+        MADV_NOHUGEPAGE
+        MADV_POPULATE_WRITE
         MADV_GUARD_INSTALL
         MADV_GUARD_REMOVE
         ENOMEM
@@ -97,6 +100,7 @@ cdef extern from "_atomics.h" nogil:
     int m4_floor_log2(uint64_t) noexcept
     int m4_lowest_bit(uint64_t) noexcept
     uint64_t m4_coarse_ms() noexcept
+    void m4_set_clock(uint64_t ms) noexcept
     uint64_t m4_address_space_limit() noexcept
 
 cdef extern from "_hardening.h" nogil:

@@ -5,7 +5,7 @@ A heap belongs to one thread at a time and outlives it: a thread that exits aban
 all, and a new thread adopts it whole, so that nothing is reused earlier than its delay line says.
 """
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_coarse_ms, m4_relinquish
 from m4alloc._core.chance cimport draw, draw_below
@@ -13,9 +13,10 @@ from m4alloc._core.fault cimport ORDER_HEAP_LEFT_EARLY
 from m4alloc._core.hold cimport let_go
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.remote cimport drain_remote, review_line
-from m4alloc._core.slab cimport list_slab, new_slab, take_any_slots, take_slots, unlist_slab
+from m4alloc._core.slab cimport list_slab, new_slab, preferred_slab, take_any_slots, take_slots, unlist_slab
+from m4alloc._core.span cimport prefault
 from m4alloc._core.stack cimport empty_stack, empty_stacks, open_bin
-from m4alloc._core.types cimport RANDOM_ALL_OVER, Arena, Bin, Heap, Record, Slot
+from m4alloc._core.types cimport RANDOM_ALL_OVER, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot
 
 
 cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
@@ -87,6 +88,10 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
         if slab == NULL:
             return False
         list_slab(bin, slab)
+        if arena.knobs.prefault != 0 and slab.dirty_units == 0 and c != arena.empty_class:
+            prefault(arena, slab.start, <uint64_t>arena.class_units[c] << UNIT_SHIFT)
+    elif arena.knobs.placement != 0:
+        slab = preferred_slab(slab, arena.knobs.placement)
     most = arena.knobs.refill_batch
     if most > arena.class_depth[c] // 2:
         most = arena.class_depth[c] // 2

@@ -9,7 +9,7 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (likely, m4_any_of_32, m4_first_unlike, m4_is_zero, m4_load8, m4_load_beside,
                               m4_prefetch_slot, m4_zero, memset, unlikely)
-from m4alloc._core.canary cimport CANARY_BYTES, canary_key, first_overflow, four_times, read_canary, set_canary
+from m4alloc._core.canary cimport CANARY_BYTES, canary_key, first_overflow, read_canary, repeated, set_canary
 from m4alloc._core.misuse cimport report_beside, report_canary, report_overflow, report_write
 from m4alloc._core.side cimport begin_history, thread_of
 from m4alloc._core.slot cimport record_of
@@ -110,7 +110,7 @@ cdef inline void check_beside "m4_check_beside"(Arena *arena, const Record *reco
     if likely(index != 0):
         seen = m4_load8(state - 1)
         slack = m4_load_beside(address - CANARY_BYTES) ^ canary_key(arena, address - size)
-        canary = slack ^ four_times(slack & 0xFFFF)
+        canary = slack ^ repeated(slack, size)
         bytes = m4_any_of_32(address - BESIDE) if zeroed and (seen == CACHED or seen == FREE) else 0
         if unlikely((canary if seen == LIVE else bytes) != 0):
             if seen != LIVE or m4_load8(state - 1) == LIVE:

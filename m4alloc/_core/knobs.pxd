@@ -7,8 +7,8 @@ The Python side is m4alloc/strategy.py; a test holds the two to the same keys, d
 from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport memcmp, memcpy, snprintf, strlen
-from m4alloc._core.types cimport (CLASSES_MAX, GRANULE, MISUSE_ABORT, MISUSE_COUNT, MISUSE_FORWARD, REFUSAL_MAX,
-                                  SMALL_MAX, STATISTICS_PATH_MAX, Arena, Knobs)
+from m4alloc._core.types cimport (CLASS_MAX, CLASSES_MAX, GRANULE, MISUSE_ABORT, MISUSE_COUNT, MISUSE_FORWARD, PAGE,
+                                  REFUSAL_MAX, SLAB_MAX, SMALL_MAX, STATISTICS_PATH_MAX, UNIT, Arena, Knobs)
 
 
 cdef inline void default_classes(Knobs *knobs) noexcept nogil:
@@ -28,6 +28,8 @@ cdef inline void default_classes(Knobs *knobs) noexcept nogil:
 cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
     """The default strategy."""
     default_classes(knobs)
+    knobs.slabs_given = 0
+    knobs.depths_given = 0
     knobs.reserve = <uint64_t>1 << 38
     knobs.capacity = 0
     knobs.delay_line = 16
@@ -55,6 +57,9 @@ cdef inline void default_knobs(Knobs *knobs) noexcept nogil:
     knobs.side_bytes = 0
     knobs.sample_rate = 0
     knobs.sample_slots = 64
+    knobs.placement = 0
+    knobs.prefault = 0
+    knobs.huge_pages = 0
 
 
 cdef inline bint is_word(const char *text, size_t length, const char *word) noexcept nogil:
@@ -76,28 +81,79 @@ cdef inline bint read_number(const char *text, size_t length, uint64_t *value) n
     return n < (<uint64_t>1 << 63)
 
 
-cdef inline bint read_classes(Knobs *knobs, const char *text, size_t length) noexcept nogil:
-    """Read slot sizes joined by "/": increasing multiples of GRANULE, at most CLASSES_MAX, the last SMALL_MAX."""
-    cdef size_t start = 0
-    cdef size_t i
-    cdef uint64_t size
-    cdef uint32_t c = 0
-    for i in range(length + 1):
-        if i == length or text[i] == 47:
-            if c == CLASSES_MAX or not read_number(text + start, i - start, &size):
-                return False
-            if size == 0 or size % GRANULE != 0 or size > SMALL_MAX or (c > 0 and size <= knobs.class_size[c - 1]):
-                return False
-            knobs.class_size[c] = <uint32_t>size
-            c += 1
-            start = i + 1
-    knobs.classes = c
-    return c > 0 and knobs.class_size[c - 1] == SMALL_MAX
-
-
 cdef inline bint within(uint64_t value, uint64_t least, uint64_t most) noexcept nogil:
     """least <= value <= most?"""
     return least <= value <= most
+
+
+cdef inline int read_list(uint32_t *values, const char *text, size_t length, uint64_t least, uint64_t most) noexcept nogil:
+    """Read numbers within limits, joined by "/", at most CLASSES_MAX: how many, or -1: not such a list. No text: none."""
+    cdef size_t start = 0
+    cdef size_t i
+    cdef uint64_t value
+    cdef int count = 0
+    if length == 0:
+        return 0
+    for i in range(length + 1):
+        if i == length or text[i] == 47:
+            if count == CLASSES_MAX or not read_number(text + start, i - start, &value):
+                return -1
+            if not within(value, least, most):
+                return -1
+            values[count] = <uint32_t>value
+            count += 1
+            start = i + 1
+    return count
+
+
+cdef inline bint read_classes(Knobs *knobs, const char *text, size_t length) noexcept nogil:
+    """Read slot sizes: increasing, multiples of GRANULE up to SMALL_MAX and of PAGE above."""
+    cdef int count = read_list(knobs.class_size, text, length, GRANULE, CLASS_MAX)
+    cdef int c
+    for c in range(count):
+        if knobs.class_size[c] % (GRANULE if knobs.class_size[c] <= SMALL_MAX else PAGE) != 0:
+            return False
+        if c > 0 and knobs.class_size[c] <= knobs.class_size[c - 1]:
+            return False
+    knobs.classes = <uint32_t>count
+    return count > 0
+
+
+cdef inline bint read_slab_bytes(Knobs *knobs, const char *text, size_t length) noexcept nogil:
+    """Read the bytes of the slabs of each class: multiples of UNIT."""
+    cdef int count = read_list(knobs.slab_bytes, text, length, UNIT, SLAB_MAX)
+    cdef int c
+    for c in range(count):
+        if knobs.slab_bytes[c] % UNIT != 0:
+            return False
+    knobs.slabs_given = <uint32_t>count
+    return count >= 0
+
+
+cdef inline bint read_stack_depths(Knobs *knobs, const char *text, size_t length) noexcept nogil:
+    """Read the depths of the stacks of each class: a batch is half of one, so 2 at least."""
+    cdef int count = read_list(knobs.stack_depths, text, length, 2, 65536)
+    knobs.depths_given = <uint32_t>count
+    return count >= 0
+
+
+cdef inline bint fits_together(const Knobs *knobs, const char *variable, char *message) noexcept nogil:
+    """Do the lists agree with the classes? False: `message` says how they do not."""
+    cdef uint32_t c
+    if knobs.slabs_given != 0 and knobs.slabs_given != knobs.classes:
+        snprintf(message, REFUSAL_MAX, "m4alloc: %s: slab_bytes has %u values for %u classes", variable,
+                 knobs.slabs_given, knobs.classes)
+        return False
+    if knobs.depths_given != 0 and knobs.depths_given != knobs.classes:
+        snprintf(message, REFUSAL_MAX, "m4alloc: %s: stack_depths has %u values for %u classes", variable,
+                 knobs.depths_given, knobs.classes)
+        return False
+    for c in range(knobs.slabs_given):
+        if knobs.slab_bytes[c] < knobs.class_size[c]:
+            snprintf(message, REFUSAL_MAX, "m4alloc: %s: a slab of %u bytes holds no slot of class %u", variable,
+                     knobs.slab_bytes[c], knobs.class_size[c])
+            return False
+    return True
 
 
 cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const char *text,
@@ -107,6 +163,19 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
     cdef bint number = read_number(text, length, &n)
     if is_word(key, key_length, "classes"):
         return 0 if read_classes(knobs, text, length) else 2
+    if is_word(key, key_length, "slab_bytes"):
+        return 0 if read_slab_bytes(knobs, text, length) else 2
+    if is_word(key, key_length, "stack_depths"):
+        return 0 if read_stack_depths(knobs, text, length) else 2
+    if is_word(key, key_length, "placement"):
+        knobs.placement = <uint32_t>n
+        return 0 if number and n <= 2 else 2
+    if is_word(key, key_length, "prefault"):
+        knobs.prefault = n
+        return 0 if number and n <= <uint64_t>1 << 30 else 2
+    if is_word(key, key_length, "huge_pages"):
+        knobs.huge_pages = <uint32_t>n
+        return 0 if number and n <= 2 else 2
     if is_word(key, key_length, "delay_line"):
         knobs.delay_line = <uint32_t>n
         return 0 if number and n <= 4096 else 2
@@ -130,7 +199,7 @@ cdef inline int set_knob(Knobs *knobs, const char *key, size_t key_length, const
         return 0 if number and within(n, 1, 4096) else 2
     if is_word(key, key_length, "zero_on_free"):
         knobs.zero_on_free = <uint32_t>n
-        return 0 if number and n <= SMALL_MAX else 2
+        return 0 if number and n <= CLASS_MAX else 2
     if is_word(key, key_length, "retain_bytes"):
         knobs.retain_bytes = n
         return 0 if number else 2
@@ -225,8 +294,8 @@ cdef inline int set_option(Arena *arena, const char *key, size_t key_length, con
 cdef inline const char *known_keys(bint strategy) noexcept nogil:
     """What may stand before the equals sign."""
     if strategy:
-        return ("classes delay_line delay_bytes quarantine quarantine_bytes quarantine_random stack_depth stack_bytes "
-                "refill_batch zero_on_free check_on_reuse canaries check_copies large_quarantine large_delay "
+        return ("classes slab_bytes stack_depths delay_line delay_bytes quarantine quarantine_bytes quarantine_random "
+                "stack_depth stack_bytes refill_batch placement prefault huge_pages zero_on_free check_on_reuse canaries check_copies large_quarantine large_delay "
                 "retain_bytes "
                 "retain_share retain_ms "
                 "randomise guards guard_slabs guard_empty history side_bytes sample_rate sample_slots reserve")
@@ -272,5 +341,5 @@ cdef inline bint read_settings(Arena *arena, const char *variable, const char *t
                     return False
             start = i + 1
         if text[i] == 0:
-            return True
+            return not strategy or fits_together(&arena.knobs, variable, message)
         i += 1

@@ -11,9 +11,9 @@ from m4alloc._core.guard cimport (check_large, large_usable, lead_bytes, lift_gu
 from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.hold cimport hold_span, let_go
 from m4alloc._core.slot cimport record_of
-from m4alloc._core.span cimport (give_span, grow_span, large_span_units, region_of_record, shrink_span, take_span,
-                                 unit_address)
-from m4alloc._core.types cimport LARGE, NO_SPAN, SMALL_MAX, UNIT, Arena, Record
+from m4alloc._core.span cimport (give_span, grow_span, large_span_units, prefault, region_of_record, shrink_span,
+                                 take_span, unit_address)
+from m4alloc._core.types cimport LARGE, NO_SPAN, UNIT, Arena, Record
 
 cdef enum:
     REMAP_LEAST = 1 << 20      # below this, copying is cheaper than moving pages
@@ -29,7 +29,8 @@ cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment
     cdef uint64_t lead = lead_bytes(arena, alignment)
     if size >= SIZE_LIMIT or alignment >= SIZE_LIMIT:
         return NULL
-    usable = large_usable(arena, size if size > SMALL_MAX else SMALL_MAX + 1)  # never as small as what is quarantined
+    # Never as small as a slot: an aligned request that no class serves would else look like one, without its quarantine.
+    usable = large_usable(arena, size if size > arena.largest else <uint64_t>arena.largest + 1)
     units = large_span_units(lead + usable + tail_bytes(arena))
     m4_acquire(&arena.lock)
     if arena.abandoned != NULL:
@@ -51,6 +52,8 @@ cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment
     address += lead
     seal_large(arena, record, size)
     m4_relinquish(&arena.lock)
+    if not dirty and arena.knobs.prefault != 0:
+        prefault(arena, address, usable)
     if zeroed and dirty:
         memset(address, 0, size)
     return address

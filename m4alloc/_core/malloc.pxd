@@ -20,13 +20,13 @@ from m4alloc._core.misuse cimport report_pointer
 from m4alloc._core.remote cimport delay_remote, publish_remote
 from m4alloc._core.sample cimport allocate_sample, count_down, free_sample
 from m4alloc._core.side cimport end_history, thread_of
-from m4alloc._core.size_class cimport size_class, slot_class
+from m4alloc._core.size_class cimport fitting_class, size_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
 from m4alloc._core.stack cimport TICK, TICK_MASK, empty_stacks, push_slot, show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
-                                  HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX, UNIT_SHIFT,
-                                  Arena, Bin, Heap, Record, Ring, Slot)
+                                  HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_BIN, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX,
+                                  UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
 
 
 cdef inline void *allocate_refilled "m4_allocate_refilled"(Arena *arena, Heap *heap, uint32_t c,
@@ -73,14 +73,15 @@ cdef inline void *allocate_apart "m4_allocate_apart"(Arena *arena, size_t size) 
 
 cdef inline void *allocate_watched "m4_allocate_watched"(size_t size, Heap *heap, Arena *arena) noexcept nogil:
     """allocate under hooks on malloc: a canary behind the block, a look at the slot. heap: not nobody's."""
-    cdef size_t room = with_canary(arena, size)
-    if unlikely(room > SMALL_MAX):
+    cdef uint32_t c = fitting_class(arena, with_canary(arena, size))
+    if unlikely(c == NO_BIN):
         return allocate_apart(arena, size)
-    return allocate_hooked(arena, heap, slot_class(arena, room), size, 1)
+    return allocate_hooked(arena, heap, c, size, 1)
 
 
 cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Arena *arena) noexcept nogil:
-    """allocate when the stack is empty, the thread has no heap yet, the request is large, or mallocs are hooked."""
+    """allocate when the stack is empty, the thread has no heap yet, the request is over SMALL_MAX bytes or larger than
+    every class, or mallocs are hooked."""
     cdef int before
     cdef uint32_t c
     cdef void *block = NULL
@@ -93,10 +94,10 @@ cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Aren
         heap = <Heap *>m4_enter(arena)
         if arena.hooked_malloc and not m4_is_nobody(heap):
             return allocate_watched(size, heap, arena)
-    if size > SMALL_MAX:
+    c = fitting_class(arena, size)
+    if c == NO_BIN:
         block = allocate_large(arena, size, 1, False)
     elif not m4_is_nobody(heap):
-        c = slot_class(arena, size)
         bin = &heap.bins[c]
         if arena.knobs.sample_rate != 0:
             show_stack(arena, heap, bin)

@@ -8,14 +8,30 @@ the test `address - base < used` would then take the stranger's pointers for our
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport (MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE,
-                              m4_address_space_limit, m4_store32, m4_store64, mmap, mprotect, munmap)
-from m4alloc._core.types cimport REGIONS_MAX, UNIT, UNIT_SHIFT, Arena, Record, Region
+from m4alloc._core.c cimport (MADV_HUGEPAGE, MADV_NOHUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE,
+                              PROT_NONE, PROT_READ, PROT_WRITE, m4_address_space_limit, m4_errno, m4_set_errno,
+                              m4_store32, m4_store64, madvise, mmap, mprotect, munmap)
+from m4alloc._core.types cimport (HUGE, HUGE_REFUSED, HUGE_WANTED, REGIONS_MAX, UNIT, UNIT_SHIFT, Arena, Record,
+                                  Region)
 
 
 cdef inline uint64_t round_up(uint64_t n, uint64_t to) noexcept nogil:
     """The least multiple of `to` (a power of two) that is at least n."""
     return (n + to - 1) & ~(to - 1)
+
+
+cdef inline uint64_t huge_or(const Arena *arena, uint64_t step) noexcept nogil:
+    """What a region's base is a multiple of, and what it is committed by: a huge page where those are wanted."""
+    return HUGE if arena.knobs.huge_pages == HUGE_WANTED else step
+
+
+cdef inline void advise_huge(const Arena *arena, const Region *region) noexcept nogil:
+    """Say once for all units of a region what the strategy thinks of huge pages; the system may not know them."""
+    cdef int before = m4_errno()
+    if arena.knobs.huge_pages != 0:
+        madvise(region.base, region.reserved, MADV_NOHUGEPAGE if arena.knobs.huge_pages == HUGE_REFUSED
+                else MADV_HUGEPAGE)
+    m4_set_errno(before)
 
 
 cdef inline bint reserve_region(Arena *arena, uint64_t wanted, uint64_t least) noexcept nogil:
@@ -25,6 +41,7 @@ cdef inline bint reserve_region(Arena *arena, uint64_t wanted, uint64_t least) n
     """
     cdef uint64_t limit = m4_address_space_limit()
     cdef uint64_t records_bytes, total
+    cdef uint64_t alignment = huge_or(arena, UNIT)
     cdef char *mapping
     cdef Region *region
     if arena.region_count == REGIONS_MAX:
@@ -34,7 +51,7 @@ cdef inline bint reserve_region(Arena *arena, uint64_t wanted, uint64_t least) n
     wanted = round_up(wanted, UNIT)
     while True:
         records_bytes = round_up((wanted >> UNIT_SHIFT) * sizeof(Record), UNIT)
-        total = records_bytes + UNIT + wanted + UNIT
+        total = records_bytes + UNIT + wanted + alignment
         mapping = <char *>mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         if <void *>mapping != MAP_FAILED:
             break
@@ -45,11 +62,12 @@ cdef inline bint reserve_region(Arena *arena, uint64_t wanted, uint64_t least) n
     region.mapping = mapping
     region.mapping_bytes = total
     region.records = <Record *>mapping
-    region.base = <char *>round_up(<uint64_t>mapping + records_bytes + UNIT, UNIT)
+    region.base = <char *>round_up(<uint64_t>mapping + records_bytes + UNIT, alignment)
     region.reserved = wanted
     region.used = 0
     region.committed = 0
     region.records_committed = 0
+    advise_huge(arena, region)
     if arena.region_count == 0:
         arena.base = region.base
         arena.records = region.records
@@ -57,7 +75,7 @@ cdef inline bint reserve_region(Arena *arena, uint64_t wanted, uint64_t least) n
     return True
 
 
-cdef inline bint commit(Region *region, uint64_t used) noexcept nogil:
+cdef inline bint commit(Arena *arena, Region *region, uint64_t used) noexcept nogil:
     """Make the first `used` bytes of the region, and their records, readable and writable; False: out of memory.
 
     Commits ahead in steps that grow with the region, so that the calls are few, and without when memory is short.
@@ -69,7 +87,7 @@ cdef inline bint commit(Region *region, uint64_t used) noexcept nogil:
             step = 4 * UNIT
         elif step > 1024 * UNIT:
             step = 1024 * UNIT
-        step = round_up(used + step, UNIT)
+        step = round_up(used + step, huge_or(arena, UNIT))
         if step > region.reserved:
             step = region.reserved
         if mprotect(region.base + region.committed, step - region.committed, PROT_READ | PROT_WRITE) != 0:
@@ -77,6 +95,7 @@ cdef inline bint commit(Region *region, uint64_t used) noexcept nogil:
             if mprotect(region.base + region.committed, step - region.committed, PROT_READ | PROT_WRITE) != 0:
                 return False
         region.committed = step
+        arena.commits += 1
     # One record more than the units, so that the right neighbour of the last unit can be read.
     records_bytes = round_up(((region.committed >> UNIT_SHIFT) + 1) * sizeof(Record), UNIT)
     if records_bytes > region.records_committed:

@@ -21,7 +21,8 @@ from m4alloc._core.stack cimport settle_slab
 from m4alloc._core.types cimport DELAYED, FREE, NO_MISUSE, REMOTE, SLAB, Arena, Heap, Record, Ring, Slot
 
 cdef enum:
-    LOST = 1 << 16             # in a slab's count of remote frees: one that was reported when it was published
+    LOST = 1 << 23             # in a slab's count of remote frees: one that was reported when it was published. A slab
+                               # has at most 2**22 slots; should there be 2**9 of these, some are reported once more
 
 
 cdef inline void queue_slab(Record *slab) noexcept nogil:

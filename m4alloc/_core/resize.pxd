@@ -52,7 +52,9 @@ cdef inline void *allocate_zeroed(Arena *arena, Heap *heap, size_t count, size_t
     if bytes > SMALL_MAX:
         before = m4_errno()
         if m4_is_nobody(heap):
-            m4_enter(arena)
+            heap = <Heap *>m4_enter(arena)
+            m4_set_errno(before)
+    if bytes > SMALL_MAX and bytes > arena.largest:
         block = allocate_large(arena, bytes, 1, M4_FAULT != FAULT_CALLOC_NOT_ZEROED)
         m4_set_errno(ENOMEM if block == NULL else before)
         return block
@@ -92,7 +94,7 @@ cdef inline void *move_block(Arena *arena, Heap *heap, void *old, uint64_t usabl
     cdef uint64_t kept = usable if usable < size else size
     if block == NULL:
         return NULL
-    if large and size > SMALL_MAX:
+    if large and size > arena.largest:
         move_pages(arena, <char *>block, <char *>old, kept)
     else:
         if M4_FAULT == FAULT_REALLOC_LOSES_TAIL and kept > 8:
@@ -149,7 +151,7 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
         m4_set_errno(EINVAL)
         return NULL
     if record.kind == LARGE:
-        if size > SMALL_MAX and resize_large(arena, record, size):
+        if size > arena.largest and resize_large(arena, record, size):
             m4_set_errno(before)
             return old
         return move_block(arena, heap, old, usable, True, size)

@@ -23,10 +23,22 @@ cdef inline uint32_t size_class(const Arena *arena, size_t size) noexcept nogil:
 
 
 cdef inline uint32_t slot_class(const Arena *arena, size_t size) noexcept nogil:
-    """The class of a request of at most SMALL_MAX bytes; size 0 has one of its own, or gets the smallest."""
+    """The class of a request of at most SMALL_MAX bytes, or NO_BIN; size 0 has one of its own, or gets the smallest."""
     if M4_FAULT == FAULT_SIZE_CLASS_OFF_BY_ONE and size > GRANULE:
         size -= 1 if size % GRANULE == 1 else 0
     return arena.slow_class_of[(size + GRANULE - 1) // GRANULE]
+
+
+cdef inline uint32_t fitting_class(const Arena *arena, size_t size) noexcept nogil:
+    """The class of a request of any size, or NO_BIN: it gets a span of its own."""
+    cdef uint32_t c = arena.first_above
+    if size <= SMALL_MAX:
+        return slot_class(arena, size)
+    if size > arena.largest:
+        return NO_BIN
+    while arena.knobs.class_size[c] < size:
+        c += 1
+    return c
 
 
 cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment) noexcept nogil:
@@ -35,11 +47,11 @@ cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment)
     Slabs start at multiples of UNIT, so every slot is aligned as its size is.
     """
     cdef uint32_t c
-    if size > SMALL_MAX or alignment > UNIT:
+    if alignment > UNIT:
         return -1
-    c = slot_class(arena, size if size != 0 else 1)
+    c = fitting_class(arena, size if size != 0 else 1)
     if M4_FAULT == FAULT_ALIGNMENT_IGNORED:
-        return <int>c
+        return <int>c if c != NO_BIN else -1
     while c < arena.knobs.classes:
         if arena.knobs.class_size[c] % alignment == 0:
             return <int>c
@@ -62,8 +74,7 @@ cdef inline uint32_t power_of_two(uint32_t n) noexcept nogil:
 cdef inline uint32_t delay_length(const Knobs *knobs, uint32_t slot) noexcept nogil:
     """Length of the delay lines of that slot size: a power of two, for then a ring needs no branch to turn."""
     cdef uint32_t wanted = power_of_two(knobs.delay_line)
-    while wanted > 1 and <uint64_t>wanted * slot > knobs.delay_bytes and (
-            wanted > knobs.delay_line or <uint64_t>knobs.delay_line * slot > knobs.delay_bytes):
+    while wanted > 1 and <uint64_t>wanted * slot > knobs.delay_bytes:
         wanted //= 2
     return wanted
 
@@ -93,16 +104,41 @@ cdef inline uint32_t hooks_of(const Arena *arena, uint32_t c) noexcept nogil:
     return hooks
 
 
+cdef inline uint64_t slab_units(const Knobs *knobs, uint32_t c) noexcept nogil:
+    """Units of a slab of the class: as given, else at least eight slots, or the slab's tail would be mostly waste."""
+    cdef uint64_t units = 1
+    if c < knobs.slabs_given:
+        return knobs.slab_bytes[c] >> UNIT_SHIFT
+    while units * UNIT < 8 * <uint64_t>knobs.class_size[c]:
+        units *= 2
+    return units
+
+
+cdef inline uint64_t depth_of(const Knobs *knobs, uint32_t c) noexcept nogil:
+    """Slots on a stack of the class: as given, else by depth and bytes, but 16 at least; 2 above SMALL_MAX."""
+    cdef uint64_t least = 16 if knobs.class_size[c] <= SMALL_MAX else 2
+    cdef uint64_t depth = knobs.stack_bytes // knobs.class_size[c]
+    if c < knobs.depths_given:
+        return knobs.stack_depths[c]
+    if depth > knobs.stack_depth:
+        depth = knobs.stack_depth
+    return depth if depth > least else least
+
+
 cdef inline void build_classes(Arena *arena) noexcept nogil:
-    """Fill the tables from the strategy's slot sizes (increasing multiples of GRANULE, the last is SMALL_MAX)."""
+    """Fill the tables from the strategy's slot sizes (increasing, multiples of GRANULE)."""
     cdef Knobs *knobs = &arena.knobs
     cdef uint32_t c = 0
     cdef uint32_t i, batch
-    cdef uint64_t slot, units, depth
+    cdef uint64_t slot, units
     for i in range(CLASS_TABLE):
-        while knobs.class_size[c] < i * GRANULE:
+        while c < knobs.classes and knobs.class_size[c] < i * GRANULE:
             c += 1
-        m4_write8(&arena.class_of[i], <unsigned char>c)
+        m4_write8(&arena.class_of[i], <unsigned char>(c if c < knobs.classes else NO_BIN))
+    arena.largest = knobs.class_size[knobs.classes - 1]
+    arena.first_above = 0
+    while arena.first_above < knobs.classes and knobs.class_size[arena.first_above] <= SMALL_MAX:
+        arena.first_above += 1
     arena.hooked_malloc = (knobs.check_on_reuse != 0 or knobs.canaries != 0 or knobs.history != 0
                            or (knobs.sample_rate != 0 and knobs.sample_rate < SAMPLE_HOOKED))
     arena.hooked = (knobs.delay_line == 0 or knobs.quarantine != 0 or knobs.zero_on_free != 0
@@ -115,7 +151,7 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         arena.bins += 1
         knobs.class_size[arena.empty_class] = GRANULE
         m4_write8(&arena.class_of[0], <unsigned char>arena.empty_class)
-    if knobs.canaries and knobs.class_size[arena.class_of[1]] == GRANULE and knobs.classes > 1:
+    if knobs.canaries and knobs.class_size[arena.class_of[1]] == GRANULE:
         # A slot shorter than 32 bytes has too little around it to look at.
         m4_write8(&arena.class_of[1], arena.class_of[2])
     for i in range(CLASS_TABLE):
@@ -124,18 +160,13 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
             m4_write8(&arena.class_of[i], NO_BIN)
     for c in range(arena.bins):
         slot = knobs.class_size[c]
-        units = 1
-        while units * UNIT < 8 * slot:  # at least eight slots, or the slab's tail would be mostly waste
-            units *= 2
+        units = slab_units(knobs, c)
         arena.class_units[c] = <uint32_t>units
         arena.class_slots[c] = <uint32_t>((units << UNIT_SHIFT) // slot)
         if M4_FAULT == FAULT_SLABS_OVERLAP:
             arena.class_slots[c] += 1
         arena.class_reciprocal[c] = (<uint64_t>0xFFFFFFFFFFFFFFFF) // slot + 1
-        depth = knobs.stack_bytes // slot
-        if depth > knobs.stack_depth:
-            depth = knobs.stack_depth
-        arena.class_depth[c] = <uint32_t>(depth if depth > 16 else 16)
+        arena.class_depth[c] = <uint32_t>depth_of(knobs, c)
         arena.class_delay[c] = delay_length(knobs, <uint32_t>slot)
         arena.class_quarantine[c] = bounded(knobs.quarantine, knobs.quarantine_bytes, slot)
         batch = arena.class_delay[c] if arena.class_delay[c] != 0 else 1

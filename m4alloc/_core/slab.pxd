@@ -4,7 +4,7 @@
 A slab may be followed by a unit that nobody can access (guard_slabs); it belongs to the slab's span.
 """
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (m4_fill8, m4_read8, m4_read_link, m4_read_states, m4_slab_made, m4_store64, m4_write8,
                               m4_write_link, memset)
@@ -12,8 +12,11 @@ from m4alloc._core.chance cimport common_divisor, draw_below
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
-from m4alloc._core.types cimport (ABSENT, CACHED, FREE, HOOK_CHECK, NO_SPAN, SLAB, UNIT, UNIT_SHIFT, Arena, Bin, Heap,
-                                  Record, Slot)
+from m4alloc._core.types cimport (ABSENT, CACHED, FREE, HOOK_CHECK, NO_SPAN, PLACE_LOWEST, SLAB, UNIT, UNIT_SHIFT, Arena,
+                                  Bin, Heap, Record, Slot)
+
+cdef enum:
+    LOOK = 16                  # slabs of a list that a placement looks at
 
 
 cdef inline void list_slab(Bin *bin, Record *slab) noexcept nogil:
@@ -35,6 +38,19 @@ cdef inline void unlist_slab(Bin *bin, Record *slab) noexcept nogil:
         bin.slabs = slab.next
     if slab.next != NULL:
         slab.next.previous = slab.previous
+
+
+cdef inline Record *preferred_slab(Record *first, uint32_t placement) noexcept nogil:
+    """Of the first LOOK slabs of a bin's list the one at the lowest address, or the one with the fewest FREE slots."""
+    cdef Record *best = first
+    cdef Record *slab = first.next
+    cdef uint32_t left = LOOK - 1
+    while slab != NULL and left != 0:
+        if slab.start < best.start if placement == PLACE_LOWEST else slab.free_slots < best.free_slots:
+            best = slab
+        slab = slab.next
+        left -= 1
+    return best
 
 
 cdef inline void prepare_span(Arena *arena, Record *slab, uint32_t size_class, uint32_t units) noexcept nogil:
@@ -104,7 +120,7 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
         record.owner = owner
         record.slot_size = arena.knobs.class_size[size_class]
         record.slots = slots
-        record.size_class = <unsigned short>size_class
+        record.size_class = <uint8_t>size_class
         record.bin = &owner.bins[size_class]
         record.kind = SLAB
         record.usable = 0
@@ -138,7 +154,7 @@ cdef inline void lower_first_free(Record *slab, const uint8_t *state) noexcept n
     """The slot with that state has become FREE."""
     cdef uint32_t group = <uint32_t>(state - slab.states) >> 3
     if group < slab.first_free:
-        slab.first_free = <uint16_t>group
+        slab.first_free = group
 
 
 cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcept nogil:
@@ -169,7 +185,7 @@ cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcep
                     place.state = states + j
                     most -= 1
                     if most == 0:
-                        slab.first_free = <uint16_t>group
+                        slab.first_free = group
                         slab.free_slots -= taken
                         return taken
                 address += slab.slot_size

@@ -10,8 +10,10 @@ from m4alloc._core.types cimport UNIT_SHIFT, Arena, Record, Region
 cdef inline uint8_t *slot_state(const Record *record, const char *address) noexcept nogil:
     """The state byte of the slot that starts at `address`; NULL unless `record` is a slab's and a slot starts there.
 
-    With r = ceil(2**64 / s) and d < 2**32, the high half of d * r is d // s, and the low half is below r exactly when
-    s divides d (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019). Other records have r = 0.
+    With r = ceil(2**64 / s) and e = s * r - 2**64 < s, and d = q * s + t: d * r = q * 2**64 + q * e + t * r. As d is below
+    2**26 (SLAB_MAX) and s at most 2**20 (CLASS_MAX), q * e <= d < 2**26 and r >= 2**44. So for t = 0 the high half is q and
+    the low one q * e, below r; for t > 0 the low one is at least r, and at most (s - 1) * r + q * e = 2**64 + e + q * e - r,
+    which is below 2**64, so the high half is q again. Other records have r = 0.
     """
     cdef uint64_t low
     cdef uint64_t reciprocal = m4_read64(&record.reciprocal)

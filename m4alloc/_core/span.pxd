@@ -1,13 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Spans: runs of units taken from the regions, split and coalesced, their pages returned by amount and by age.
 
-All functions here want the arena's lock held.
+All functions here but `prefault` want the arena's lock held.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport (M4_FAULT, MADV_DONTNEED, m4_address_space_limit, m4_coarse_ms, m4_errno, m4_lowest_bit,
-                              m4_set_errno, m4_store_pointer, madvise)
+from m4alloc._core.c cimport (EINVAL, M4_FAULT, MADV_DONTNEED, MADV_POPULATE_WRITE, m4_add64, m4_address_space_limit,
+                              m4_coarse_ms, m4_errno, m4_load32, m4_lowest_bit, m4_set_errno, m4_store32,
+                              m4_store_pointer, madvise)
 from m4alloc._core.fault cimport FAULT_LARGE_OVERLAPS
 from m4alloc._core.region cimport commit, reserve_region, set_used
 from m4alloc._core.types cimport FREE_SPAN, NO_SPAN, SPAN_LISTS, UNIT, UNIT_SHIFT, Arena, Record, Region
@@ -100,6 +101,20 @@ cdef inline void unlist_span(Arena *arena, Record *span) noexcept nogil:
     span.kind = NO_SPAN
 
 
+cdef inline void list_front(Arena *arena, Region *region, Record *span, uint32_t units, uint32_t dirty,
+                            uint64_t now) noexcept nogil:
+    """list_span of what is left in front of an aligned span; the unused end of a region may follow a free span."""
+    cdef Record *left
+    if span > region.records and (span - 1).kind == FREE_SPAN:
+        left = (span - 1).head
+        units += left.units
+        dirty += left.dirty_units
+        now = left.freed_ms
+        unlist_span(arena, left)
+        span = left
+    list_span(arena, span, units, dirty, now)
+
+
 cdef inline void purge(Arena *arena, Region *region, Record *span) noexcept nogil:
     """Return the pages of a listed free span to the system; they read as zero from now on. It may refuse; errno is kept."""
     cdef int before = m4_errno()
@@ -181,7 +196,7 @@ cdef inline Record *extend(Arena *arena, uint64_t units) noexcept nogil:
         if region.reserved - region.used >= bytes:
             break
         i += 1
-    if not commit(region, region.used + bytes):
+    if not commit(arena, region, region.used + bytes):
         return NULL
     span = region.records + (region.used >> UNIT_SHIFT)
     set_used(arena, region, region.used + bytes)
@@ -224,7 +239,7 @@ cdef inline Record *take_span(Arena *arena, uint64_t units, uint64_t alignment) 
         front = (-<uint64_t>unit_address(region, span) & (alignment - 1)) >> UNIT_SHIFT
         head = span + front
         if front != 0:
-            list_span(arena, span, <uint32_t>front, <uint32_t>front if dirty != 0 else 0, now)
+            list_front(arena, region, span, <uint32_t>front, <uint32_t>front if dirty != 0 else 0, now)
     back = total - front - units
     if back != 0:
         list_span(arena, head + units, <uint32_t>back, <uint32_t>back if dirty != 0 else 0, now)
@@ -295,6 +310,22 @@ cdef inline void shrink_span(Arena *arena, Record *span, uint32_t units) noexcep
     span.units = units
     if rest != 0:
         give_span(arena, span + units, rest, True)
+
+
+cdef inline void prefault(Arena *arena, char *address, uint64_t bytes) noexcept nogil:
+    """Make the first bytes of new memory resident in one step; errno is kept. Wants the arena's lock not held.
+
+    Linux can since 5.14; where it cannot, this is not tried again.
+    """
+    cdef int before = m4_errno()
+    if m4_load32(&arena.prefault_failed) == 0:
+        if bytes > arena.knobs.prefault:
+            bytes = arena.knobs.prefault
+        if madvise(address, bytes, MADV_POPULATE_WRITE) == 0:
+            m4_add64(&arena.prefaults, 1)
+        elif m4_errno() == EINVAL:
+            m4_store32(&arena.prefault_failed, 1)
+    m4_set_errno(before)
 
 
 cdef inline uint32_t large_span_units(uint64_t bytes) noexcept nogil:

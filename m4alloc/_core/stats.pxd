@@ -57,6 +57,8 @@ cdef struct Counters "m4_counters":            # what has happened so far, and w
     uint64_t slabs_made
     uint64_t purges            # free spans whose pages went back to the system
     uint64_t purged            # bytes of them
+    uint64_t commits           # times that more memory was made accessible
+    uint64_t prefaults         # slabs and large blocks made resident in one step
     uint64_t held              # bytes of freed large blocks whose addresses are not used again yet
     uint64_t regions
     uint64_t threads           # that have a heap now
@@ -222,6 +224,8 @@ cdef inline void take_statistics(Arena *arena, Statistics *statistics) noexcept 
     counters.frees += counters.large_frees + counters.sampled_frees
     counters.purges = arena.purges
     counters.purged = arena.purged_bytes
+    counters.commits = arena.commits
+    counters.prefaults = m4_load64(&arena.prefaults)
     counters.held = arena.held_bytes
     counters.regions = arena.region_count
     m4_relinquish(&arena.lock)
@@ -254,6 +258,8 @@ cdef inline const char *broken_invariant(Arena *arena) noexcept nogil:
                 for j in range(record.slots):
                     if record.states[j] == FREE:
                         free_slots += 1
+                        if j < 8 * record.first_free:
+                            return "no slot before first_free is FREE"
                 if free_slots != record.free_slots:
                     return "a slab counts its FREE slots"
                 if (free_slots != 0) != (record.listed != 0):

@@ -9,10 +9,13 @@ cdef enum:
     PAGE = 4096                # what usable sizes of large blocks are rounded to
     UNIT_SHIFT = 16            # spans are runs of 64 KiB units
     UNIT = 1 << 16             # also what mappings are rounded to: no system has larger pages
-    SMALL_MAX = 32768          # the largest slot; larger requests get a span of their own
+    SMALL_MAX = 32768          # the hot paths know the class of a request up to this; the slow path knows larger ones
+    CLASS_MAX = 1 << 20        # the largest slot
+    SLAB_MAX = 64 << 20        # bytes of a slab
+    HUGE = 2 << 20             # a huge page
     CLASSES_MAX = 64           # of a strategy; the core adds one for requests of zero bytes,
     BINS_MAX = 66              # and a bin that is always empty, so that a hooked malloc takes the slow path
-    NO_BIN = 65                # that bin
+    NO_BIN = 65                # that bin; the class of what is larger than the last class
     CLASS_TABLE = 2049         # one entry per granule up to SMALL_MAX
     SPAN_LISTS = 65            # free spans of 1 to 63 units each have a list; 64 is for the rest
     REGIONS_MAX = 64
@@ -20,7 +23,11 @@ cdef enum:
     STATISTICS_PATH_MAX "M4_STATISTICS_PATH_MAX" = 512     # with its final 0
     FRAMES_MAX = 24            # of a backtrace
     RANDOM_ALL_OVER = 2        # of randomise: a batch comes from all over its slab
-    REFUSAL_MAX = 640          # bytes of what is said of malformed settings; it lists the knobs
+    PLACE_LOWEST = 1           # of placement: an empty stack is filled from the slab at the lowest address
+    PLACE_FULLEST = 2          # or from the one with the fewest free slots
+    HUGE_WANTED = 1            # of huge_pages
+    HUGE_REFUSED = 2
+    REFUSAL_MAX = 768          # bytes of what is said of malformed settings; it lists the knobs
 
 cdef enum SlotState:           # one byte a slot, out of line; FREE is 0 so that fresh memory is free
     FREE = 0                   # in its slab, for a refill to take
@@ -72,9 +79,10 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     Heap *owner
     uint32_t slot_size
     uint32_t slots
-    uint16_t size_class
+    uint8_t size_class
     uint8_t kind               # SpanKind
     uint8_t listed             # SLAB: it is in its bin's list of slabs with FREE slots
+    uint8_t fence              # how its guards were made: FENCE_*
     uint32_t units             # head of a slab, large block or free span: its length
     Record *head               # SLAB, and last unit of a free span: the head's record
     Bin *bin                   # SLAB: the owner's bin of its class
@@ -88,9 +96,7 @@ cdef struct Record "m4_record":            # 128 bytes, one a unit; the first 64
     uint32_t free_slots        # SLAB: how many slots are FREE; LARGE: usable bytes after the request, under canaries
     uint32_t remote            # SLAB: remote frees published and not yet drained; LOST of them reported (atomic)
     uint32_t dirty_units       # free span: units that may hold old contents and resident pages
-    uint16_t first_free        # SLAB: no slot before this group of eight is FREE
-    uint8_t fence              # how its guards were made: FENCE_*
-    uint8_t spare              # 128 bytes in all
+    uint32_t first_free        # SLAB: no slot before this group of eight is FREE
 
 cdef struct Bin "m4_bin":               # 64 bytes: one thread's front for one size class
     Slot *top                  # the next push goes here
@@ -178,6 +184,10 @@ cdef struct Knobs "m4_knobs":
     uint64_t capacity          # bytes of spans at most; 0: no limit but the reservation, and further regions may follow
     uint32_t classes
     uint32_t class_size[BINS_MAX]
+    uint32_t slabs_given       # classes whose slabs' bytes are given: all or none
+    uint32_t slab_bytes[BINS_MAX]
+    uint32_t depths_given      # likewise
+    uint32_t stack_depths[BINS_MAX]
     uint32_t delay_line
     uint64_t delay_bytes
     uint32_t quarantine
@@ -203,6 +213,9 @@ cdef struct Knobs "m4_knobs":
     uint32_t side_bytes
     uint32_t sample_rate
     uint32_t sample_slots
+    uint32_t placement         # 0, PLACE_LOWEST or PLACE_FULLEST
+    uint64_t prefault
+    uint32_t huge_pages        # 0, HUGE_WANTED or HUGE_REFUSED
 
 cdef struct Arena "m4_arena":
     # Read by every free:
@@ -217,6 +230,8 @@ cdef struct Arena "m4_arena":
     uint8_t slow_class_of[CLASS_TABLE]   # the same, also while hooked_malloc lets class_of lead nowhere
     uint32_t bins              # classes in use: the strategy's, and the one of zero-size requests
     uint32_t empty_class       # that one; NO_BIN when there is none
+    uint32_t largest           # bytes of the last class: a larger request gets a span of its own
+    uint32_t first_above       # the first class of over SMALL_MAX bytes; knobs.classes when there is none
     uint32_t class_hooks[BINS_MAX]
     uint64_t side_length                 # bytes of out-of-line storage a slot has besides its state
     uint32_t class_side[BINS_MAX]        # where in a slab's state array it begins
@@ -271,6 +286,7 @@ cdef struct Arena "m4_arena":
     Sample *sample_last
     uint32_t sample_mapped     # its pages are made inaccessible by mprotect
     uint32_t sample_failed     # there was no memory for the pool
+    uint32_t prefault_failed   # the system has no such call (atomic)
     uint32_t extra_regions     # may the arena grow beyond its first region?
     uint32_t process           # the process's own arena: its heaps are found through thread-local storage
     Arena *next_arena
@@ -284,5 +300,7 @@ cdef struct Arena "m4_arena":
     uint64_t samples_freed               # atomic
     uint64_t purges                      # free spans whose pages were returned to the system
     uint64_t purged_bytes
+    uint64_t commits                     # times that more of a region was made accessible
+    uint64_t prefaults                   # slabs and large blocks made resident in one step (atomic)
     char statistics_path[STATISTICS_PATH_MAX] # M4ALLOC_OPTIONS=stats=...; empty: nowhere
     char message[MESSAGE_MAX]
