@@ -9,7 +9,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MODULES := email json asyncio html http urllib importlib
 WORKERS ?= 2
 
-.PHONY: help needs build run test check packaging campaign bench compare clean
+.PHONY: help needs build run test check packaging campaign bench compare traces clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -60,6 +60,9 @@ bench: $(VENV)/dev.stamp build ## nanoseconds a malloc/free pair against glibc, 
 compare: $(VENV)/dev.stamp build ## sixteen programs on every allocator there is; writes bench-report/
 	$(BIN)/m4alloc bench --memory --heap-sizes --output bench-report
 
+traces: $(VENV)/dev.stamp build ## record nine real programs, each on two inputs; writes benchmarks/traces/recorded/
+	$(BIN)/python -m benchmarks.traces.record
+
 clean: ## remove what the targets above made, except the virtual environment
 	rm -rf build dist run *.egg-info .pytest_cache .mypy_cache .ruff_cache m4alloc/*.so m4alloc/m4check m4alloc/m4interleave m4alloc/_fast.c m4alloc/_accept.c m4alloc/_accept_heap.c m4alloc/_record.c m4alloc/_replay.c
-	rm -rf m4alloc/*.html report.html findings bench-report
+	rm -rf m4alloc/*.html report.html findings bench-report tune-report

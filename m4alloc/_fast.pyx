@@ -428,7 +428,7 @@ cdef class Arena:
 
     def __cinit__(self, capacity=1 << 30, strategy=None):
         cdef char message[REFUSAL_MAX]
-        cdef bytes settings
+        cdef bytes settings = b"" if strategy is None else strategy.to_environment().encode()  # may raise: comes first
         global arenas
         if not UNIT <= capacity <= 1 << 44:
             raise ValueError(f"capacity is {capacity} bytes; it must be from 65,536 (64 KiB) to 2**44 (16 TiB)")
@@ -436,12 +436,10 @@ cdef class Arena:
         if self.core == NULL:
             raise MemoryError("no memory for an Arena")
         default_knobs(&self.core.knobs)
-        if strategy is not None:
-            settings = strategy.to_environment().encode()
-            if not read_settings(self.core, "strategy", settings, True, message):
-                c_free(self.core)
-                self.core = NULL
-                raise ValueError(message.decode())
+        if strategy is not None and not read_settings(self.core, "strategy", settings, True, message):
+            c_free(self.core)
+            self.core = NULL
+            raise ValueError(message.decode())
         self.core.knobs.capacity = (capacity + UNIT - 1) // UNIT * UNIT
         self.core.knobs.reserve = 2 * self.core.knobs.capacity
         self.core.misuse_mode = MISUSE_RAISE

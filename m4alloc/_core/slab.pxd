@@ -12,7 +12,7 @@ from m4alloc._core.chance cimport common_divisor, draw_below
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
-from m4alloc._core.types cimport (ABSENT, CACHED, FREE, HOOK_CHECK, NO_SPAN, PLACE_LOWEST, SLAB, UNIT, UNIT_SHIFT, Arena,
+from m4alloc._core.types cimport (ABSENT, CACHED, FREE, HOOK_CANARY, HOOK_CHECK, NO_SPAN, PLACE_LOWEST, SLAB, UNIT, UNIT_SHIFT, Arena,
                                   Bin, Heap, Record, Slot)
 
 cdef enum:
@@ -53,6 +53,13 @@ cdef inline Record *preferred_slab(Record *first, uint32_t placement) noexcept n
     return best
 
 
+cdef inline bint promised_zero(const Arena *arena, uint32_t size_class) noexcept nogil:
+    """Whether free slots of the class are taken to be zero: by the check on reuse, or by canaries that look beside them."""
+    cdef uint32_t hooks = arena.class_hooks[size_class]
+    return hooks & HOOK_CHECK != 0 or (hooks & HOOK_CANARY != 0
+                                       and arena.class_zeroed[size_class] == arena.knobs.class_size[size_class])
+
+
 cdef inline void prepare_span(Arena *arena, Record *slab, uint32_t size_class, uint32_t units) noexcept nogil:
     """Make a new slab's bytes what its class promises, and the unit behind it, should there be one, a guard."""
     slab.fence = NO_FENCE
@@ -60,7 +67,7 @@ cdef inline void prepare_span(Arena *arena, Record *slab, uint32_t size_class, u
         slab.fence = raise_fence(arena, slab.start, <uint64_t>units << UNIT_SHIFT)
     elif slab.units != units:
         slab.fence = raise_fence(arena, slab.start + (<uint64_t>units << UNIT_SHIFT), UNIT)
-    if arena.class_hooks[size_class] & HOOK_CHECK and slab.dirty_units != 0:
+    if slab.dirty_units != 0 and promised_zero(arena, size_class):
         memset(slab.start, 0, <uint64_t>units << UNIT_SHIFT)
 
 

@@ -30,20 +30,24 @@ FOREIGN = ("LD_PRELOAD", "LD_AUDIT", "M4ALLOC_", "MALLOC_", "MIMALLOC_", "TCMALL
 class Peer:
     """An allocator by the name it has in the tables.
 
-    preload: what LD_PRELOAD gets; empty: the system's own. strategy: what M4ALLOC_STRATEGY gets.
+    preload: what LD_PRELOAD gets; empty: the system's own. strategy: what M4ALLOC_STRATEGY gets. settings: further
+    variables of the environment and their values, such as MALLOC_CONF.
     """
 
     name: str
     preload: str
     strategy: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
     def variables(self) -> dict[str, str]:
         """What a program's environment needs so that it runs on this allocator.
 
         >>> Peer("m4alloc:hardened", "/lib/libm4alloc.so", "guards=1").variables()
         {'LD_PRELOAD': '/lib/libm4alloc.so', 'M4ALLOC_STRATEGY': 'guards=1'}
+        >>> Peer("glibc:tuned", "", settings=(("GLIBC_TUNABLES", "glibc.malloc.arena_max=1"),)).variables()
+        {'GLIBC_TUNABLES': 'glibc.malloc.arena_max=1'}
         """
-        named = {"LD_PRELOAD": self.preload, "M4ALLOC_STRATEGY": self.strategy}
+        named = {"LD_PRELOAD": self.preload, "M4ALLOC_STRATEGY": self.strategy, **dict(self.settings)}
         return {name: value for name, value in named.items() if value}
 
     def environment(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from spec.event import Event, Function
 Records = npt.NDArray[np.void]
 BLOCK = 1 << 16
 """Records that `events` decodes at once."""
+XZ = b"\xfd7zXZ\0"
+"""The first bytes of a file that xz compressed."""
 
 _FUNCTIONS = {int(function): function for function in Function}
 _COUNTED = (Function.CALLOC, Function.REALLOCARRAY)
@@ -48,15 +51,19 @@ class Trace:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Trace:
-        """Map the trace file; the process that writes it may still be running.
+        """Map the trace file; the process that writes it may still be running. One compressed by xz is read to memory.
 
         Raises TraceError: no trace, of another version, or cut off. OSError: it cannot be opened.
-        Cost: O(1), but for the unused slots at the end.
+        Cost: O(1), but for the unused slots at the end; of a compressed one about 100 MB of trace a second.
         """
         path = Path(path)
         with path.open("rb") as file:
             head = file.read(HEADER_SIZE)
-            size = os.fstat(file.fileno()).st_size
+            content = None
+            if head[: len(XZ)] == XZ:
+                content = _decompressed(path, head + file.read())
+                head = content[:HEADER_SIZE]
+            size = os.fstat(file.fileno()).st_size if content is None else len(content)
             header = _header(path, head)
             offset, length = int(header["labels_offset"]), int(header["labels_size"])
             end = offset or HEADER_SIZE + (size - HEADER_SIZE) // RECORD_SIZE * RECORD_SIZE
@@ -67,10 +74,15 @@ class Trace:
                 )
             count = (end - HEADER_SIZE) // RECORD_SIZE
             records: Records = np.zeros(0, RECORD)
-            if count:
+            if count and content is not None:
+                records = np.frombuffer(content, RECORD, count, HEADER_SIZE)
+            elif count:
                 records = np.memmap(file, RECORD, "r", offset=HEADER_SIZE, shape=(count,))
-            file.seek(end)
-            labels = file.read(length)
+            if content is None:
+                file.seek(end)
+                labels = file.read(length)
+            else:
+                labels = content[end : end + length]
         named = tuple(labels.decode().split("\0")) if length else _texts(path, records, int(header["label_slot"]))
         return cls(path, header, _without_tail(records), named)
 
@@ -179,6 +191,22 @@ def decode(records: Records, labels: tuple[str, ...] = ()) -> Iterator[Event]:
         marks,
     ]
     return map(partial(tuple.__new__, Event), zip(*columns, strict=False))
+
+
+def _decompressed(path: Path, content: bytes) -> bytes:
+    """All xz streams, one after the other. Raises TraceError: damaged, cut off, or more than there is memory for."""
+    parts = []
+    rest = content
+    while rest:
+        reader = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        try:
+            parts.append(reader.decompress(rest))
+        except (lzma.LZMAError, MemoryError) as error:
+            raise TraceError(f"{path}: damaged: xz cannot decompress it: {error or 'out of memory'}") from error
+        if not reader.eof:
+            raise TraceError(f"{path}: cut off: its xz stream has no end after {len(content):,} bytes")
+        rest = reader.unused_data.lstrip(b"\0")  # padding between streams
+    return b"".join(parts)
 
 
 def _header(path: Path, head: bytes) -> np.void:

@@ -8,7 +8,7 @@ import pytest
 
 from m4alloc import _backend
 from m4alloc.bench import peer
-from m4alloc.bench.peer import DEBIAN, peers, presets
+from m4alloc.bench.peer import DEBIAN, Peer, peers, presets
 from m4alloc.strategy import Strategy
 
 NATIVE = pytest.mark.skipif(_backend.backend != "fast", reason="the native core is not built: make build")
@@ -35,3 +35,10 @@ def test_a_path_alone_is_named_after_its_file(tmp_path: Path) -> None:
     library.write_text("")
     found, _ = peers([str(library), f"other={library}"])
     assert [(one.name, one.preload) for one in found[-2:]] == [("mine", str(library)), ("other", str(library))]
+
+
+def test_further_variables_reach_the_program_though_the_users_own_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_CONF", "narenas:7")
+    assert "MALLOC_CONF" not in Peer("jemalloc", "/j.so").environment()
+    tuned = Peer("jemalloc:tuned", "/j.so", settings=(("MALLOC_CONF", "narenas:1"),)).environment()
+    assert (tuned["MALLOC_CONF"], tuned["LD_PRELOAD"]) == ("narenas:1", "/j.so")

@@ -14,6 +14,7 @@ from m4alloc.cli import main
 from tests.m4alloc.schema import faults
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "json-schema"
+EXCERPT = str(Path(__file__).resolve().parents[3] / "benchmarks" / "traces" / "excerpts" / "sqlite3.m4t.xz")
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "cheri"
 ARGUMENTS = {
     "attack": ["--architecture", "adi-precise"],
@@ -27,6 +28,7 @@ ARGUMENTS = {
     "record": ["-o", "trace", "--", "echo", "hello"],
     "replay": ["trace"],
     "run": ["--", "sh", "-c", "echo hello; echo hello"],
+    "tune": ["--no-measure", "--budget", "10", "--gate-seconds", "1", "--method", "climb", EXCERPT],
     "vectors": [str(VECTORS / "128m-crrl.sample.jsonl.gz")],
     "verify": ["--repeat", "0", "--", "echo", "hello"],
 }

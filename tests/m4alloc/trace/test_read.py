@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import re
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +128,65 @@ def test_a_record_of_an_unknown_function_is_refused(path: Path) -> None:
     rearrange(path, records)
     with pytest.raises(TraceError, match=r"damaged: there is no function 200; docs/trace-format\.md lists them"):
         list(Trace.open(path).events())
+
+
+def compress(path: Path) -> Path:
+    packed = path.with_name("trace.xz")
+    packed.write_bytes(lzma.compress(path.read_bytes()))
+    return packed
+
+
+def test_a_trace_that_xz_compressed_is_read_as_the_plain_one(path: Path) -> None:
+    plain, packed = Trace.open(path), Trace.open(compress(path))
+    assert list(packed.events()) == list(plain.events())
+    assert packed.header == plain.header
+
+
+@pytest.mark.parametrize("padding", [0, 8])
+def test_xz_streams_that_follow_one_another_are_one(path: Path, padding: int) -> None:
+    content, packed = path.read_bytes(), path.with_name("trace.xz")
+    middle = len(content) - 100
+    packed.write_bytes(
+        lzma.compress(content[:middle]) + bytes(padding) + lzma.compress(content[middle:]) + bytes(padding)
+    )
+    assert list(Trace.open(packed).events()) == list(Trace.open(path).events())
+
+
+def test_what_follows_an_xz_stream_and_is_none_is_damage(path: Path) -> None:
+    packed = compress(path)
+    packed.write_bytes(packed.read_bytes() + b"more")
+    with pytest.raises(TraceError, match=f"^{re.escape(str(packed))}: (damaged|cut off): "):
+        Trace.open(packed)
+
+
+def test_labels_of_a_compressed_trace_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "trace.xz", [ONE, Event(Function.LABEL, label="here", begin=7, end=8)])
+    trace = Trace.open(tmp_path / "trace.xz")
+    assert (trace.labels, [event.label for event in trace.events()]) == (("here",), ["", "here"])
+
+
+def test_a_compressed_trace_that_is_cut_off_says_so(path: Path) -> None:
+    packed = compress(path)
+    content = packed.read_bytes()[:-20]
+    packed.write_bytes(content)
+    message = re.escape(f"{packed}: cut off: its xz stream has no end after {len(content):,} bytes")
+    with pytest.raises(TraceError, match=f"^{message}$"):
+        Trace.open(packed)
+
+
+def test_a_damaged_compressed_trace_says_what_xz_says(path: Path) -> None:
+    packed = compress(path)
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    packed.write_bytes(bytes(content))
+    message = re.escape(f"{packed}: damaged: xz cannot decompress it: Corrupt input data")
+    with pytest.raises(TraceError, match=f"^{message}$"):
+        Trace.open(packed)
+
+
+def test_what_is_wrong_with_a_compressed_trace_is_said_as_of_a_plain_one(path: Path) -> None:
+    patch(path, "version", 9)
+    packed = compress(path)
+    message = re.escape(f"{packed}: trace version 9; this m4alloc reads version 1")
+    with pytest.raises(TraceError, match=f"^{message}$"):
+        Trace.open(packed)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m4alloc.trace.format import EndReason
+from m4alloc.trace.format import RECORD, EndReason
 from m4alloc.trace.read import Trace
-from m4alloc.trace.write import write
+from m4alloc.trace.write import write, write_records
 from spec.event import Event, Function
 
 WORD = st.integers(0, 2**64 - 1)
@@ -99,3 +100,29 @@ def test_an_event_that_does_not_fit_is_named_and_the_old_file_stays(event: Event
     assert str(caught.value).startswith(message)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@given(st.lists(events(), max_size=20))
+def test_a_history_written_to_a_name_in_xz_comes_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, history: list[Event]
+) -> None:
+    path = tmp_path_factory.mktemp("packed") / "trace.m4t.xz"
+    write(path, history)
+    assert list(Trace.open(path).events()) == history
+    assert path.read_bytes()[:6] == b"\xfd7zXZ\0"
+
+
+def test_records_are_written_as_they_are_with_what_the_header_says(tmp_path: Path) -> None:
+    write(tmp_path / "one", [Event(Function.MALLOC, size=8, result=16, begin=1, end=2)])
+    records = Trace.open(tmp_path / "one").records
+    write_records(tmp_path / "two", records, end_reason=EndReason.LIMIT, executable="prog", command=["prog", "x"])
+    trace = Trace.open(tmp_path / "two")
+    assert trace.records.tobytes() == records.tobytes()
+    assert (trace.end_reason, trace.executable, trace.command) == (EndReason.LIMIT, "prog", ("prog", "x"))
+
+
+def test_labels_of_records_are_their_texts_from_1(tmp_path: Path) -> None:
+    records = np.zeros(1, RECORD)
+    records["function"], records["address"] = Function.LABEL, 2
+    write_records(tmp_path / "trace", records, ["one", "two"])
+    assert [event.label for event in Trace.open(tmp_path / "trace").events()] == ["two"]

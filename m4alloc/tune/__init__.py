@@ -1,0 +1,1 @@
+"""From a program's own behaviour to a verified allocator built for it."""
