@@ -86,21 +86,21 @@ cdef void refuse_settings(const char *message) noexcept nogil:
     _exit(2)
 
 
-cdef void read_environment() noexcept nogil:
+cdef void read_environment(CoreArena *arena) noexcept nogil:
     """Take the strategy compiled in, then M4ALLOC_STRATEGY, M4ALLOC_OPTIONS and M4ALLOC_RESERVE."""
     cdef char message[REFUSAL_MAX]
     cdef const char *text = getenv("M4ALLOC_STRATEGY")
-    if not read_settings(&process_arena, "the strategy compiled in", M4_STRATEGY, True, message):
+    if not read_settings(arena, "the strategy compiled in", M4_STRATEGY, True, message):
         refuse_settings(message)
-    if text != NULL and not read_settings(&process_arena, "M4ALLOC_STRATEGY", text, True, message):
+    if text != NULL and not read_settings(arena, "M4ALLOC_STRATEGY", text, True, message):
         refuse_settings(message)
     text = getenv("M4ALLOC_RESERVE")
-    if text != NULL and set_knob(&process_arena.knobs, "reserve", 7, text, strlen(text)) != 0:
+    if text != NULL and set_knob(&arena.knobs, "reserve", 7, text, strlen(text)) != 0:
         snprintf(message, REFUSAL_MAX, "m4alloc: M4ALLOC_RESERVE: \"%.64s\" is not a number of bytes from 2**22 to 2**44",
                  text)
         refuse_settings(message)
     text = NULL if M4_MONITOR else getenv("M4ALLOC_OPTIONS")  # a monitor reads its own
-    if text != NULL and not read_settings(&process_arena, "M4ALLOC_OPTIONS", text, False, message):
+    if text != NULL and not read_settings(arena, "M4ALLOC_OPTIONS", text, False, message):
         refuse_settings(message)
 
 
@@ -121,15 +121,19 @@ cdef bint explains(const CoreArena *arena) noexcept nogil:
 
 
 cdef void m4_prepare_tracing "m4_prepare_tracing"() noexcept nogil:
-    """While the program starts: load the unwinder, when there will be samples.
+    """While the program starts: load the unwinder, when there will be samples, and install the handler of faults.
 
     The arena is not opened for that without need: its thread key should come after the program's own, so that their
     destructors find the thread's heap.
     """
+    cdef CoreArena read  # its knobs and options only
     if getenv("M4ALLOC_STRATEGY") == NULL and strlen(M4_STRATEGY) == 0:
         return
-    open_process()
-    if process_arena.knobs.sample_rate != 0:
+    default_knobs(&read.knobs)
+    read_environment(&read)  # which refuses what is malformed, even if the program never calls malloc
+    if explains(&read):  # the handler of faults comes before the program's own
+        open_process()
+    if read.knobs.sample_rate != 0:
         m4_prepare_backtrace()
 
 
@@ -162,7 +166,7 @@ cdef void open_process() noexcept nogil:
         return
     default_knobs(&process_arena.knobs)
     if M4_PRELOAD:
-        read_environment()
+        read_environment(&process_arena)
     if M4_MONITOR and process_arena.knobs.class_size[process_arena.knobs.classes - 1] > SMALL_MAX:
         # A story has 16 bits for what lies behind a request in its slot.
         default_classes(&process_arena.knobs)

@@ -240,12 +240,15 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
 
 cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil:
     """delay_remote for threads without a heap: they share one, under the lock."""
+    cdef int before
     cdef int result
     m4_acquire(&arena.lock)
     if arena.orphans == NULL:
+        before = m4_errno()
         arena.orphans = new_heap(arena)
         if arena.orphans != NULL:
             arena.orphans.abandoned = 1  # no thread's, and on no list
+        m4_set_errno(before)
     if arena.orphans != NULL:
         result = delay_remote(arena, arena.orphans, c, slot)
     else:

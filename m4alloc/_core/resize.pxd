@@ -123,7 +123,9 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
     cdef bint live = False
     cdef int before
     if m4_is_nobody(heap):
+        before = m4_errno()
         heap = <Heap *>m4_enter(arena)
+        m4_set_errno(before)  # for a realloc to 0 bytes returns NULL, which is a failure only if errno says so
     if old == NULL:
         return allocate(arena, heap, size)
     if size == 0:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from m4alloc.strategy import Strategy, StrategyError
+from m4alloc.strategy import UNIT, Strategy, StrategyError
 from m4alloc.tune.report import Tried
 from m4alloc.tune.security import Floor
+from m4alloc.tune.security_sizes import served_by
 
 if TYPE_CHECKING:
     from m4alloc.tune.measure import Measured
@@ -19,7 +20,7 @@ PROBE = "probe: "
 PROBES: dict[str, dict[str, Any]] = {
     "huge pages": {"huge_pages": 1},
     "deep stacks": {"stack_depth": 65536, "stack_bytes": 4 << 20},
-    "deeper stacks": {"stack_depth": 16384, "stack_bytes": 1 << 20, "refill_batch": 512},
+    "deeper stacks": {"stack_depth": 8192, "stack_bytes": 1 << 20, "refill_batch": 256},
     "keep pages": {"retain_bytes": 1 << 30, "retain_ms": 10_000},
     "prefault": {"prefault": 1 << 20},
 }
@@ -102,13 +103,18 @@ def lifted(strategy: Strategy, floor: Floor) -> Strategy:
     if floor.admits(strategy):
         return strategy
     for preset in (strategy, Strategy.hardened()):
-        line = max(
-            preset.delay_line, 1 << (floor.promise - 1).bit_length() if floor.promise else 0
-        )  # as the core has it
-        room = max(preset.delay_bytes, line * floor.up_to)
-        with suppress(StrategyError):
-            candidate = preset.with_(delay_line=min(4096, line), delay_bytes=room)
-            if floor.admits(candidate):
-                return candidate
+        wanted = 1 << (floor.promise - 1).bit_length() if floor.promise else 0  # as the core has it
+        line = max(preset.delay_line, wanted)
+        slot = served_by(preset, floor.up_to)
+        large = 0 if slot else floor.promise * (-(-floor.up_to // UNIT) * UNIT)
+        for room in (line * (slot or preset.classes[-1]), 512 << 10, 2 << 20):
+            with suppress(StrategyError):
+                candidate = preset.with_(
+                    delay_line=min(4096, line),
+                    delay_bytes=max(preset.delay_bytes, room),
+                    large_delay=max(preset.large_delay, large),
+                )
+                if floor.admits(candidate):
+                    return candidate
     lines = "; ".join(floor.missing(strategy))
     raise StrategyError(f"no strategy to begin with keeps the floor: {lines}")

@@ -258,9 +258,10 @@ class Tuning:
         workers = min(settings.workers or cores(), len(self.candidates))
         self.progress.phase("verifying", len(self.candidates))
 
+        begun = [one if len(one) <= REPLAYED else one.excerpt(0, REPLAYED) for one in self.whole]
+
         def judge(strategy: Strategy) -> Proof:
-            budget = settings.gate_seconds
-            return prove(strategy, self.whole, floor=self.floor, budget_s=budget, seed=settings.seed, most=REPLAYED)
+            return prove(strategy, begun, floor=self.floor, budget_s=settings.gate_seconds, seed=settings.seed)
 
         strategies = [one.strategy for one in self.candidates]
         found = proofs(strategies, judge, workers=workers, stop=self.interrupts, done=self.progress.advance)

@@ -25,6 +25,7 @@ STRATEGIES = {
     "default": "",
     "hardened": Strategy.hardened().to_environment(),
     "sampled": Strategy.sampled().with_(sample_rate=100).to_environment(),
+    "middle classes": "classes=16/256/4096/36864/131072/1048576,stack_depths=2/3/2/2/2/2,placement=1,prefault=65536",
     "small stacks": "delay_line=1,stack_depth=16,stack_bytes=65536,refill_batch=1,retain_bytes=0",
 }
 OPTIONS = {

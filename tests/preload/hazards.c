@@ -192,3 +192,37 @@ CHECK(a_failed_posix_memalign_says_enomem_in_errno_as_well) {
     int error = posix_memalign(&block, 64, SIZE_MAX / 4);
     EXPECT(error == ENOMEM && errno == ENOMEM, "returned %d, errno %d", error, errno);
 }
+
+/* Threads that begin to free when no memory is left even for their heaps, and stay until all have. */
+enum { LATE = 200 };
+static void *left_to_free[LATE];
+static pthread_barrier_t none_is_left, all_freed;
+
+static void *frees_in_want(void *index) {
+    size_t i = (uintptr_t)index;
+    pthread_barrier_wait(&none_is_left);
+    errno = 77;
+    if (i % 2)
+        free(left_to_free[i]);
+    else if (realloc(left_to_free[i], 0))
+        abort();
+    EXPECT(errno == 77, "thread %zu: errno is %d", i, errno);
+    pthread_barrier_wait(&all_freed);
+    return NULL;
+}
+
+CHECK(a_free_keeps_errno_when_there_is_no_memory_for_what_its_thread_needs) {
+    pthread_t thread[LATE];
+    pthread_attr_t small;
+    struct rlimit limit = {.rlim_cur = MIB, .rlim_max = RLIM_INFINITY};
+    pthread_attr_init(&small), pthread_attr_setstacksize(&small, 1 << 17);
+    pthread_barrier_init(&none_is_left, NULL, LATE + 1), pthread_barrier_init(&all_freed, NULL, LATE + 1);
+    for (size_t i = 0; i < LATE; i++) {
+        left_to_free[i] = malloc(100);
+        if (pthread_create(&thread[i], &small, frees_in_want, (void *)i)) abort();
+    }
+    if (setrlimit(RLIMIT_AS, &limit)) abort();
+    pthread_barrier_wait(&none_is_left);
+    pthread_barrier_wait(&all_freed);
+    for (size_t i = 0; i < LATE; i++) pthread_join(thread[i], NULL);
+}

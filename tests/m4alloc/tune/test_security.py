@@ -54,7 +54,7 @@ def made(knobs: dict[str, Any]) -> Strategy:
     """The strategy of such knobs."""
     classes = knobs.get("classes", default_classes())
     each = {name: knobs[name] for name in ("slab_bytes", "stack_depths") if name in knobs}
-    spread = {name: (number,) * len(classes) for name, number in each.items()}
+    spread: dict[str, Any] = {name: (number,) * len(classes) for name, number in each.items()}
     if "slab_bytes" in each:
         spread["slab_bytes"] = tuple(max(each["slab_bytes"], -(-size // UNIT) * UNIT) for size in classes)
     return Strategy(**{**knobs, **spread})

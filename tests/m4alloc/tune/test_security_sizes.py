@@ -96,11 +96,22 @@ def test_the_distance_of_reuse_of_any_request_is_that_of_the_core(strategy: Stra
 
 
 @pytest.mark.parametrize(
-    ("classes", "size", "frees"),
-    [((16, 32768), 24, 1), ((16, 32768), 1000, 1), ((16, 32768, 61440), 40000, 1), ((16, 32768), 40000, 8)],
+    ("strategy", "size", "frees"),
+    [
+        (Strategy(classes=(16, 32768)), 24, 1),
+        (Strategy(classes=(16, 32768)), 1000, 1),
+        (Strategy(classes=(16, 32768, 61440)), 40000, 1),
+        (Strategy(classes=(16, 32768)), 40000, 8),
+        (Strategy(canaries=True), 1016, 16),
+        (Strategy(canaries=True), 1017, 8),
+        (Strategy(guards=True), 57344, 8),
+        (Strategy(guards=True), 57345, 4),
+        (Strategy(canaries=True), 65529, 4),
+    ],
+    ids=lambda value: value.to_environment() if isinstance(value, Strategy) else str(value),
 )
-def test_a_block_waits_as_the_class_that_serves_it(classes: tuple[int, ...], size: int, frees: int) -> None:
-    assert first_reuse(Strategy(classes=classes), size) == reuse_distance(Strategy(classes=classes), size) == frees
+def test_a_block_waits_as_what_serves_it(strategy: Strategy, size: int, frees: int) -> None:
+    assert first_reuse(strategy, size) == reuse_distance(strategy, size) == frees
 
 
 @given(shapes())
