@@ -396,7 +396,9 @@ def kept(path: Path | None) -> dict[str, Any]:
 def main(words: list[str] | None = None, among: Sequence[Subject] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="the programs and their inputs")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this program, not all")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="this program, not all; in the order named"
+    )
     parser.add_argument("--budget", type=int, default=60, metavar="N", help="evaluations a method (%(default)s)")
     parser.add_argument("--rounds", type=int, default=6, metavar="N", help="of a measurement, at most (%(default)s)")
     parser.add_argument(
@@ -414,7 +416,7 @@ def main(words: list[str] | None = None, among: Sequence[Subject] | None = None)
         if name not in names:
             parser.error(f"--only {name}: the programs are {', '.join(names)}")
     wanted = options.only or (ADVISED if options.others and among is None else names)
-    chosen = [one for one in known if one.name in wanted]
+    chosen = [next(one for one in known if one.name == name) for name in dict.fromkeys(wanted)]
     if options.list:
         shown = [[one.name, one.kind, which, one.about[which], one.missing] for one in chosen for which in one.about]
         print("\n".join(table(shown, ["program", "kind", "input", "what it does", "missing"])))

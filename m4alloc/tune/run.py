@@ -44,12 +44,9 @@ def tune(
     Raises: TuneError, SourceError, TraceError, StrategyError, SearchStateError, EngineError, BenchError,
     AllocatorError, ProgramError, RecordError, BuildError, ModuleNotFoundError that names the extra, OSError.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report = tune(["benchmarks/traces/excerpts/perl.m4t.xz"], output=folder, budget=10, measure=False,
-    ...                   method="climb", gate_seconds=2, workers=1)
-    >>> report.verdict in ("tuned", "default"), report.exit_status
-    (True, 0)
+    >>> tune([], output="/tmp")
+    Traceback (most recent call last):
+    m4alloc.tune.sources.SourceError: nothing to tune on: name recorded traces, or a program to record after `--`
     """
     began = time.monotonic()
     chosen = Settings(output=Path(output), **settings)

@@ -50,11 +50,15 @@ def test_a_child_that_takes_too_long_is_killed() -> None:
     assert time.monotonic() - began < 10
 
 
+def children() -> set[str]:
+    """Of this process, whichever thread began them; other tests of the same worker may have left helpers running."""
+    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
 def test_no_child_is_left_and_no_descriptor(capfd: pytest.CaptureFixture[str]) -> None:
-    before = len(list(DESCRIPTORS.iterdir()))
+    before, running = len(list(DESCRIPTORS.iterdir())), children()
     for _ in range(3):
         in_child(lambda counter: os.write(2, b"x"))
     assert len(list(DESCRIPTORS.iterdir())) == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children() <= running
     assert capfd.readouterr().err == ""
