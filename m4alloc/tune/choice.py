@@ -20,7 +20,7 @@ PROBE = "probe: "
 PROBES: dict[str, dict[str, Any]] = {
     "huge pages": {"huge_pages": 1},
     "deep stacks": {"stack_depth": 65536, "stack_bytes": 4 << 20},
-    "deeper stacks": {"stack_depth": 8192, "stack_bytes": 1 << 20, "refill_batch": 256},
+    "deeper stacks": {"stack_depth": 16384, "stack_bytes": 1 << 20, "refill_batch": 1024},
     "keep pages": {"retain_bytes": 1 << 30, "retain_ms": 10_000},
     "prefault": {"prefault": 1 << 20},
 }

@@ -7,6 +7,7 @@
 #include "board.h"
 #include "contents.h"
 #include "library.h"
+#include <sched.h>
 
 struct slot {
     uint64_t address, size, alignment, filled;
@@ -20,6 +21,9 @@ static uint32_t used_slots; /* those that an instruction has named */
 static _Atomic uint32_t made;
 static struct board *board;
 static int concurrent;      /* whether calls may overlap: begin and end are then drawn */
+static int stale_frees;     /* whether blocks are freed twice in this parallel section */
+/* Calls that may hand out a block that is not noted yet, and stale frees: one excludes the other. */
+static _Atomic uint32_t acquiring, stale;
 static uint64_t generation; /* of the forked child that writes the events; 0: no child of the driver's own making */
 static uint64_t node, depth; /* of the exploration; 0: none is going on */
 
@@ -188,8 +192,21 @@ static uint64_t pointer(const struct instruction *i, const struct slot *s, int *
     return 0;
 }
 
-/* One request, its reply, and what the client does with it. */
-static void request(const struct instruction *i)
+/* A stale free looks whether its address is somebody's block again, and frees it: nobody may be handed one in between,
+ * or one that he has not noted yet, else the block is his, and no allocator can tell. */
+static void shut_out(_Atomic uint32_t *mine, _Atomic uint32_t *others)
+{
+    for (;;) {
+        atomic_fetch_add(mine, 1);
+        if (!atomic_load(others))
+            return;
+        atomic_fetch_sub(mine, 1);
+        while (atomic_load(others))
+            sched_yield();
+    }
+}
+
+static void request_alone(const struct instruction *i)
 {
     struct slot *s = i->uses_slot ? &slots[i->slot % SLOTS] : NULL, before;
     int function = i->function, found;
@@ -252,5 +269,18 @@ static void request(const struct instruction *i)
             acquired(s, r, wanted, named, NULL);
     }
     doing(i->thread, NOTHING, 0, 0);
+}
+
+/* One request, its reply, and what the client does with it. */
+static void request(const struct instruction *i)
+{
+    if (!concurrent || !stale_frees || (i->aim != AIM_DEAD && !allocates(i->function) && !takes(i->function))) {
+        request_alone(i);
+        return;
+    }
+    _Atomic uint32_t *mine = i->aim == AIM_DEAD ? &stale : &acquiring;
+    shut_out(mine, i->aim == AIM_DEAD ? &acquiring : &stale);
+    request_alone(i);
+    atomic_fetch_sub(mine, 1);
 }
 #endif

@@ -197,6 +197,9 @@ static void in_parallel(uint32_t from, uint32_t to)
     uint32_t count = 0;
     for (uint32_t n = from; n < to; n++)
         takes_part[board->instruction[n].thread % THREADS] = 1;
+    stale_frees = 0;
+    for (uint32_t n = from; n < to; n++)
+        stale_frees |= board->instruction[n].function != LABEL && board->instruction[n].aim == AIM_DEAD;
     for (uint32_t t = 0; t < THREADS; t++)
         if (takes_part[t] && (t == 0 || started(t)))
             count++;
