@@ -31,7 +31,7 @@ from benchmarks.workload import ENVIRONMENT
 from m4alloc._build import BuildError
 from m4alloc.bench.catalogue import catalogue
 from m4alloc.bench.peer import OURS, machine
-from m4alloc.check.progress import Progress, on_stderr
+from m4alloc.check.progress import Progress, Within, on_stderr
 from m4alloc.program import ProgramError
 from m4alloc.tune.advise import TUNED as SUFFIX
 from m4alloc.tune.advise import Features, advise
@@ -163,7 +163,7 @@ def tuned(subject: Subject, output: Path, options: argparse.Namespace, progress:
         report = tune(
             command=subject.command(Path(place), TRAIN),
             output=output,
-            progress=Open(progress),
+            progress=Within(progress),
             tell=lambda line: print(f"{subject.name}: {line}", file=sys.stderr, flush=True),
             name=subject.name,
             budget=options.budget,
@@ -187,24 +187,6 @@ def tuned(subject: Subject, output: Path, options: argparse.Namespace, progress:
             )
     row = row_of(subject, report, elsewhere)
     return row | {"load": [load, os.getloadavg()[0]], "seconds": time.monotonic() - began}
-
-
-class Open:
-    """A progress that stays open when one of its users is done."""
-
-    def __init__(self, whole: Progress) -> None:
-        self._whole = whole
-
-    def phase(self, name: str, total: int | None = None) -> None:
-        self._whole.phase(name, total)
-
-    def advance(self, done: int) -> None:
-        self._whole.advance(done)
-
-    def __enter__(self) -> Open:
-        return self
-
-    def __exit__(self, kind: object, error: object, tb: object) -> None: ...
 
 
 def row_of(subject: Subject, report: TuneReport, elsewhere: Measured | None) -> dict[str, Any]:

@@ -48,6 +48,24 @@ class Silent:
     def __exit__(self, kind: object, error: object, tb: object) -> None: ...
 
 
+class Within:
+    """A progress inside one that is open already: its beginning and end are not the whole's."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        self._whole.phase(name, total)
+
+    def advance(self, done: int) -> None:
+        self._whole.advance(done)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, tb: object) -> None: ...
+
+
 class Lines:
     """One line a phase that takes longer than ten seconds, every ten seconds."""
 

@@ -7,18 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from m4alloc.bench.heap_size import available
 from m4alloc.bench.measure import BenchError
 from m4alloc.bench.peer import DEBIAN, GLIBC, OURS, Peer, machine, peers
 from m4alloc.bench.report import SCHEMA
 from m4alloc.bench.statistic import Spread
 from m4alloc.check.progress import Progress
-from m4alloc.tune.advise_features import held
 from m4alloc.tune.native import library
 from m4alloc.tune.rounds import Rounds, in_rounds
 from m4alloc.tune.share import Share, fault_seconds, share
+from m4alloc.tune.summary import live_bytes
 from m4alloc.tune.workload import Workload
 from m4alloc.view.quantity import duration, percent, plural, ratio, size
 from m4alloc.view.text import table
@@ -262,8 +260,7 @@ def peak_live(workload: Workload | None) -> int:
     """
     if workload is None or not len(workload):
         return 0
-    now, before = held(workload)
-    return int(max(0, np.cumsum(now - before).max()))
+    return int(max(0, live_bytes(workload).max()))
 
 
 def _median(one: Spread | None) -> float:

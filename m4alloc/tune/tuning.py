@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m4alloc._build import BuildError
-from m4alloc.check.progress import Progress
+from m4alloc.check.progress import Progress, Within
 from m4alloc.check.surroundings import Interrupts
 from m4alloc.strategy import Strategy
 from m4alloc.tune.choice import LEAST_GAIN, admitted, is_probe, lifted, probes, ranking, runners
@@ -58,24 +58,6 @@ GATE_SECONDS = 20.0
 """Of the library's gate where fewer did not decide it: on a busy machine its directed plans take as long."""
 TRIAL = 1.0
 """Who gives the gates no more than this wants to try the tuner out: what is not decided by then stays so."""
-
-
-class Within:
-    """A progress inside one that is open already: its beginning and end are not the whole's."""
-
-    def __init__(self, whole: Progress) -> None:
-        self._whole = whole
-
-    def phase(self, name: str, total: int | None = None) -> None:
-        self._whole.phase(name, total)
-
-    def advance(self, done: int) -> None:
-        self._whole.advance(done)
-
-    def __enter__(self) -> Within:
-        return self
-
-    def __exit__(self, kind: object, error: object, tb: object) -> None: ...
 
 
 class Tuning:
