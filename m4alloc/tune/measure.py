@@ -28,8 +28,8 @@ EFFECT = 0.01
 ALPHA = 0.02
 """How likely chance alone may be to look like a difference, at one look.
 
-Rounds are looked at again until it is clear, so that it is likelier in all: of allocators that were alike, 4 to 6 % were
-said to pay in a simulation.
+Rounds are looked at again until it is clear, so that it is likelier in all: of allocators that were alike, 4 to 6 %
+were said to pay in a simulation.
 """
 FIRST, CLEARLY = 3, 1.05
 """Rounds after which runners may leave, and how much worse than the best they are then: five hundredths."""
