@@ -56,6 +56,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "recorder": "m4alloc.lib:recorder",
         "replay": "m4alloc.trace.replay:replay",
         "run": "m4alloc.run:run",
+        "superopt": "m4alloc.superopt.run:superopt",
         "tune": "m4alloc.tune.run:tune",
         "vectors": "m4alloc.vectors.run:vectors",
         "verify": "m4alloc.check.verify:verify",

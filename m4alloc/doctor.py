@@ -22,7 +22,8 @@ from m4alloc._build import LIBRARIES, unsupported
 
 TOOLS = {
     "gcc": ("gcc", "builds the core and specialised libraries"),
-    "clang": ("clang", "a second compiler for the core, for m4alloc cc; sanitizers"),
+    "clang": ("clang", "a second compiler for the core, for m4alloc cc; sanitizers; C for m4alloc superopt"),
+    "llvm-mca": ("llvm", "cycles of what m4alloc superopt finds, modelled"),
     "addr2line": ("binutils", "functions and lines in the reports of m4alloc monitor"),
     "spin": ("spin", "model-checks the Promela that is exported"),
     "dot": ("graphviz", "draws automata that `m4alloc ltl translate --dot` prints"),
@@ -36,10 +37,11 @@ EXTRAS = {
     "fast": ("numba", "llvmlite"),
     "check": ("hypothesis",),
     "tune": ("numba", "optuna", "gymnasium"),
-    "superopt": ("llvmlite", "z3", "gymnasium"),
+    "superopt": ("gymnasium", "llvmlite", "numba", "z3"),
+    "saturate": ("egglog",),
     "plot": ("matplotlib",),
     "cluster": ("distributed",),
-    "learn": ("torch", "stable_baselines3"),
+    "learn": ("torch", "stable_baselines3", "sb3_contrib"),
 }
 """The extras of the distribution, with the modules each brings."""
 

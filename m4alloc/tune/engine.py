@@ -59,33 +59,6 @@ def never() -> bool:
     return False
 
 
-def engine_of(name: str, evaluator: Evaluator, *, workers: int = 0, scheduler: str = "") -> Engine:
-    """The engine of that name. workers: processes, 0 for as many as there are cores. scheduler: of dask, an address.
-
-    Raises: EngineError.
-
-    >>> from m4alloc.tune.example import example_simulate, example_workload
-    >>> engine_of("cloud", Evaluator((example_workload(),), simulate=example_simulate))
-    Traceback (most recent call last):
-    m4alloc.tune.engine.EngineError: there is no engine 'cloud'; there are local, dask
-    """
-    if name == "dask":
-        from m4alloc.tune.engine_dask import DaskEngine
-
-        return DaskEngine(evaluator, scheduler)
-    if name != "local":
-        raise EngineError(f"there is no engine {name!r}; there are {', '.join(ENGINES)}")
-    if scheduler:
-        raise EngineError("a scheduler is for --engine dask; the local engine has none")
-    count = workers or cores()
-    return InProcess(evaluator) if count == 1 else Processes(evaluator, count)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def judged(evaluator: Evaluator, strategy: Strategy) -> Scored:
     """The evaluation without its simulations, which are many numbers; what the evaluator raises is a failure."""
     try:
@@ -96,8 +69,43 @@ def judged(evaluator: Evaluator, strategy: Strategy) -> Scored:
         return failed(strategy, f"{type(error).__name__}: {error}")
 
 
+def engine_of(
+    name: str,
+    evaluator: Any,
+    *,
+    workers: int = 0,
+    scheduler: str = "",
+    judge: Callable[[Any, Any], Any] = judged,
+    lost: Callable[[Any, str], Any] = failed,
+) -> Engine:
+    """The engine of that name. workers: processes, 0 for as many as there are cores. scheduler: of dask, an address.
+
+    judge, lost: for other work than candidates, as of Processes. Raises: EngineError.
+
+    >>> from m4alloc.tune.example import example_simulate, example_workload
+    >>> engine_of("cloud", Evaluator((example_workload(),), simulate=example_simulate))
+    Traceback (most recent call last):
+    m4alloc.tune.engine.EngineError: there is no engine 'cloud'; there are local, dask
+    """
+    if name == "dask":
+        from m4alloc.tune.engine_dask import DaskEngine
+
+        return DaskEngine(evaluator, scheduler, judge=judge, lost=lost)
+    if name != "local":
+        raise EngineError(f"there is no engine {name!r}; there are {', '.join(ENGINES)}")
+    if scheduler:
+        raise EngineError("a scheduler is for --engine dask; the local engine has none")
+    count = workers or cores()
+    return InProcess(evaluator, judge) if count == 1 else Processes(evaluator, count, judge, lost)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 class InProcess:
-    """One candidate after another, in this process: for one core, and for debugging.
+    """One candidate after another, in this process: for one core, and for debugging.  judge: as of Processes.
 
     >>> from m4alloc.tune.example import example_simulate, example_workload
     >>> with InProcess(Evaluator((example_workload(),), simulate=example_simulate)) as engine:
@@ -107,14 +115,15 @@ class InProcess:
 
     workers = 1
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: Any, judge: Callable[[Any, Any], Any] = judged) -> None:
         self.evaluator = evaluator
+        self._judge = judge
 
-    def map(self, strategies: Sequence[Strategy], stop: Stop = never) -> Iterator[tuple[int, Scored]]:
+    def map(self, strategies: Sequence[Any], stop: Stop = never) -> Iterator[tuple[int, Any]]:
         for place, strategy in enumerate(strategies):
             if stop():
                 return
-            yield place, judged(self.evaluator, strategy)
+            yield place, self._judge(self.evaluator, strategy)
 
     def __enter__(self) -> Self:
         return self
@@ -139,17 +148,27 @@ class Processes:
     A worker that dies is replaced, and its candidate evaluated again. The workers are started by the first map, and
     live until the with-statement ends. As with all of multiprocessing, a script that uses it must be a file
     that can be imported: what it does stands under `if __name__ == "__main__":`.
+
+    judge, lost: other work than candidates (m4alloc.superopt.campaign): what is done with the evaluator and each item,
+    and what is told of an item over which workers died. Both are functions of modules, so that they can be sent.
     """
 
-    def __init__(self, evaluator: Evaluator, workers: int) -> None:
+    def __init__(
+        self,
+        evaluator: Any,
+        workers: int,
+        judge: Callable[[Any, Any], Any] = judged,
+        lost: Callable[[Any, str], Any] = failed,
+    ) -> None:
         self.workers = workers
         self.replaced = 0
         """Workers that died and were replaced."""
-        self._evaluator = evaluator
+        self._sent = judge, evaluator
+        self._lost = lost
         self._context = multiprocessing.get_context("spawn")
         self._pool: list[_Worker] = []
 
-    def map(self, strategies: Sequence[Strategy], stop: Stop = never) -> Iterator[tuple[int, Scored]]:
+    def map(self, strategies: Sequence[Any], stop: Stop = never) -> Iterator[tuple[int, Any]]:
         waiting = deque(range(len(strategies)))
         deaths = [0] * len(strategies)
         while len(self._pool) < min(self.workers, len(strategies)):
@@ -169,12 +188,12 @@ class Processes:
                     if deaths[place] < ATTEMPTS:
                         waiting.appendleft(place)
                     else:
-                        yield place, failed(strategies[place], f"its worker died, {ATTEMPTS} times")
+                        yield place, self._lost(strategies[place], f"its worker died, {ATTEMPTS} times")
                 elif worker.place >= 0:
                     place, worker.place = worker.place, -1
                     yield place, told
 
-    def _hand_out(self, waiting: deque[int], strategies: Sequence[Strategy]) -> None:
+    def _hand_out(self, waiting: deque[int], strategies: Sequence[Any]) -> None:
         for worker in self._pool:
             if waiting and worker.ready and worker.place < 0:
                 place = waiting.popleft()
@@ -182,9 +201,9 @@ class Processes:
                 with suppress(OSError):  # it has died, and will be heard of
                     worker.pipe.send(strategies[place])
 
-    def _heard(self) -> list[tuple[_Worker, Scored | None]]:
+    def _heard(self) -> list[tuple[_Worker, Any]]:
         """What workers said, after a while at most; None: that worker has died."""
-        heard: list[tuple[_Worker, Scored | None]] = []
+        heard: list[tuple[_Worker, Any]] = []
         pipes = {worker.pipe: worker for worker in self._pool}
         for pipe in wait(list(pipes), timeout=0.2):
             worker = pipes[pipe]  # type: ignore[index]
@@ -206,7 +225,7 @@ class Processes:
                 if not worker.given:
                     worker.given = True
                     with suppress(OSError):  # it has died, and will be heard of
-                        worker.pipe.send(self._evaluator)
+                        worker.pipe.send(self._sent)
             else:
                 heard.append((worker, told))
         return heard
@@ -244,7 +263,7 @@ def _work(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe.send("")
     try:
-        evaluator: Evaluator = pipe.recv()
+        judge, evaluator = pipe.recv()
     except (EOFError, OSError):
         return
     pipe.send("")
@@ -254,7 +273,7 @@ def _work(pipe: Connection) -> None:
         except (EOFError, OSError):
             return
         try:
-            told: Scored | str = judged(evaluator, strategy)
+            told = judge(evaluator, strategy)
         except ModuleNotFoundError as error:
             told = str(error)
         pipe.send(told)

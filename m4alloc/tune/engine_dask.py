@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Self
 
-from m4alloc.strategy import Strategy
 from m4alloc.tune.engine import ATTEMPTS, EngineError, Stop, judged, never
-from m4alloc.tune.evaluate import Evaluator, Scored, failed, version
+from m4alloc.tune.evaluate import failed, version
 
 TIMEOUT: Final = 10.0
 """Seconds in which a scheduler must answer."""
@@ -24,10 +23,18 @@ class DaskEngine:
 
     The workers need this package, of the same version. A worker that is lost loses nothing: what it was at is done
     again by another. A candidate over which the scheduler gives up, or all workers die again and again, has failed.
+    judge, lost: as of m4alloc.tune.engine.Processes.
     Raises EngineError: no dask.distributed, no address, nobody there, workers of another version.
     """
 
-    def __init__(self, evaluator: Evaluator, scheduler: str, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        evaluator: Any,
+        scheduler: str,
+        timeout: float = TIMEOUT,
+        judge: Callable[[Any, Any], Any] = judged,
+        lost: Callable[[Any, str], Any] = failed,
+    ) -> None:
         if not scheduler:
             raise EngineError("the dask engine needs the address of a scheduler: --scheduler tcp://HOST:8786")
         try:
@@ -45,6 +52,7 @@ class DaskEngine:
         except Exception as error:  # whatever a stranger's answer leads to
             raise EngineError(f"what answers at {scheduler} is no scheduler of dask ({type(error).__name__})") from None
         self._evaluator = evaluator
+        self._judge, self._lost = judge, lost
         self._sent: Any = None
 
     @property
@@ -52,7 +60,7 @@ class DaskEngine:
         """How many threads the cluster has for candidates now."""
         return sum(self._client.nthreads().values())
 
-    def map(self, strategies: Sequence[Strategy], stop: Stop = never) -> Iterator[tuple[int, Scored]]:
+    def map(self, strategies: Sequence[Any], stop: Stop = never) -> Iterator[tuple[int, Any]]:
         left = dict(enumerate(strategies))
         for place, one in self._round(left, stop):
             del left[place]
@@ -67,9 +75,9 @@ class DaskEngine:
                     yield place, told
                     break
             else:
-                yield place, failed(strategy, f"its worker died, {ATTEMPTS} times")
+                yield place, self._lost(strategy, f"its worker died, {ATTEMPTS} times")
 
-    def _round(self, left: dict[int, Strategy], stop: Stop) -> Iterator[tuple[int, Scored]]:
+    def _round(self, left: dict[int, Any], stop: Stop) -> Iterator[tuple[int, Any]]:
         """What comes back of those left; what does not was lost together with the workloads."""
         futures: dict[Any, int] = {}
         given = dict(left)
@@ -78,7 +86,7 @@ class DaskEngine:
             if self._sent is None or self._sent.status != "finished":
                 self._sent = self._scattered()
             for place, strategy in given.items():
-                future = self._client.submit(judged, self._sent, strategy, pure=False)
+                future = self._client.submit(self._judge, self._sent, strategy, pure=False)
                 futures[future] = place
                 future.add_done_callback(done.put)
             while futures and not stop():
@@ -100,13 +108,12 @@ class DaskEngine:
             if futures:
                 self._client.cancel(list(futures))
 
-    def _result(self, future: Any) -> Scored | None:
+    def _result(self, future: Any) -> Any:
         """What came out; None: its worker was lost before it could be fetched."""
         try:
-            told: Scored = future.result()
+            return future.result()
         except (Exception, CancelledError):
             return None
-        return told
 
     def _scattered(self) -> Any:
         """The evaluator on every worker. Waits for a worker."""
@@ -130,11 +137,11 @@ class DaskEngine:
     def _address(self) -> str:
         return str(self._client.scheduler.address)
 
-    def _failed(self, future: Any, strategy: Strategy) -> Scored:
+    def _failed(self, future: Any, strategy: Any) -> Any:
         error = future.exception()
         if isinstance(error, ModuleNotFoundError):
             raise EngineError(f"the workers of {self._address} lack something: {error}")
-        return failed(strategy, f"{type(error).__name__}: {error}")
+        return self._lost(strategy, f"{type(error).__name__}: {error}")
 
     def __enter__(self) -> Self:
         return self

@@ -6,13 +6,14 @@ import gzip
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from m4alloc.check.progress import Progress, Silent
 from m4alloc.vectors.registry import find
-from m4alloc.vectors.row import Mismatch, RowError, Skip
+from m4alloc.vectors.row import Check, Mismatch, RowError, Skip
 
 SHOWN = 3
 """How many failing rows of a file are kept in full."""
@@ -92,21 +93,32 @@ class VectorsReport:
         return {"schema": "m4alloc/1", "verb": "vectors", "exit_status": self.exit_status, "files": files}
 
 
-def vectors(files: Sequence[str | Path]) -> VectorsReport:
-    """Judge every row of the files, `.jsonl` or `.jsonl.gz`, by the check that each one's name asks for.
+def vectors(files: Sequence[str | Path], *, budget: float = 60.0, progress: Progress | None = None) -> VectorsReport:
+    """Judge every row of the files, `.jsonl` or `.jsonl.gz`, by the check that each one's name asks for; and those of
+    the superoptimiser's `cases.json`.
 
-    Raises UnknownVectorError, VectorError; both are ValueErrors.
+    budget: seconds for each search of a superoptimiser's case.  Raises UnknownVectorError, VectorError; both are
+    ValueErrors.
     """
-    return VectorsReport(tuple(judge(file) for file in files))
+    return VectorsReport(tuple(judge(file, budget=budget, progress=progress) for file in files))
 
 
-def judge(file: str | Path) -> FileReport:
+def judge(file: str | Path, *, budget: float = 60.0, progress: Progress | None = None) -> FileReport:
     """One file.  Raises as `vectors`."""
-    check = find(file)
+    with progress or Silent() as shown:
+        if Path(file).suffix == ".json":
+            from m4alloc.vectors import superopt
+
+            return _judged(file, superopt.check_in(Path(file), budget), list(cases(file)), shown)
+        return _judged(file, find(file), rows(file), shown)
+
+
+def _judged(file: str | Path, check: Check, told: Iterable[tuple[int, dict[str, Any]]], shown: Progress) -> FileReport:
     passed = failed = 0
     skips: Counter[str] = Counter()
     failures: list[Failure] = []
-    for line, row in rows(file):
+    shown.phase(str(file), len(told) if isinstance(told, list) else None)
+    for line, row in told:
         try:
             found = check(row)
         except RowError as error:
@@ -119,6 +131,7 @@ def judge(file: str | Path) -> FileReport:
                 failures.append(Failure(line, row, tuple(found)))
         else:
             passed += 1
+        shown.advance(passed + failed)
     return FileReport(str(file), passed, failed, dict(skips), tuple(failures))
 
 
@@ -131,6 +144,19 @@ def rows(file: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if line.strip():
                     yield number, _object(file, number, line)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise VectorError(f"{file}: cannot be read: {reason}") from error
+
+
+def cases(file: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a superoptimiser's `cases.json`, with the numbers of their lines.  Raises VectorError."""
+    from m4alloc.vectors import superopt
+
+    try:
+        yield from superopt.rows(Path(file).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise VectorError(f"{file}, line {error.lineno}: no JSON: {error.msg} at column {error.colno}") from error
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise VectorError(f"{file}: cannot be read: {reason}") from error
 

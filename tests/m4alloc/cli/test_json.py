@@ -16,6 +16,7 @@ from tests.m4alloc.schema import faults
 SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "json-schema"
 EXCERPT = str(Path(__file__).resolve().parents[3] / "benchmarks" / "traces" / "excerpts" / "sqlite3.m4t.xz")
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "cheri"
+SIGN = str(Path(__file__).resolve().parents[2] / "vectors" / "superopt" / "hd13_sign.src.ll")
 ARGUMENTS = {
     "attack": ["--architecture", "adi-precise"],
     "bench": ["--quick", "--rounds", "1", "--only", "binary_tree", "--among", "glibc"],
@@ -28,6 +29,7 @@ ARGUMENTS = {
     "record": ["-o", "trace", "--", "echo", "hello"],
     "replay": ["trace"],
     "run": ["--", "sh", "-c", "echo hello; echo hello"],
+    "superopt": ["--method", "llvm -O3", "--budget", "5", "--no-measure", SIGN],
     "tune": ["--no-measure", "--budget", "10", "--gate-seconds", "1", "--method", "climb", EXCERPT],
     "vectors": [str(VECTORS / "128m-crrl.sample.jsonl.gz")],
     "verify": ["--repeat", "0", "--", "echo", "hello"],

@@ -1,0 +1,203 @@
+"""The verb `superopt`: one file in, what was proved to be cheaper out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from m4alloc.check.progress import Progress, Silent
+from m4alloc.superopt import idioms_prove
+from m4alloc.superopt.equivalence import CONTRADICTION, funnel, refines
+from m4alloc.superopt.fact_terms import names as fact_names
+from m4alloc.superopt.facts import Fact
+from m4alloc.superopt.idioms_constants import tables
+from m4alloc.superopt.ir import VOID, Block, Function, Instruction, Module
+from m4alloc.superopt.parse_tokens import IrError
+from m4alloc.superopt.pipeline import METHODS
+from m4alloc.superopt.problem import TARGETS
+from m4alloc.superopt.report import RewriteReport, Rewritten, VerifyReport
+from m4alloc.superopt.run_function import Rewrite, Settings
+from m4alloc.superopt.run_module import searched
+from m4alloc.superopt.run_surroundings import constants_of, differing, foreign
+from m4alloc.superopt.source import plain, read
+from m4alloc.superopt.verdict import Outcome
+
+OBJECTIVES = ("ir", "instructions", "latency")
+NOT_ASKED_FOR = "it was not asked for"
+
+
+class SuperoptError(ValueError):
+    """The input is at fault; the message says what would be right."""
+
+
+def superopt(
+    path: str | Path,
+    *,
+    function: str | None = None,
+    assume: Sequence[str] = (),
+    target: str = "x86-64",
+    objective: str = "ir",
+    methods: Sequence[str] = METHODS,
+    weights: str | Path | None = None,
+    budget: float = 60.0,
+    seed: int = 0,
+    jobs: int = 2,
+    engine: str = "local",
+    scheduler: str = "",
+    state: str | Path | None = None,
+    resume: bool = False,
+    shared: bool = False,
+    thorough: bool = False,
+    proof_seconds: float = 5.0,
+    measure: bool = True,
+    flags: Sequence[str] = (),
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> RewriteReport:
+    """Search every function of the file (or one) for something cheaper, and prove it before it is used.
+
+    path: LLVM's text (.ll), C (.c, through clang) or Cython (.pyx).  assume: facts about the arguments, each in the
+    language of `Fact`.  target: one of TARGETS.  objective: what is made smaller, "ir", "instructions" or "latency".
+    methods: of m4alloc.superopt.pipeline; weights: a file of a trained agent, for "policy".  budget: seconds for each
+    function.  jobs: processes: two for one function, one function in each for several.  engine, scheduler: "dask" and
+    its address search functions on a cluster.  state: a file that keeps functions that are finished; with resume those
+    in it are not searched again.  shared: other threads may touch the memory.  thorough: go on after all smaller
+    programs have been tried.  flags: for clang.
+    KeyboardInterrupt ends the search; the report holds the best so far, of several functions those that were finished.
+    Raises SuperoptError, IrError, FactError, MethodError, CampaignStateError: all are ValueErrors, of the input;
+    EngineError, OSError.
+    """
+    settings = Settings(
+        target, objective, tuple(methods), budget, seed, jobs, shared, thorough, proof_seconds, measure,
+        "" if weights is None else str(weights),
+    )  # fmt: skip
+    _require(settings)
+    began = time.monotonic()
+    module = module_in(path, function, flags)
+    if why := foreign(module.data_layout):
+        raise SuperoptError(f"{path}: {why}")
+    settings = replace(settings, tables=tables(module.globals))
+    wanted = [(one, _about(one, assume)) for one in module.functions]
+    _require_facts(wanted, assume)
+    interrupted = False
+    found: list[Rewritten] = []
+    with progress or Silent() as shown:
+        if len(wanted) > 1 or engine != "local" or scheduler or resume:
+            campaign = searched(
+                wanted, settings, engine=engine, scheduler=scheduler, state=None if state is None else Path(state),
+                resume=resume, progress=shown, tell=tell,
+            )  # fmt: skip
+            found, interrupted = campaign.found, campaign.interrupted
+        else:
+            for one, facts in wanted:
+                run = Rewrite(one, facts, settings, shown, tell)
+                found.append(run.rewritten())
+                interrupted = run.interrupted
+    skipped = {name: why for name, why in module.skipped.items() if why != NOT_ASKED_FOR}
+    return RewriteReport(
+        str(path), target, objective, tuple(map(Fact, assume)), tuple(found), skipped, settings.methods, budget, seed,
+        time.monotonic() - began, len(wanted), interrupted, module=module,
+    )  # fmt: skip
+
+
+def verify(
+    first: str | Path,
+    second: str | Path,
+    *,
+    function: str | None = None,
+    assume: Sequence[str] = (),
+    seconds: float = 60.0,
+    shared: bool = False,
+    unroll: int = 0,
+    flags: Sequence[str] = (),
+) -> VerifyReport:
+    """Whether the function in `second` refines that in `first`, through the whole funnel.
+
+    function: its name in both files; where each file holds one function, their names may differ.  unroll: follow loops
+    so often; where that is 0, loops are proved by induction, or written out where constants end them.
+    Raises IrError, SignatureError, FactError: all are ValueErrors.
+    """
+    _require_seconds(seconds)
+    if unroll < 0:
+        raise SuperoptError(f"--unroll {unroll}: a loop is followed no less than 0 times")
+    modules = [module_in(path, function, flags) for path in (first, second)]
+    source, target = (_only(module, path) for module, path in zip(modules, (first, second), strict=True))
+    facts = tuple(Fact(text) for text in assume)
+    _require_facts([(source, facts)], assume)
+    began = time.monotonic()
+    verdict = funnel(source, target, facts, seconds=seconds, shared=shared, unroll=unroll)
+    has_loop = any(map(idioms_prove.has_loop, (source, target)))
+    if verdict.outcome is Outcome.UNKNOWN and has_loop and not unroll and not shared:
+        left = seconds - (time.monotonic() - began)
+        other = idioms_prove.proved(source, target, facts, seconds=left, known=tables(modules[0].globals))
+        if other.outcome is not Outcome.UNKNOWN:
+            verdict = replace(other, seconds=time.monotonic() - began)
+    if verdict.accepted and (why := differing((modules[0], modules[1]), (source, target))):
+        verdict = replace(verdict, outcome=Outcome.UNKNOWN, reason=why, obligations=())
+    names = constants_of(modules[0], source) + constants_of(modules[1], target)
+    if names and verdict.outcome is Outcome.COUNTEREXAMPLE:
+        why = f"a counterexample was found that may hinge on the contents of the constant @{names[0]}"
+        verdict = replace(verdict, outcome=Outcome.UNKNOWN, reason=why, counterexample=None)
+    return VerifyReport(str(first), str(second), source, target, verdict)
+
+
+def module_in(path: str | Path, function: str | None, flags: Sequence[str]) -> Module:
+    """The module in a file, with at least one function.  Raises IrError, SuperoptError, OSError."""
+    try:
+        module = read(path, function, flags=flags)
+    except UnicodeDecodeError as error:
+        raise IrError(f"{path}: no text, byte {error.start} is {error.object[error.start]:#04x}") from None
+    if not module.functions:
+        reasons = "".join(f"; @{name}: {why}" for name, why in module.skipped.items())
+        raise SuperoptError(f"{path}: there is no function to search{reasons}")
+    return module
+
+
+def _only(module: Module, path: str | Path) -> Function:
+    if len(module.functions) == 1:
+        return module.functions[0]
+    names = ", ".join(sorted(plain(each.name) for each in module.functions)[:20])
+    raise SuperoptError(f"{path} defines {len(module.functions)} functions; name one with --function: {names}")
+
+
+def _require(settings: Settings) -> None:
+    if settings.target not in TARGETS:
+        raise SuperoptError(f"no target {settings.target!r}; there are {', '.join(TARGETS)}")
+    if settings.objective not in OBJECTIVES:
+        raise SuperoptError(f"no objective {settings.objective!r}; there are {', '.join(OBJECTIVES)}")
+    _require_seconds(settings.budget)
+    if settings.jobs < 1:
+        raise SuperoptError(f"{settings.jobs} processes: one at least is wanted")
+    if settings.weights and "policy" not in settings.methods:
+        raise SuperoptError("weights are for the method policy: --method policy --weights FILE")
+    settings.searches()
+
+
+def _require_seconds(seconds: float) -> None:
+    if not 0 < seconds < float("inf"):
+        raise SuperoptError(f"a budget of {seconds:g} s: a time above 0 is wanted, as 30, 90s or 2m")
+
+
+def _require_facts(wanted: Sequence[tuple[Function, tuple[Fact, ...]]], assume: Sequence[str]) -> None:
+    """Every fact is of some function, and those of a function can hold together.  SuperoptError, FactError."""
+    used = {fact.text for _, facts in wanted for fact in facts}
+    for text in assume:
+        if text not in used:
+            if len(wanted) == 1:
+                refines(wanted[0][0], wanted[0][0], [Fact(text)], seconds=1.0)  # raises FactError, with the place
+            names = ", ".join(dict.fromkeys(argument.name for one, _ in wanted for argument in one.arguments))
+            raise SuperoptError(f"--assume {text!r}: no function has all these arguments; there are: {names or 'none'}")
+    for one, facts in wanted:
+        # A body that does nothing: only the facts are looked at.
+        nothing = replace(one, type=VOID, return_attributes=(), blocks=(Block("entry", (Instruction("ret", VOID),)),))
+        if facts and refines(nothing, nothing, facts, seconds=2.0).reason == CONTRADICTION:
+            told = " and ".join(repr(fact.text) for fact in facts)
+            raise SuperoptError(f"nothing satisfies {told} for @{one.name}: from a contradiction anything is proved")
+
+
+def _about(function: Function, assume: Sequence[str]) -> tuple[Fact, ...]:
+    """The facts that speak of this function's arguments only.  Raises FactError."""
+    names = {argument.name for argument in function.arguments}
+    return tuple(Fact(text) for text in assume if fact_names(Fact(text)) <= names)

@@ -1,0 +1,139 @@
+"""Random mutants judged by the checker and by an oracle that shares no code with it, counted by how the two agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from m4alloc.superopt import native
+from m4alloc.superopt.equivalence import refines
+from m4alloc.superopt.facts import Fact
+from m4alloc.superopt.generate import Features, functions, vectorised
+from m4alloc.superopt.generate_mutants import mutants
+from m4alloc.superopt.interpret import Enumeration, UnsupportedError, confirms
+from m4alloc.superopt.ir import Function
+from m4alloc.superopt.printer import print_function
+from m4alloc.superopt.verdict import Outcome, Verdict
+
+
+@dataclass
+class Tally:
+    """accepted, rejected, unknown: by the checker.  uncovered: the oracle does not cover the pair; it is not counted.
+
+    false_accepts, false_rejects: pairs on which the oracle disagrees, as text.  refuted: by native code.
+    """
+
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    uncovered: int = 0
+    refuted: int = 0
+    false_accepts: list[str] = field(default_factory=list)
+    false_rejects: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def judged(self) -> int:
+        """Pairs on which both had a say."""
+        return self.accepted + self.rejected + self.unknown
+
+    def __str__(self) -> str:
+        return (
+            f"{self.judged} judged: {self.accepted} accepted, {self.rejected} rejected, {self.unknown} unknown; "
+            f"{len(self.false_accepts)} false accepts, {len(self.false_rejects)} false rejects; "
+            f"{self.refuted} refuted natively, {self.uncovered} not covered"
+        )
+
+    def count(self, verdict: Verdict) -> None:
+        """By what the checker said."""
+        self.accepted += verdict.accepted
+        self.rejected += verdict.outcome is Outcome.COUNTEREXAMPLE
+        self.unknown += verdict.outcome is Outcome.UNKNOWN
+        if verdict.reason:
+            self.reasons[verdict.reason] += 1
+
+
+def pairs(
+    seed: int, count: int, width: int, size: int, features: Features, arguments: int, lanes: int = 0, each: int = 12
+) -> Iterator[tuple[Function, Function, str]]:
+    """`count` pairs: generated functions with themselves and with their mutants; `lanes`: on vectors of so many."""
+    left = count
+    for number, made in enumerate(functions(seed, count, width, size, features, arguments)):
+        source = vectorised(made, lanes, number) if lanes else made
+        if source is None:
+            continue
+        for target, what in [(source, "itself"), *mutants(source, seed, each)]:
+            if not left:
+                return
+            left -= 1
+            yield source, target, what
+
+
+def _shown(source: Function, target: Function, what: str, verdict: Verdict, other: object) -> str:
+    return "\n".join(
+        [
+            what,
+            print_function(source),
+            print_function(target),
+            f"{verdict.outcome}: {verdict.counterexample}",
+            f"{other}",
+        ]
+    )
+
+
+def by_enumeration(
+    seed: int,
+    count: int,
+    width: int = 4,
+    size: int = 6,
+    features: Features = Features(),  # noqa: B008  (frozen)
+    arguments: int = 2,
+    lanes: int = 0,
+    facts: Sequence[Fact] = (),
+) -> Tally:
+    """The checker beside the interpreter, which tries every input with undef and poison."""
+    tally = Tally()
+    known: tuple[Function, Enumeration] | None = None
+    for source, target, what in pairs(seed, count, width, size, features, arguments, lanes):
+        if known is None or known[0] is not source:
+            known = source, Enumeration(source, facts)
+        try:
+            found = known[1].difference(target)
+        except UnsupportedError:
+            tally.uncovered += 1
+            continue
+        verdict = refines(source, target, facts, seconds=5)
+        tally.count(verdict)
+        if verdict.accepted and found is not None:
+            tally.false_accepts.append(_shown(source, target, what, verdict, found))
+        if verdict.outcome is Outcome.COUNTEREXAMPLE and found is None and not features.memory:
+            tally.false_rejects.append(_shown(source, target, what, verdict, found))
+    return tally
+
+
+def by_native(
+    seed: int,
+    count: int,
+    width: int = 8,
+    size: int = 6,
+    features: Features = Features(noundef=0.8),  # noqa: B008  (frozen)
+) -> Tally:
+    """The checker beside native code on every input, and its counterexamples beside the interpreter on that input."""
+    tally = Tally()
+    for source, target, what in pairs(seed, count, width, size, features, 2):
+        found = native.refute(source, target)
+        verdict = refines(source, target, seconds=5)
+        tally.count(verdict)
+        tally.refuted += found is not None
+        if verdict.accepted and found is not None:
+            tally.false_accepts.append(_shown(source, target, what, verdict, found))
+        if verdict.counterexample is not None:
+            try:
+                right = confirms(source, target, verdict.counterexample)
+            except UnsupportedError:
+                tally.uncovered += 1
+                continue
+            if not right:
+                tally.false_rejects.append(_shown(source, target, what, verdict, found))
+    return tally
