@@ -8,14 +8,14 @@ states eight at a time. No other line of memory goes from one processor to the o
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport (M4_FAULT, M4_ORDER_FAULT, m4_acquire, m4_add32, m4_errno, m4_exchange_pointer,
-                              m4_load_pointer, m4_read8, m4_read_states, m4_relinquish, m4_set_errno, m4_store_pointer,
-                              m4_swap8, m4_swap_pointer, m4_write8)
+                              m4_load_pointer, m4_lowest_bit, m4_read8, m4_read_states, m4_relinquish, m4_set_errno,
+                              m4_store_pointer, m4_swap8, m4_swap_pointer, m4_write8)
 from m4alloc._core.fault cimport (FAULT_REMOTE_FREE_LOST, ORDER_COUNT_AFTER_STATES, ORDER_LINK_AFTER_DRAIN,
                                   ORDER_MARK_CLEARED_EARLY, ORDER_NOT_QUEUED_AGAIN, ORDER_QUEUE_STORES,
                                   ORDER_SLAB_TRUSTED)
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.misuse cimport report_racing_free
-from m4alloc._core.slab cimport lower_first_free
+from m4alloc._core.slab cimport lanes_in, lower_first_free
 from m4alloc._core.slot cimport record_of
 from m4alloc._core.stack cimport settle_slab
 from m4alloc._core.types cimport DELAYED, FREE, NO_MISUSE, REMOTE, SLAB, Arena, Heap, Record, Ring, Slot
@@ -141,24 +141,23 @@ cdef inline int delay_remote(Arena *arena, Heap *heap, uint32_t c, Slot slot) no
     return result
 
 
-cdef inline bint has_byte(uint64_t word, uint64_t byte) noexcept nogil:
-    """May any of the eight bytes of `word` be `byte`? False is certain (the zero-byte test of Mycroft)."""
-    word ^= byte * <uint64_t>0x0101010101010101
-    return ((word - <uint64_t>0x0101010101010101) & ~word & <uint64_t>0x8080808080808080) != 0
-
-
 cdef inline uint32_t collect_slab(Record *slab) noexcept nogil:
-    """Make the REMOTE slots of one of our slabs FREE; returns how many. They have been through a delay line."""
+    """Make the REMOTE slots of one of our slabs FREE; returns how many. They have been through a delay line.
+
+    A REMOTE state changes no more before we change it. One that is set while we look waits for the next time.
+    """
     cdef uint32_t found = 0
-    cdef uint32_t i, j
+    cdef uint32_t i
+    cdef uint64_t lanes
     cdef uint8_t *states = slab.states
     for i in range(0, slab.slots, 8):  # the array is padded to whole words with ABSENT
-        if has_byte(m4_read_states(states + i), REMOTE):
-            for j in range(i, i + 8):
-                if m4_read8(states + j) == REMOTE:
-                    m4_write8(states + j, FREE)
-                    lower_first_free(slab, states + j)
-                    found += 1
+        lanes = lanes_in(m4_read_states(states + i), REMOTE)
+        if lanes != 0:
+            lower_first_free(slab, states + i)
+            while lanes != 0:
+                m4_write8(states + i + (m4_lowest_bit(lanes) >> 3), FREE)
+                found += 1
+                lanes &= lanes - 1
     slab.free_slots += found
     return found
 

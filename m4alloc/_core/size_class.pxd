@@ -44,7 +44,8 @@ cdef inline uint32_t fitting_class(const Arena *arena, size_t size) noexcept nog
 cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment) noexcept nogil:
     """The smallest class whose slots hold `size` bytes and all start at multiples of `alignment`; -1 when none does.
 
-    Slabs start at multiples of UNIT, so every slot is aligned as its size is.
+    Slabs start at multiples of UNIT, so every slot is aligned as its size is. alignment: a power of two, so that a mask
+    does for a division, of which there may be one a class.
     """
     cdef uint32_t c
     if alignment > UNIT:
@@ -53,7 +54,7 @@ cdef inline int aligned_class(const Arena *arena, size_t size, size_t alignment)
     if M4_FAULT == FAULT_ALIGNMENT_IGNORED:
         return <int>c if c != NO_BIN else -1
     while c < arena.knobs.classes:
-        if arena.knobs.class_size[c] % alignment == 0:
+        if arena.knobs.class_size[c] & (alignment - 1) == 0:
             return <int>c
         c += 1
     return -1

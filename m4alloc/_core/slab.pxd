@@ -6,8 +6,8 @@ A slab may be followed by a unit that nobody can access (guard_slabs); it belong
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (m4_fill8, m4_read8, m4_read_link, m4_read_states, m4_slab_made, m4_store64, m4_write8,
-                              m4_write_link, memset)
+from m4alloc._core.c cimport (m4_fill8, m4_lowest_bit, m4_read8, m4_read_link, m4_read_states, m4_slab_made, m4_store64,
+                              m4_write8, m4_write_link, memset)
 from m4alloc._core.chance cimport common_divisor, draw_below
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
@@ -17,6 +17,7 @@ from m4alloc._core.types cimport (ABSENT, CACHED, FREE, HOOK_CANARY, HOOK_CHECK,
 
 cdef enum:
     LOOK = 16                  # slabs of a list that a placement looks at
+    LANES = 0x8080808080808080 # the top bit of each of eight states
 
 
 cdef inline void list_slab(Bin *bin, Record *slab) noexcept nogil:
@@ -152,9 +153,13 @@ cdef inline void release_slab(Arena *arena, Record *slab) noexcept nogil:
     give_span(arena, slab, units, True)
 
 
-cdef inline bint has_free_slot(uint64_t states) noexcept nogil:
-    """Is any of these eight states FREE, that is 0? (Mycroft's test.)"""
-    return ((states - <uint64_t>0x0101010101010101) & ~states & <uint64_t>0x8080808080808080) != 0
+cdef inline uint64_t lanes_in(uint64_t states, uint64_t state) noexcept nogil:
+    """Which of eight states are `state`: the top bit of each such byte and nothing else, the lowest address lowest.
+
+    No state is above 7 (SlotState), so neither is its difference to another: 0x80 less the difference keeps its top bit
+    where the difference is 0 only, and no byte borrows from the next. No shorter way exists (docs/superopt-core.md).
+    """
+    return (LANES - (states ^ state * <uint64_t>0x0101010101010101)) & LANES
 
 
 cdef inline void lower_first_free(Record *slab, const uint8_t *state) noexcept nogil:
@@ -167,35 +172,43 @@ cdef inline void lower_first_free(Record *slab, const uint8_t *state) noexcept n
 cdef inline uint32_t take_slots(Record *slab, Slot *into, uint32_t most) noexcept nogil:
     """Move up to `most` FREE slots of the slab to `into` as CACHED, the lowest address last; how many.
 
-    Looks at a group of eight states at a time, and at none before first_free. Other threads change no FREE state.
+    Looks at a group of eight states at a time, and at none before first_free. Other threads change no FREE state, so
+    what was FREE when the group was read still is.
     """
     cdef uint32_t group = slab.first_free
-    cdef uint32_t taken, j
-    cdef uint8_t *states
+    cdef uint32_t i
+    cdef uint64_t lanes, at
     cdef char *address
+    cdef uint8_t *states
     cdef Slot *place
     if most > slab.free_slots:
         most = slab.free_slots
     if most == 0:
         return 0
-    taken = most
     place = into + most
     while True:
         states = slab.states + 8 * group
-        if has_free_slot(m4_read_states(states)):
-            address = slab.start + <uint64_t>(8 * group) * slab.slot_size
-            for j in range(8):
-                if m4_read8(states + j) == FREE:
-                    m4_write8(states + j, CACHED)
-                    place -= 1
-                    place.address = address
-                    place.state = states + j
-                    most -= 1
-                    if most == 0:
-                        slab.first_free = group
-                        slab.free_slots -= taken
-                        return taken
+        address = slab.start + <uint64_t>(8 * group) * slab.slot_size
+        lanes = lanes_in(m4_read_states(states), FREE)
+        if lanes == LANES and place - into >= 8:  # as in a new slab: there is nothing to look for
+            for i in range(8):
+                m4_write8(states + i, CACHED)
+                place -= 1
+                place.address = address
+                place.state = states + i
                 address += slab.slot_size
+        else:
+            while lanes != 0 and place != into:
+                at = m4_lowest_bit(lanes) >> 3
+                m4_write8(states + at, CACHED)
+                place -= 1
+                place.address = address + at * slab.slot_size
+                place.state = states + at
+                lanes &= lanes - 1
+        if place == into:
+            slab.first_free = group
+            slab.free_slots -= most
+            return most
         group += 1
 
 

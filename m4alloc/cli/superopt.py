@@ -14,7 +14,9 @@ from m4alloc.cli import UsageError
 TARGETS = ("x86-64", "x86-64-v3", "aarch64", "riscv64")
 OBJECTIVES = ("ir", "instructions", "latency")
 ENGINES = ("local", "dask")
-METHODS = "seeds, 'llvm -O3', idioms, rules, enumeration, mcmc (the default: these), mcts, policy, random; repeatable"
+METHODS = (
+    "seeds, 'llvm -O3', idioms, rules, enumeration, mcmc (the default: these), mcts, policy, random, egglog; repeatable"
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,7 +47,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--scheduler", default="", metavar="ADDRESS", help="of dask.distributed, for --engine dask")
     add("--resume", action="store_true", help="with -o: do not search again what the folder has as finished")
     add("--shared", action="store_true", help="other threads may touch the memory: keep every access and its order")
-    add("--thorough", action="store_true", help="use up the budget although all smaller programs have been tried")
+    add(
+        "--thorough",
+        action="store_true",
+        help="use up the budget although enumeration tried all it can of smaller programs",
+    )
     add("--no-measure", action="store_true", help="do not time what was found")
     add("--clang", action="append", default=[], metavar="FLAG", help="for clang, as in --clang=-Iinclude; repeatable")
     add("--verify", nargs=2, metavar=("A", "B"), help="does the function in B refine that in A?")
@@ -121,6 +127,7 @@ def _rules(arguments: argparse.Namespace) -> int:
                 "needs": row.needs,
                 "reason": row.reason,
                 "widths": list(row.widths),
+                "not_proved": {str(width): how for width, how in row.not_proved},
             }
             for row in rows
         ]

@@ -25,13 +25,25 @@ from m4alloc.superopt.smt_clock import Clock
 from m4alloc.superopt.smt_function import Encoding, encode
 from m4alloc.superopt.smt_instructions import unknown_constants
 from m4alloc.superopt.smt_refinement import Difference, difference
-from m4alloc.superopt.smt_values import FALSE, Choices, Term, UnsupportedError, both, either, negation, scalars
+from m4alloc.superopt.smt_values import (
+    FALSE,
+    Choices,
+    OutOfTimeError,
+    Term,
+    UnsupportedError,
+    both,
+    either,
+    negation,
+    scalars,
+)
 from m4alloc.superopt.verdict import Counterexample, Outcome, Stage, Verdict
 
 METHOD = "SMT"
 SAME = "comparison of the texts"
 VACUOUS = "the source is undefined for every input"
 CONTRADICTION = "the assumptions contradict each other"
+ENCODING_FAILED = "the encoding failed: "
+"""How a reason begins that tells of a mistake in the checker, not of a pair that is beyond it."""
 
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -101,6 +113,7 @@ class _Check:
 
     def _case(self, modes: tuple[str, ...], demanded: set[int]) -> tuple[Verdict, bool]:
         world = smt_inputs.world_of(self.source, self.target, self.shared)
+        world.deadline = time.monotonic() + self.clock.left
         sides = Choices("s!"), Choices("t!")
         given = smt_inputs.inputs(world, self.source, self.target, modes, demanded, sides)
         source = encode(self.source, world, sides[0], given.source, given.source_undefined, unroll=self.unroll)
@@ -192,7 +205,8 @@ def refines(
     seconds: the whole budget; z3 may overshoot by about half a second.  shared: another thread may access the memory,
     so that the sequence of accesses must stay the same.  unroll: how often a loop may be repeated; a proof needs the
     bound to be exhaustive.  Arguments are matched by position; the facts name the source's.
-    Raises SignatureError where types differ, FactError for a fact that is not in the language.
+    Raises SignatureError where types differ, FactError for a fact that is not in the language.  Where the checker
+    itself stumbles, the verdict is UNKNOWN with a reason that begins with ENCODING_FAILED.
     Cost: milliseconds for the usual; products and divisions at 32 bits and more may use the whole budget.
     """
     started = time.monotonic()
@@ -204,12 +218,13 @@ def refines(
         with _ONE_AT_A_TIME:
             verdict = _consistent(check) or check.run()
     except UnsupportedError as reason:
-        verdict = Verdict(Outcome.UNKNOWN, METHOD, str(reason))
+        late = isinstance(reason, OutOfTimeError)
+        verdict = Verdict(Outcome.UNKNOWN, METHOD, str(reason), timed_out=late)
     except (z3.Z3Exception, RecursionError) as error:
         verdict = Verdict(Outcome.UNKNOWN, METHOD, f"z3 failed: {error}")
     except (AssertionError, AttributeError, IndexError, KeyError, TypeError) as error:
         # A search must not end because one proposal is odder than the encoding foresaw; it is never accepted either.
-        verdict = Verdict(Outcome.UNKNOWN, METHOD, f"the encoding failed: {type(error).__name__}: {error}")
+        verdict = Verdict(Outcome.UNKNOWN, METHOD, f"{ENCODING_FAILED}{type(error).__name__}: {error}")
     if verdict.outcome is Outcome.UNKNOWN and verdict.reason != CONTRADICTION and _is_same(source, target):
         verdict = Verdict(Outcome.REFINES, SAME, obligations=("both are the same function",))
     spent = time.monotonic() - started

@@ -50,12 +50,20 @@ def refute(
     refuter and proves nothing.
     Errors: FactError; NativeError.  Cost: 5 to 10 ms; the first call starts a process, 0.5 s.
     """
+    return compared(source, target, facts, seconds)[0]
+
+
+def compared(
+    source: Function, target: Function, facts: Sequence[Fact] = (), seconds: float = 2.0
+) -> tuple[Counterexample | None, int]:
+    """What `refute` finds, and on how many inputs both were run in vain: 0 where it finds nothing because it covers
+    the pair on no input, or time ran out.  Arguments, errors and cost are those of `refute`."""
     if not (supported(source) and supported(target)) or len(source.arguments) != len(target.arguments):
-        return None
+        return None, 0
     inputs = _every(_widths(source.arguments))
     expected = vectors.run(source, inputs)
     if expected is None:
-        return None
+        return None, 0
     usable = ~(expected.ub | expected.vague | expected.poison[0]) & _facts_hold(source.arguments, tuple(facts))
     given = vectors.run(target, inputs)
     if given is not None:
@@ -63,33 +71,36 @@ def refute(
             wrong = usable & lost
             if wrong.any():
                 run = int(wrong.argmax())
-                return _shown(source, run, str(int(expected.value[0][run])), what)
+                return _shown(source, run, str(int(expected.value[0][run])), what), 0
         usable = usable & ~given.ub
     if not usable.any():
-        return None
+        return None, 0
     text, wanted = module(source, target), usable.astype(np.uint8).tobytes()
     answer = _worker.ask(text, wanted, seconds)
     if isinstance(answer, tuple) and answer[0] == _CRASHED:  # once more, in case something else ended the process
         answer = _worker.ask(text, wanted, seconds)
     if answer is None:
-        return None
+        return None, 0
     if isinstance(answer, str):
         raise NativeError(answer)
     run, theirs, ours = answer
     if run == _CRASHED:
-        return _crashed(source, usable)
-    return None if run < 0 else _shown(source, run, str(theirs), str(ours))
+        return _crashed(source, usable), 0
+    return (None, int(usable.sum())) if run < 0 else (_shown(source, run, str(theirs), str(ours)), 0)
 
 
 def agree_everywhere(source: Function, target: Function, facts: Sequence[Fact] = (), seconds: float = 10.0) -> bool:
     """`refute` finds nothing although it covers both functions.
 
-    Errors: ValueError where they are not covered, so that silence would mean nothing.
+    Errors: ValueError where they are not covered, or time runs out, so that silence would mean nothing.
     """
     for function in (source, target):
         if not supported(function) or vectors.run(function, _every(_widths(function.arguments))) is None:
             raise ValueError(f"{function.name} cannot be run on all of its inputs")
-    return refute(source, target, facts, seconds) is None
+    found, count = compared(source, target, facts, seconds)
+    if found is None and not count:
+        raise ValueError(f"{target.name} was compared on no input: the time was up, or the source defines nothing")
+    return found is None
 
 
 def module(source: Function, target: Function) -> str:

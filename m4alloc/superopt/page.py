@@ -38,7 +38,8 @@ def page(report: RewriteReport) -> str:
     """The page as text: an overview, then a section for each function, what was made cheaper first."""
     improved = report.improved
     tone: Tone = "warn" if report.interrupted else "good" if improved else "muted"
-    verdict = f"{len(improved)} of {report.wanted} made cheaper"
+    reserves = text.summary(report).partition(" made cheaper")[2]
+    verdict = f"{len(improved)} of {report.wanted} made cheaper{reserves}"
     if report.interrupted:
         verdict = f"interrupted: {verdict}"
     ordered = sorted(report.functions, key=lambda one: not one.is_improved)
@@ -78,7 +79,8 @@ def _arrow(before: int, after: int) -> str:
 
 def _words(one: Rewritten) -> str:
     methods = ", ".join(dict.fromkeys(piece.result.best.method for piece in one.pieces if piece.put_back))
-    return f"proved {'as a whole' if one.proof == 'whole' else 'piece by piece'}, found by {methods}"
+    proved = f"proved {'as a whole' if one.proof == 'whole' else 'piece by piece'}, found by {methods}"
+    return "; ".join([*text.remarks(one), proved])
 
 
 def _function(one: Rewritten, report: RewriteReport) -> Html:
@@ -108,6 +110,14 @@ def _headline(one: Rewritten, report: RewriteReport) -> Html:
     if one.cost_before.latency:
         cycles = f"{one.cost_before.latency:g} \N{RIGHTWARDS ARROW} {one.cost_after.latency:g}"
         entries.append(("latency", cycles, "cycles, modelled"))
+    if one.is_improved and one.cost_llvm is not None:
+        entries.append(
+            ("LLVM -O3", number(one.cost_llvm.ir), f"IR instructions of what it makes of the source; {_gain(one)}")
+        )
+    if one.estimated is not None and one.estimated.before is not None and one.estimated.after is not None:
+        first, second = one.estimated.before, one.estimated.after
+        cycles = f"{first.cycles:g} \N{RIGHTWARDS ARROW} {second.cycles:g}"
+        entries.append(("llvm-mca", cycles, f"cycles for each run, in a row of 100 on {first.core}"))
     measurement = one.measured
     for name, timing in () if measurement is None else (
         ("latency, measured", measurement.latency), ("throughput, measured", measurement.throughput),
@@ -118,10 +128,16 @@ def _headline(one: Rewritten, report: RewriteReport) -> Html:
             entries.append((name, times, told if timing.is_significant else f"no significant difference; {told}"))
     found = [figures(entries)]
     if one.is_slower:
-        found.append(callout([f"Cheaper by the model, but {text.SLOWER}."], "warn"))
+        found.append(
+            callout([f"{text.NOT_RECOMMENDED.capitalize()}. By the model it is cheaper, but {text.SLOWER}."], "warn")
+        )
     if measurement is not None and measurement.reason:
         found.append(paragraph(f"Not measured: {measurement.reason}."))
     return join(found)
+
+
+def _gain(one: Rewritten) -> str:
+    return "what was found is cheaper" if one.beats_llvm else "what was found is no cheaper"
 
 
 def _proof(one: Rewritten) -> Html:

@@ -244,6 +244,18 @@ def widths_proved(rule: Rule, kept: dict[str, dict[str, str]]) -> tuple[int, ...
     return tuple(int(width) for width, how in row.items() if width.isdigit() and how.startswith("proved"))
 
 
+def widths_not_proved(rule: Rule, kept: dict[str, dict[str, str]]) -> tuple[tuple[int, str], ...]:
+    """Widths where the table has no proof for all constants, each with "sampled" or "left out".
+
+    A rule that has changed since, or was never tried, is left out at all of its widths.
+    """
+    row = kept.get(rule.name, {})
+    if row.get("digest") != digest(rule):
+        row = {}
+    results = ((width, row.get(str(width), Result.LEFT_OUT.value).partition(":")[0]) for width in rule.widths)
+    return tuple(one for one in results if one[1] in (Result.SAMPLED.value, Result.LEFT_OUT.value))
+
+
 def write(rows: Iterable[Proof], path: Path = TABLE) -> dict[str, int]:
     """Put proofs into the table beside those of other widths, and count the results."""
     known = {rule.name: rule for rule in rules.ALL}
@@ -262,7 +274,11 @@ def write(rows: Iterable[Proof], path: Path = TABLE) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Listed:
-    """A rule as it is shown: `needs` holds the condition and what must be established."""
+    """A rule as it is shown: `needs` holds the condition and what must be established.
+
+    widths: where it is proved for all constants; not_proved: other widths, and how it stands there, "sampled" or
+    "left out"; where it does not apply is left out of both.
+    """
 
     name: str
     kind: str
@@ -270,6 +286,7 @@ class Listed:
     needs: str
     reason: str
     widths: tuple[int, ...]
+    not_proved: tuple[tuple[int, str], ...] = ()
 
 
 def listing(kind: str | None = None) -> tuple[Listed, ...]:
@@ -293,6 +310,7 @@ def listing(kind: str | None = None) -> tuple[Listed, ...]:
             "; ".join(([rule.condition] if rule.condition != "True" else []) + list(_all_needs(rule))),
             rule.reason,
             widths_proved(rule, kept) if rule.widths else (),
+            widths_not_proved(rule, kept) if rule.widths else (),
         )
         for rule in everything
         if kind in (None, rule.kind)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from m4alloc.superopt.cost_mca import Estimate
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.ir import Function, Module
 from m4alloc.superopt.measure import Measurement
@@ -40,12 +41,23 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Estimated:
+    """What llvm-mca says of a function before and after; None for both where it says nothing of one, and why."""
+
+    before: Estimate | None = None
+    after: Estimate | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Rewritten:
     """One function before and after.
 
     after: `before` itself where nothing cheaper was proved.  verdict: of the two as wholes; UNKNOWN where the function
     has loops or calls: then each piece's proof stands for itself.  assembly: the listings for the target, ("", "")
     where LLVM cannot compile the function alone.  note: why it was not searched at all, "" where it was.
+    cost_llvm: of what LLVM -O3 makes of `before`; None where LLVM cannot compile the function alone, or
+    would merge accesses that --shared keeps.
     """
 
     before: Function
@@ -57,6 +69,8 @@ class Rewritten:
     assembly: tuple[str, str] = ("", "")
     measured: Measurement | None = None
     note: str = ""
+    cost_llvm: Cost | None = None
+    estimated: Estimated | None = None
 
     @property
     def is_improved(self) -> bool:
@@ -76,8 +90,20 @@ class Rewritten:
         return self.measured is not None and slower(self.measured)
 
     @property
+    def is_recommended(self) -> bool:
+        """It is improved, and not slower as far as it was measured."""
+        return self.is_improved and not self.is_slower
+
+    @property
+    def beats_llvm(self) -> bool:
+        """It is cheaper than what LLVM -O3 makes of the source; where that is not known, than the source."""
+        return self.cost_after < (self.cost_llvm or self.cost_before)
+
+    @property
     def assumptions(self) -> tuple[Fact, ...]:
-        """Every fact that some proof used, once."""
+        """Every fact that the proof needs, once; of a function that is proved by pieces, that some piece's needs."""
+        if self.proof == "whole":
+            return self.verdict.assumptions
         used = [piece.result.best.verdict.assumptions for piece in self.pieces if piece.put_back]
         return tuple(dict.fromkeys(fact for facts in used for fact in facts))
 
@@ -113,6 +139,8 @@ class RewriteReport:
     resume: str = ""
     module: Module | None = field(default=None, repr=False)
     """As it was read."""
+    notes: tuple[str, ...] = ()
+    """What is to be known of how the file was read."""
 
     @property
     def improved(self) -> tuple[Rewritten, ...]:
@@ -142,6 +170,7 @@ class VerifyReport:
     source: Function
     target: Function
     verdict: Verdict
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> int:

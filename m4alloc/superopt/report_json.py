@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from m4alloc.superopt.cost_mca import Estimate
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.ir import Function
 from m4alloc.superopt.measure import Measurement, Timing
@@ -13,7 +14,7 @@ from m4alloc.superopt.parse import parse_function
 from m4alloc.superopt.pipeline import MethodRun, Result
 from m4alloc.superopt.printer import print_function
 from m4alloc.superopt.problem import Candidate, Cost, Problem, Step, Tally
-from m4alloc.superopt.report import SCHEMA, Piece, RewriteReport, Rewritten, VerifyReport
+from m4alloc.superopt.report import SCHEMA, Estimated, Piece, RewriteReport, Rewritten, VerifyReport
 from m4alloc.superopt.verdict import Counterexample, Outcome, Stage, Verdict
 
 Told = Mapping[str, Any]
@@ -40,6 +41,7 @@ def rewrite_json(report: RewriteReport) -> dict[str, Any]:
         "interrupted": report.interrupted,
         "resume": report.resume,
         "files": list(report.files),
+        "notes": list(report.notes),
     }
 
 
@@ -54,6 +56,7 @@ def verify_json(report: VerifyReport) -> dict[str, Any]:
         "other": report.second,
         "function": report.source.name,
         "verdict": verdict_json(report.verdict),
+        "notes": list(report.notes),
     }
 
 
@@ -96,6 +99,10 @@ def rewritten_json(one: Rewritten) -> dict[str, Any]:
         "pieces": [_piece(piece) for piece in one.pieces],
         "measured": None if one.measured is None else _measured(one.measured),
         "slower": one.is_slower,
+        "recommended": one.is_recommended,
+        "llvm_o3": None if one.cost_llvm is None else _cost(one.cost_llvm),
+        "beats_llvm_o3": one.is_improved and one.cost_llvm is not None and one.beats_llvm,
+        "llvm_mca": None if one.estimated is None else asdict(one.estimated),
     }
 
 
@@ -104,7 +111,7 @@ def rewritten_of(told: Told, before: Function, target: str, objective: str) -> R
 
     Of the candidates that a method found on its way only the costs are told.
     """
-    measured = told["measured"]
+    measured, estimated = told["measured"], told["llvm_mca"]
     return Rewritten(
         before,
         _function(told["after"]["ir"]) if told["improved"] else before,
@@ -117,7 +124,15 @@ def rewritten_of(told: Told, before: Function, target: str, objective: str) -> R
         if measured is None
         else Measurement(_timing_of(measured["latency"]), _timing_of(measured["throughput"]), measured["reason"]),
         told["note"],
+        None if told["llvm_o3"] is None else Cost(**told["llvm_o3"]),
+        None
+        if estimated is None
+        else Estimated(_estimate_of(estimated["before"]), _estimate_of(estimated["after"]), estimated["reason"]),
     )
+
+
+def _estimate_of(told: Told | None) -> Estimate | None:
+    return None if told is None else Estimate(**told)
 
 
 def _facts(facts: Sequence[Fact]) -> list[dict[str, str]]:

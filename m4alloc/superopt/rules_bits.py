@@ -352,7 +352,8 @@ _SUMS = (
         "rounded up", "width(x) > 1",
     ),
     _rule(
-        "average-by-halves", "(add (add (lshr x 1) (lshr y 1)) (and (and x y) 1))", "(add (and x y) (lshr (xor x y) 1))",
+        "average-by-halves", "(add (add (lshr x 1) (lshr y 1)) (and (and x y) 1))",
+        "(add (and x y) (lshr (xor x y) 1))",
         "the halves, and one where both lowest bits are set", "width(x) > 1",
     ),
     _rule(

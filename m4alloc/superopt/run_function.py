@@ -5,25 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from m4alloc.check.progress import Progress, Silent
-from m4alloc.superopt import idioms, idioms_prove, toolchain
+from m4alloc.superopt import cost_mca, idioms, idioms_prove, toolchain
 from m4alloc.superopt.cost import cost
 from m4alloc.superopt.equivalence import refines
 from m4alloc.superopt.explain import explained
 from m4alloc.superopt.fact_terms import names as fact_names
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.idioms_constants import Table
-from m4alloc.superopt.ir import Function, canonical
+from m4alloc.superopt.ir import Function, Local, canonical
+from m4alloc.superopt.judge_proof import prove
 from m4alloc.superopt.measure import Measurement, measured
+from m4alloc.superopt.needed import needed
 from m4alloc.superopt.parse_tokens import IrError
 from m4alloc.superopt.pipeline import METHODS, MethodRun, Result, search_of, superoptimise
 from m4alloc.superopt.printer import print_function
 from m4alloc.superopt.problem import Budget, Candidate, Cost, Problem, Search, Step, Tally
-from m4alloc.superopt.report import Piece, Rewritten, slower
+from m4alloc.superopt.report import Estimated, Piece, Rewritten, slower
 from m4alloc.superopt.run_progress import Seconds
-from m4alloc.superopt.simplify import cleaned
+from m4alloc.superopt.simplify import cleaned, is_movable
+from m4alloc.superopt.simplify_cfg import without
 from m4alloc.superopt.slices import Slice, is_loop_free, replaced, slices
 from m4alloc.superopt.verdict import Outcome, Verdict
 from m4alloc.view.quantity import plural
@@ -38,10 +42,16 @@ OTHERS = 3
 WHOLE_FUNCTION = "whole function"
 IDIOM = 0.2
 """Of the budget, for the proofs of idioms."""
+SPARE = 0.1
+"""Of the budget, for proofs with fewer facts of what was found."""
 BY_PIECES = Verdict(
     Outcome.UNKNOWN,
     "piece by piece",
     "each piece is proved by itself; the function as a whole was not, for it has loops or calls, or is too large",
+)
+TIDIED = replace(
+    BY_PIECES,
+    reason=f"{BY_PIECES.reason}; unused and repeated code and decided branches were removed, which no proof looked at",
 )
 UNTOUCHED = Verdict(Outcome.REFINES, "the source itself")
 
@@ -106,6 +116,8 @@ class Rewrite:
         """Of whole functions, one after another: each refines the one before."""
         self.sure = function
         """The last function that whole proofs lead to."""
+        self.tidied = False
+        """Around pieces more was removed than what they left unused."""
         self.interrupted = False
 
     def rewritten(self) -> Rewritten:
@@ -122,7 +134,8 @@ class Rewrite:
         note = "" if self.pieces or self.interrupted else self._why_not()
         return Rewritten(
             self.before, self.after, self._cost(self.before), self._cost(self.after), tuple(self.pieces), verdict,
-            assembly(self.before, self.after, self.settings.target), timing, note,
+            assembly(self.before, self.after, self.settings.target), timing, note, self._cost_llvm(),
+            estimated(self.before, self.after, self.settings.target) if self.after != self.before else None,
         )  # fmt: skip
 
     def _search(self) -> None:
@@ -161,14 +174,15 @@ class Rewrite:
         for price, offer in sorted(offers, key=lambda one: one[0])[:1]:
             if price >= source.cost:
                 continue
-            step = Step(offer.idiom, "the whole function", offer.function, offer.verdict)
+            verdict = needed(offer.verdict, partial(self._proved, self.before, offer.function), seconds=self._spare)
+            step = Step(offer.idiom, "the whole function", offer.function, verdict)
             seconds = time.monotonic() - began
-            best = Candidate(offer.function, price, offer.verdict, "idioms", (step,), seconds)
+            best = Candidate(offer.function, price, verdict, "idioms", (step,), seconds)
             tally = Tally(proposed=len(found.offers) + len(found.refused), accepted=len(found.offers))
             run = MethodRun("idioms", seconds, tally, (best,))
             problem = Problem(self.before, self.facts, self.settings.target, self.settings.objective)
             result = Result(problem, source, best, (best,), (run,), tally, {}, seconds)
-            self._put(Piece(f"idiom: {offer.idiom}", result, (step,)), offer.function, offer.verdict)
+            self._put(Piece(f"idiom: {offer.idiom}", result, (step,)), offer.function, verdict)
             self.tell(f"@{self.before.name}, {offer.idiom}: {plural(price.ir, 'instruction')} by idioms")
 
     # Pieces.
@@ -192,13 +206,22 @@ class Rewrite:
         return (piece for piece in slices(self.after) if piece.kind != "function")
 
     def _put_back(self, piece: Slice, found: Piece) -> Piece:
-        """Put the piece's replacement into the function, where that makes it cheaper."""
+        """Put the piece's replacement into the function, where that makes it cheaper.
+
+        Where other threads may touch the memory only pure code is removed with it, so that every access stays.
+        """
+        shared = self.settings.shared
+        tidy = swept if shared else cleaned
         try:
-            result = cleaned(replaced(self.after, piece, found.result.best.function))
+            exchanged = replaced(self.after, piece, found.result.best.function)
         except IrError as error:
             return replace(found, refused=str(error))
-        if self._cost(result) >= self._cost(cleaned(self.after)):
+        result = tidy(exchanged)
+        if self._cost(result) >= self._cost(tidy(self.after)):
             return replace(found, refused="other code needs what it replaces, so that nothing is saved")
+        if shared and accesses(result) != accesses(self.after):
+            return replace(found, refused="the accesses to memory would not be the same")
+        self.tidied = self.tidied or result != swept(exchanged)
         self.after = result
         return replace(found, put_back=True)
 
@@ -219,7 +242,29 @@ class Rewrite:
         if result.interrupted:
             self.interrupted = True
             return Piece(name, result, result.best.steps)
+        if result.is_improved:
+            best = replace(result.best, verdict=self._needed(problem, result.best))
+            result = replace(result, best=best)
         return Piece(name, result, explained(function, result.best.steps, facts, shared=settings.shared))
+
+    def _needed(self, problem: Problem, found: Candidate) -> Verdict:
+        """The candidate's proof under as few facts as are enough."""
+
+        def again(facts: tuple[Fact, ...], seconds: float) -> Verdict:
+            return prove(replace(problem, facts=facts), found.function, seconds, shared=self.settings.shared)
+
+        return needed(found.verdict, again, seconds=self._spare)
+
+    @property
+    def _spare(self) -> float:
+        """Seconds for finding which facts a proof needs."""
+        return min(4.0, SPARE * self.settings.budget)
+
+    def _proved(self, before: Function, after: Function, facts: tuple[Fact, ...], seconds: float) -> Verdict:
+        """Of whole functions, with loops too."""
+        if self.settings.shared or before.is_opaque:
+            return refines(before, after, facts, seconds=seconds, shared=self.settings.shared)
+        return idioms_prove.proved(before, after, facts, seconds=seconds, known=self.settings.tables)
 
     # The whole.
 
@@ -227,11 +272,7 @@ class Rewrite:
         """Of the function before and after; what the pieces came to is given up where the whole is refuted."""
         if self.after == self.sure or self.interrupted:
             return self._chained()
-        before, after, facts = self.before, self.after, self.facts
-        if self.settings.shared or before.is_opaque:
-            verdict = refines(before, after, facts, seconds=END_TO_END, shared=self.settings.shared)
-        else:
-            verdict = idioms_prove.proved(before, after, facts, seconds=END_TO_END, known=self.settings.tables)
+        verdict = self._proved(self.before, self.after, self.facts, END_TO_END)
         if verdict.outcome is Outcome.COUNTEREXAMPLE:
             why = f"put together, the function was refuted: {verdict.counterexample}"
             self.after = self.sure
@@ -241,14 +282,19 @@ class Rewrite:
                 for place, piece in enumerate(self.pieces)
             ]
             return self._chained()
-        return verdict if verdict.accepted else BY_PIECES
+        if verdict.accepted:
+            return needed(verdict, partial(self._proved, self.before, self.after), seconds=self._spare)
+        return self._by_pieces()
+
+    def _by_pieces(self) -> Verdict:
+        return TIDIED if self.tidied else BY_PIECES
 
     def _chained(self) -> Verdict:
         """What the proofs of whole functions, each refining the one before, amount to."""
         if self.after == self.before:
             return UNTOUCHED
         if self.after != self.sure:
-            return BY_PIECES
+            return self._by_pieces()
         if len(self.proofs) == 1:
             return self.proofs[0]
         return Verdict(
@@ -262,6 +308,18 @@ class Rewrite:
 
     def _cost(self, function: Function) -> Cost:
         return cost(function, self.settings.target, self.settings.objective)
+
+    def _cost_llvm(self) -> Cost | None:
+        """Of what LLVM -O3 makes of the source; None where it cannot compile the function alone, or may not.
+
+        It merges accesses that have to stay where other threads may touch the memory.
+        """
+        if self.settings.shared and accesses(self.before):
+            return None
+        try:
+            return self._cost(toolchain.optimised(self.before, self.settings.target))
+        except (ValueError, KeyError, RuntimeError):
+            return None
 
     def _measured(self) -> Measurement | None:
         if not self.settings.measure or self.after == self.before or self.interrupted:
@@ -281,6 +339,7 @@ class Rewrite:
             if not found.reason and not slower(found):
                 best = f"{plural(result.best.cost.ir, 'instruction')} by {result.best.method}"
                 why = MethodRun("measured", 0.0, Tally(), (), f"{best}: proved, and slower as measured")
+                other = replace(other, verdict=self._needed(result.problem, other))
                 chosen = replace(result, best=other, methods=(*result.methods, why))
                 steps = explained(self.before, other.steps, self.facts, shared=self.settings.shared)
                 self.pieces[-1] = replace(self.pieces[-1], result=chosen, steps=steps)
@@ -305,6 +364,38 @@ def timed(before: Function, after: Function, facts: Sequence[Fact], seed: int) -
     if before.is_opaque or after.is_opaque:
         return Measurement(None, None, "it calls what is not here, or has what cannot be run alone")
     return measured(before, after, facts, seed=seed)
+
+
+def estimated(before: Function, after: Function, target: str) -> Estimated:
+    """What llvm-mca says of both, or why it says nothing of one."""
+    try:
+        first, why_not = cost_mca.estimate(before, target)
+        second, why_neither = cost_mca.estimate(after, target)
+    except (ValueError, RuntimeError) as error:
+        return Estimated(reason=str(error))
+    if first is None or second is None:
+        return Estimated(reason=why_not or why_neither)
+    return Estimated(first, second)
+
+
+def swept(function: Function) -> Function:
+    """The function without pure instructions whose results nothing uses; loads and divisions stay."""
+    while True:
+        used = {operand.name for one in function for operand in one.operands if isinstance(operand, Local)}
+        dead = frozenset(one.name for one in function if is_movable(one) and one.name not in used)
+        if not dead:
+            return function
+        function = without(function, dead)
+
+
+def accesses(function: Function) -> list[tuple[str, str, str]]:
+    """Everything that touches memory, in the order of the text: what it is, of which type, with which flags."""
+    found = []
+    for one in function:
+        if one.opcode in {"load", "store", "opaque"}:
+            type_ = one.operands[0].type if one.opcode == "store" else one.type
+            found.append((one.opcode, str(type_), " ".join(sorted(one.flags))))
+    return found
 
 
 def assembly(before: Function, after: Function, target: str) -> tuple[str, str]:

@@ -151,6 +151,7 @@ class _Walk:
                 else:
                     continue
                 for instruction in blocks[name].instructions:
+                    self.world.require_time()
                     if instruction.opcode != "phi":
                         self._step(instruction, state, name, copy)
         if self.returns:

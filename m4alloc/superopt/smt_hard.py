@@ -84,6 +84,7 @@ def aligned_products(term: Term) -> Term:
     tests: list[Term] = []
     divisors: set[int] = set()
     widths: set[int] = set()
+    term = _divided_products(term)
     for node in _nodes(term):
         kind = node.decl().kind() if z3.is_app(node) else None
         if kind == z3.Z3_OP_BUMUL_NO_OVFL:
@@ -103,6 +104,32 @@ def aligned_products(term: Term) -> Term:
         elif width <= WIDE_PRODUCT or 2 * width in widths:
             wide = z3.ZeroExt(width, a) * z3.ZeroExt(width, b)
             pairs.append((test, z3.Extract(2 * width - 1, width, wide) == 0))
+    return z3.substitute(term, *pairs) if pairs else term
+
+
+def _divided_products(term: Term) -> Term:
+    """Each `a * b / a == b`, where the term tests the same product for overflow, as that test.
+
+    For a != 0 and without an overflow the quotient is b; with one the product is less than the true one, and the
+    quotient less than b.  For a == 0 the solver's quotient is the greatest number.
+    """
+    nodes = [node for node in _nodes(term) if z3.is_app(node)]
+    tests = {
+        frozenset(part.get_id() for part in node.children()): node
+        for node in nodes
+        if node.decl().kind() == z3.Z3_OP_BUMUL_NO_OVFL
+    }
+    pairs = []
+    for node in nodes if tests else ():
+        if node.decl().kind() != z3.Z3_OP_EQ or not z3.is_bv(node.arg(0)):
+            continue
+        for quotient, b in (node.children(), node.children()[::-1]):
+            if quotient.decl().kind() in _QUOTIENTS and quotient.arg(0).decl().kind() == z3.Z3_OP_BMUL:
+                a = quotient.arg(1)
+                test = tests.get(frozenset((a.get_id(), b.get_id())))
+                factors = sorted(part.get_id() for part in quotient.arg(0).children())
+                if test is not None and factors == sorted((a.get_id(), b.get_id())):
+                    pairs.append((node, z3.If(a == 0, b == -1, test)))
     return z3.substitute(term, *pairs) if pairs else term
 
 

@@ -10,6 +10,7 @@ Source: LLVM language reference, "Pointer Aliasing Rules", "load", "store".
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,6 +24,7 @@ from m4alloc.superopt.smt_values import (
     NO_CHOICE,
     TRUE,
     Choices,
+    OutOfTimeError,
     Scalar,
     SymValue,
     Term,
@@ -37,6 +39,8 @@ ADDRESS = 64
 POISON_BIT, UNDEF_BIT, PROVENANCE_BIT = 8, 9, 10
 STREAM_BYTES = 64
 """Bytes kept for one load of shared memory."""
+POSITION = 10
+"""Bits of the number of an access of shared memory."""
 
 
 @dataclass
@@ -45,6 +49,7 @@ class World:
 
     blocks: how many blocks there are besides null's, number 0.  tracked: bytes carry the provenance of a stored
     pointer; without it integers only are loaded and stored.  shared: another thread may change memory at any time.
+    deadline: on `time.monotonic`'s clock, for making the terms.
     """
 
     blocks: int
@@ -54,11 +59,17 @@ class World:
     """What holds of every well-formed memory."""
     undef: list[Term] = field(default_factory=list)
     """When a byte that is loaded is undef: where none is, most choices do not matter."""
+    deadline: float = float("inf")
 
     def __post_init__(self) -> None:
         self.bits = (self.blocks + 2).bit_length()
         self.width = PROVENANCE_BIT + (self.bits if self.tracked else 0)
         self.number = z3.BitVecSort(ADDRESS)
+
+    def require_time(self) -> None:
+        """OutOfTimeError after the deadline."""
+        if time.monotonic() > self.deadline:
+            raise OutOfTimeError("the time was up before the functions were written as terms")
 
     def provenance(self, number: int) -> Term:
         """A block's number as a term."""
@@ -181,7 +192,7 @@ class Accessor:
     def start(self) -> Memory:
         """Memory at entry."""
         if self.world.shared:
-            return Memory(Cells(FALSE), {}, z3.BitVecVal(0, 10))
+            return Memory(Cells(FALSE), {}, z3.BitVecVal(0, POSITION))
         return Memory(Cells(self.world.initial))
 
     def allocate(self, memory: Memory, name: str, type: Type, count: int, alignment: int) -> Memory:
@@ -209,6 +220,12 @@ class Accessor:
             broken.append(z3.Not(self.world.accessible(pointer, size)))
         return pointer, either(*broken)
 
+    def _note(self, access: Access) -> None:
+        """Keep an access that others can see; UnsupportedError where its position would be that of an earlier one."""
+        if self.world.shared and len(self.accesses) >= (1 << POSITION) - 1:
+            raise UnsupportedError(f"more than {(1 << POSITION) - 1} accesses of shared memory")
+        self.accesses.append(access)
+
     def load(
         self,
         memory: Memory,
@@ -224,9 +241,7 @@ class Accessor:
         shared = self.world.shared and not pointer.local
         cells = memory.locals[pointer.local] if pointer.local else memory.heap
         if not pointer.local:
-            self.accesses.append(
-                Access(path, "load", pointer.bits, size, memory.position, (), tags, pointer.based, alignment)
-            )
+            self._note(Access(path, "load", pointer.bits, size, memory.position, (), tags, pointer.based, alignment))
         if shared:
             if size > STREAM_BYTES:
                 raise UnsupportedError(f"load of {size} bytes of shared memory: at most {STREAM_BYTES} are compared")
@@ -320,9 +335,7 @@ class Accessor:
         cells = memory.locals[pointer.local] if pointer.local else memory.heap
         places = [pointer.bits + byte if byte else pointer.bits for byte in range(size)]
         if not pointer.local:
-            self.accesses.append(
-                Access(path, "store", pointer.bits, size, memory.position, kept, tags, pointer.based, alignment)
-            )
+            self._note(Access(path, "store", pointer.bits, size, memory.position, kept, tags, pointer.based, alignment))
             undefined = either(undefined, *(negation(z3.Select(self.world.writable, place)) for place in places))
             if self.world.shared:
                 return replace(memory, position=memory.position + 1), undefined

@@ -80,8 +80,10 @@ def value_differs(source: SymValue, target: SymValue) -> Term:
 
 def difference(source: Encoding, target: Encoding, world: World) -> Difference:
     """When the target is no refinement of the source."""
-    theirs = either(source.undefined, noalias_broken(source, certain=True))
-    ours = either(target.undefined, _tags_not_shared(source, target), noalias_broken(target, certain=False))
+    theirs = either(source.undefined, noalias_broken(source, world, certain=True))
+    ours = either(
+        target.undefined, _tags_not_shared(source, target, world), noalias_broken(target, world, certain=False)
+    )
     claims = ["the target is undefined only where the source is"]
     value = FALSE
     differs: list[Term] = []
@@ -92,10 +94,10 @@ def difference(source: Encoding, target: Encoding, world: World) -> Difference:
         claims.append("the result is the same, or the source's is poison")
     bytes_: list[Byte] = []
     if world.shared:
-        differs.append(_sequences_differ(source.accesses, target.accesses))
+        differs.append(_sequences_differ(source.accesses, target.accesses, world))
         claims.append("memory is accessed in the same order, at the same addresses, with the same values")
     elif not source.memory.heap.array.eq(target.memory.heap.array):
-        bytes_ = _bytes_that_differ(source, target)
+        bytes_ = _bytes_that_differ(source, target, world)
         differs += [byte.differs for byte in bytes_]
         names |= source.memory.heap.choices | target.memory.heap.choices
         names |= frozenset().union(*(byte.choices for byte in bytes_))
@@ -104,7 +106,7 @@ def difference(source: Encoding, target: Encoding, world: World) -> Difference:
     return Difference(bad, (theirs, ours), value, names, tuple(bytes_), tuple(claims))
 
 
-def _bytes_that_differ(source: Encoding, target: Encoding) -> list[Byte]:
+def _bytes_that_differ(source: Encoding, target: Encoding, world: World) -> list[Byte]:
     """Each byte that either side stores to: all others are as they were at entry, on both sides."""
     addresses: dict[int, Term] = {}
     for access in (*source.accesses, *target.accesses):
@@ -114,6 +116,7 @@ def _bytes_that_differ(source: Encoding, target: Encoding) -> list[Byte]:
                 addresses[address.get_id()] = address
     found = []
     for address in addresses.values():
+        world.require_time()
         entries = [z3.simplify(z3.Select(side.memory.heap.array, address)) for side in (source, target)]
         if entries[0].eq(entries[1]) and not source.memory.heap.choices:
             continue
@@ -130,7 +133,7 @@ def _overlap(a: Access, b: Access) -> Term:
     return z3.Or(z3.ULT(a.address - b.address, b.size), z3.ULT(b.address - a.address, a.size))
 
 
-def noalias_broken(side: Encoding, *, certain: bool) -> Term:
+def noalias_broken(side: Encoding, world: World, *, certain: bool) -> Term:
     """Memory that is written is accessed both through a noalias argument and not through it.
 
     certain: only where it is known of both accesses whether they are based on the argument; else wherever it may be.
@@ -139,6 +142,7 @@ def noalias_broken(side: Encoding, *, certain: bool) -> Term:
     found = []
     for name in sorted(names):
         for number, first in enumerate(side.accesses):
+            world.require_time()
             for second in side.accesses[:number]:
                 if "store" not in (first.kind, second.kind):
                     continue
@@ -155,10 +159,11 @@ def _apart(through: Access, beside: Access, name: str, certain: bool) -> bool:
     return may_be and (beside.based is None or beside.based != frozenset((name,)))
 
 
-def _tags_not_shared(source: Encoding, target: Encoding) -> Term:
+def _tags_not_shared(source: Encoding, target: Encoding, world: World) -> Term:
     """The target claims something of an access by metadata (!tbaa ...) that the source claims of no such access."""
     found = []
     for access in target.accesses:
+        world.require_time()
         for tag in sorted(access.tags):
             alike = [
                 both(one.path, one.address == access.address)
@@ -169,16 +174,21 @@ def _tags_not_shared(source: Encoding, target: Encoding) -> Term:
     return either(*found)
 
 
-def _sequences_differ(source: tuple[Access, ...], target: tuple[Access, ...]) -> Term:
+def _sequences_differ(source: tuple[Access, ...], target: tuple[Access, ...], world: World) -> Term:
     """The accesses of shared memory are not the same, one by one, in order."""
     differs = []
+    places = {id(one): z3.simplify(one.position) for one in (*source, *target)}
     for side, other in ((source, target), (target, source)):
         for access in side:
+            world.require_time()
             matches = []
             for one in other:
                 if one.kind != access.kind or one.size != access.size:
                     continue
-                same = [one.path, one.position == access.position, one.address == access.address]
+                place, its = places[id(access)], places[id(one)]
+                if z3.is_bv_value(place) and z3.is_bv_value(its) and place.as_long() != its.as_long():
+                    continue
+                same = [one.path, its == place, one.address == access.address]
                 if access.kind == "store" and side is source:
                     same.append(negation(value_differs(access.value, one.value)))
                 matches.append(both(*same))

@@ -23,6 +23,10 @@ class UnsupportedError(Exception):
     """A construct that the encoding does not cover; its text is the reason an UNKNOWN verdict gives."""
 
 
+class OutOfTimeError(UnsupportedError):
+    """The encoding itself takes longer than there is time for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """One integer, float or pointer.

@@ -17,6 +17,8 @@ INDENT = "  "
 LABEL = 11
 WORD = {Outcome.REFINES: "PROVED", Outcome.COUNTEREXAMPLE: "REFUTED", Outcome.UNKNOWN: "NOT DECIDED"}
 SLOWER = "it is slower on this machine: keep what there was, or search by --objective latency or instructions"
+NOT_RECOMMENDED = "cheaper by count, measured SLOWER: not recommended"
+NO_GAIN = "no cheaper than LLVM -O3"
 OFTEN = 8
 """Pieces of which the report says why nothing was found; of more only how many there are."""
 
@@ -36,6 +38,7 @@ def lines(report: RewriteReport, width: int = 0, *, assembly: bool = False) -> I
             yield from function(one, report, width, assembly=assembly)
     for name, why in report.skipped.items():
         yield line("skipped", f"@{name}: {why}")
+    yield from (line("note", note) for note in report.notes)
     for path in report.files:
         yield line("written", path)
     if report.interrupted:
@@ -49,6 +52,7 @@ def verified(report: VerifyReport, width: int = 0) -> Iterator[str]:
     width = width or shutil.get_terminal_size((120, 40)).columns
     yield from beside(body(report.source), body(report.target), (report.first, report.second), width)
     yield from proof(report.verdict)
+    yield from (line("note", note) for note in report.notes)
 
 
 def line(label: str, text: str) -> str:
@@ -113,24 +117,55 @@ def proof(verdict: Verdict) -> Iterator[str]:
 
 
 def _overview(report: RewriteReport) -> Iterator[str]:
-    yield f"{report.where}: {plural(report.wanted, 'function')}, {number(len(report.improved))} made cheaper"
+    yield f"{report.where}: {plural(report.wanted, 'function')}, {summary(report)}"
     width = max((len(one.before.name) for one in report.functions), default=0)
     for one in report.functions:
-        result = change(one.cost_before, one.cost_after, report.target) if one.is_improved else one.note
+        result = one.note
+        if one.is_improved:
+            told = [change(one.cost_before, one.cost_after, report.target), *remarks(one)]
+            result = "; ".join(told)
         yield f"{INDENT}@{one.before.name:<{width}}  {result or nothing(one)}"
 
 
+def summary(report: RewriteReport) -> str:
+    """How many functions were made cheaper, and how many of them with a reserve."""
+    improved = report.improved
+    counts = (
+        (sum(not one.is_recommended for one in improved), "measured slower"),
+        (sum(NO_GAIN in remarks(one) for one in improved), NO_GAIN),
+    )
+    reserves = ", ".join(f"{number(count)} {what}" for count, what in counts if count)
+    return f"{number(len(improved))} made cheaper{f' ({reserves})' if reserves else ''}"
+
+
+def remarks(one: Rewritten) -> tuple[str, ...]:
+    """What speaks against a function that was made cheaper; () where nothing does."""
+    if not one.is_improved:
+        return ()
+    found = [] if one.is_recommended else [NOT_RECOMMENDED]
+    if one.cost_llvm is not None and not one.beats_llvm:
+        found.append(NO_GAIN)
+    return tuple(found)
+
+
 def nothing(one: Rewritten) -> str:
-    """Why nothing was found, in one line."""
+    """Why nothing was found, in one line.
+
+    A search that is settled has tried what enumeration knows: some 40 operations, constants near those of the source.
+    """
     if any(piece.result.settled for piece in one.pieces) and len(one.pieces) == 1:
-        return "nothing cheaper: every smaller program was tried"
+        smaller = one.cost_before.ir - 1
+        if smaller < 0:
+            return "nothing cheaper: it has no instruction"
+        least = "without an instruction" if not smaller else f"of up to {plural(smaller, 'instruction')}"
+        return f"nothing cheaper: every program {least} over enumeration's operations and constants was tried"
     tried = sum(piece.result.tally.proposed for piece in one.pieces)
     return f"nothing cheaper among {plural(tried, 'proposal')}"
 
 
 def function(one: Rewritten, report: RewriteReport, width: int, *, assembly: bool = False) -> Iterator[str]:
     """One function of the report, line by line."""
-    yield f"@{one.before.name} of {report.where}"
+    yield f"@{one.before.name} of {report.where}{''.join(f'; {remark}' for remark in remarks(one))}"
     if one.note:
         yield from body(one.before)
         yield line("not searched", f" {one.note}").replace("not searched ", "not searched: ", 1)
@@ -149,6 +184,9 @@ def function(one: Rewritten, report: RewriteReport, width: int, *, assembly: boo
         both = (instructions(one.assembly[0]), instructions(one.assembly[1]))
         yield from beside(*both, (f"{report.target} before", "after"), width)
     yield line("cost", change(one.cost_before, one.cost_after, report.target))
+    if one.cost_llvm is not None:
+        yield line("", ladder(one, report.target))
+    yield from estimates(one, report.objective)
     yield from whole_proof(one)
     for piece in one.pieces:
         yield from _piece(piece, one)
@@ -214,6 +252,32 @@ def times(one: Rewritten) -> Iterator[str]:
         yield line("but", SLOWER)
 
 
+def ladder(one: Rewritten, target: str) -> str:
+    """What LLVM -O3 makes of the source, between the source and what was found."""
+    middle = one.cost_llvm or one.cost_before
+    parts = [(one.cost_before.ir, middle.ir, one.cost_after.ir, "IR")]
+    if min(one.cost_before.instructions, middle.instructions, one.cost_after.instructions) >= 0:
+        parts.append((one.cost_before.instructions, middle.instructions, one.cost_after.instructions, target))
+    told = [f"source {number(a)} -> -O3 {number(b)} -> found {number(c)} {what}" for a, b, c, what in parts]
+    return "; ".join([*told, *(NO_GAIN for remark in remarks(one) if remark == NO_GAIN)])
+
+
+def estimates(one: Rewritten, objective: str) -> Iterator[str]:
+    """What llvm-mca says; where it says nothing the reason, if it is latency that was asked for."""
+    told = one.estimated
+    if told is None:
+        return
+    if told.before is not None and told.after is not None:
+        first, second = told.before, told.after
+        yield line(
+            "llvm-mca",
+            f"{first.cycles:g} -> {second.cycles:g} cycles (throughput {first.throughput:g} -> {second.throughput:g}), "
+            f"in a row of 100 on {first.core}",
+        )
+    elif objective == "latency":
+        yield line("llvm-mca", f"no estimate: {told.reason}")
+
+
 def costs(cost: Cost, target: str) -> str:
     """A cost in words.
 
@@ -237,6 +301,16 @@ def change(before: Cost, after: Cost, target: str) -> str:
     return told + (f", latency {before.latency:g} -> {after.latency:g} cycles" if before.latency else "")
 
 
+def by_result(rows: Sequence[tuple[int, str]]) -> Iterator[tuple[str, list[int]]]:
+    """Widths that share a result, together.
+
+    >>> list(by_result([(16, "sampled"), (32, "left out"), (64, "sampled")]))
+    [('sampled', [16, 64]), ('left out', [32])]
+    """
+    for how in dict.fromkeys(result for _, result in rows):
+        yield how, [width for width, result in rows if result == how]
+
+
 def rules(rows: Sequence[object]) -> Iterator[str]:
     """The library of rules: name, kind, the rewrite, what it needs, the widths it is proved at, and below why."""
     from m4alloc.superopt.prove_rules import Listed
@@ -247,5 +321,7 @@ def rules(rows: Sequence[object]) -> Iterator[str]:
     for row in listed:
         widths = f"  proved at {', '.join(map(str, row.widths))} bits" if row.widths else ""
         needs = f"  if {row.needs}" if row.needs else ""
+        others = "".join(f"; {how} at {', '.join(map(str, at))} bits" for how, at in by_result(row.not_proved))
+        widths += others if widths else others.replace("; ", "  ", 1)
         yield f"{row.name:<{names}}  {row.kind:<{kinds}}  {row.rewrite}{needs}{widths}"
         yield f"{'':<{names}}  {'':<{kinds}}  {row.reason}"

@@ -13,5 +13,5 @@ Three ways to check
     refute, equivalence                   counterexamples that have been run; is one term a refinement of another
 Code
     intrinsics, program, reader, printer, mnemonics   LLVM's text in; LLVM's text and mnemonics out
-    edits, rewrite                        the search for cheaper programs, step by proved step
+    edits, rewrite, verify                the search for cheaper programs, step by proved step; two functions compared
 """

@@ -49,7 +49,9 @@ def refines(
     reason = comparable(source, target, isa)
     condition = conjunction(*(_condition(fact, source) for fact in given))
 
-    def verdict(outcome: Outcome, method: str, reason: str = "", failure: Failure | None = None) -> Verdict:
+    def verdict(
+        outcome: Outcome, method: str, reason: str = "", failure: Failure | None = None, *, timed_out: bool = False
+    ) -> Verdict:
         return Verdict(
             outcome,
             method,
@@ -59,6 +61,7 @@ def refines(
             _obligations(source, strict) if outcome is Outcome.REFINES else (),
             tuple(stages),
             time.monotonic() - started,
+            timed_out=timed_out,
         )
 
     if reason:
@@ -82,7 +85,7 @@ def refines(
     if answer.outcome == "proved":
         return verdict(Outcome.REFINES, f"SMT at full width, {answer.by}")
     if answer.model is None:
-        return verdict(Outcome.UNKNOWN, "SMT", answer.reason)
+        return verdict(Outcome.UNKNOWN, "SMT", answer.reason, timed_out=True)
     environment = environment_of(answer.model, isa)
     failure = replayed(source, target, environment, isa, strict=strict) if holds(condition, environment, isa) else None
     if failure is None:

@@ -23,11 +23,15 @@ from m4alloc.superopt.cheri.term import (
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """An argument. noundef: it is neither undef nor poison; else a printed function freezes it first."""
+    """An argument. noundef: it is neither undef nor poison; else a printed function freezes it first.
+
+    frozen: the function that was read does so itself, so that all its uses see one value.
+    """
 
     name: str
     sort: Sort
     noundef: bool = True
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,15 @@ class _Reader:
             )
             for argument in self.function.arguments
         )
+        once = {name for name, count in self.function.uses().items() if count == 1}
+        frozen = {
+            operand.name
+            for instruction in self.function
+            if instruction.opcode == "freeze"
+            for operand in instruction.operands
+            if isinstance(operand, ir.Local) and operand.name in once
+        }
+        parameters = tuple(replace(one, frozen=one.name in frozen) for one in parameters)
         outside = {parameter.name for parameter in parameters if parameter.sort is Sort.INT}
         values: dict[str, Atom] = {one.name: Variable(one.name, one.sort) for one in parameters}
         steps, result = self.block(self.function.blocks[0], "", values, outside, ())

@@ -12,7 +12,7 @@ from capability.memory import TaggedMemory
 from m4alloc.superopt.cheri.model import Observation, Value, described, evaluated, holds, supported
 from m4alloc.superopt.cheri.observe import Effect, difference
 from m4alloc.superopt.cheri.states import States
-from m4alloc.superopt.cheri.term import MEMORY, Sort, Term, operators, variables
+from m4alloc.superopt.cheri.term import MEMORY, Term, operators, variables
 from m4alloc.superopt.verdict import Counterexample
 
 
@@ -100,8 +100,7 @@ def comparable(source: Term, target: Term, isa: Isa) -> str:
     reason = supported(source, isa) or supported(target, isa)
     if not reason and source.sort is not target.sort:
         reason = f"one yields {source.sort.value}, the other {target.sort.value}"
-    extra = [name for name in variables(target) if name not in variables(source)]
-    return reason or (f"the target reads {', '.join(extra)}, which the source does not have" if extra else "")
+    return reason
 
 
 def _memory(isa: Isa) -> TaggedMemory:
@@ -130,8 +129,3 @@ def _fill(memory: TaggedMemory, environment: Mapping[str, Value], states: States
             memory.store(at, random.randbytes(granule))
         else:
             memory.store_capability(at, value, value.to_memory())
-
-
-def sorts_of(term: Term) -> Mapping[str, Sort]:
-    """The free variables' sorts."""
-    return variables(term)

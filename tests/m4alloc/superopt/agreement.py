@@ -21,8 +21,13 @@ from m4alloc.superopt.verdict import Outcome, Verdict
 class Tally:
     """accepted, rejected, unknown: by the checker.  uncovered: the oracle does not cover the pair; it is not counted.
 
-    false_accepts, false_rejects: pairs on which the oracle disagrees, as text.  refuted: by native code.
+    mutants: pairs on which both had a say, those of a source with itself left out.  false_accepts, false_rejects: pairs
+    on which the oracle disagrees, as text.  refuted: by native code.  unconfirmed: counterexamples that the interpreter
+    does not cover.
     """
+
+    mutants: int = 0
+    unconfirmed: int = 0
 
     accepted: int = 0
     rejected: int = 0
@@ -40,13 +45,14 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.judged} judged: {self.accepted} accepted, {self.rejected} rejected, {self.unknown} unknown; "
-            f"{len(self.false_accepts)} false accepts, {len(self.false_rejects)} false rejects; "
-            f"{self.refuted} refuted natively, {self.uncovered} not covered"
+            f"{self.judged} judged, {self.mutants} of them mutants: {self.accepted} accepted, {self.rejected} rejected, "
+            f"{self.unknown} unknown; {len(self.false_accepts)} false accepts, {len(self.false_rejects)} false rejects; "
+            f"{self.refuted} refuted natively, {self.uncovered} not covered, {self.unconfirmed} not confirmed"
         )
 
-    def count(self, verdict: Verdict) -> None:
+    def count(self, verdict: Verdict, what: str) -> None:
         """By what the checker said."""
+        self.mutants += what != ITSELF
         self.accepted += verdict.accepted
         self.rejected += verdict.outcome is Outcome.COUNTEREXAMPLE
         self.unknown += verdict.outcome is Outcome.UNKNOWN
@@ -54,19 +60,18 @@ class Tally:
             self.reasons[verdict.reason] += 1
 
 
+ITSELF = "itself"
+
+
 def pairs(
     seed: int, count: int, width: int, size: int, features: Features, arguments: int, lanes: int = 0, each: int = 12
 ) -> Iterator[tuple[Function, Function, str]]:
-    """`count` pairs: generated functions with themselves and with their mutants; `lanes`: on vectors of so many."""
-    left = count
+    """`count` generated functions with themselves and with their mutants; `lanes`: on vectors of so many."""
     for number, made in enumerate(functions(seed, count, width, size, features, arguments)):
         source = vectorised(made, lanes, number) if lanes else made
         if source is None:
             continue
-        for target, what in [(source, "itself"), *mutants(source, seed, each)]:
-            if not left:
-                return
-            left -= 1
+        for target, what in [(source, ITSELF), *mutants(source, seed, each)]:
             yield source, target, what
 
 
@@ -92,10 +97,12 @@ def by_enumeration(
     lanes: int = 0,
     facts: Sequence[Fact] = (),
 ) -> Tally:
-    """The checker beside the interpreter, which tries every input with undef and poison."""
+    """The checker beside the interpreter, which tries every input with undef and poison, on `count` mutants."""
     tally = Tally()
     known: tuple[Function, Enumeration] | None = None
     for source, target, what in pairs(seed, count, width, size, features, arguments, lanes):
+        if tally.mutants == count:
+            break
         if known is None or known[0] is not source:
             known = source, Enumeration(source, facts)
         try:
@@ -104,7 +111,7 @@ def by_enumeration(
             tally.uncovered += 1
             continue
         verdict = refines(source, target, facts, seconds=5)
-        tally.count(verdict)
+        tally.count(verdict, what)
         if verdict.accepted and found is not None:
             tally.false_accepts.append(_shown(source, target, what, verdict, found))
         if verdict.outcome is Outcome.COUNTEREXAMPLE and found is None and not features.memory:
@@ -119,12 +126,20 @@ def by_native(
     size: int = 6,
     features: Features = Features(noundef=0.8),  # noqa: B008  (frozen)
 ) -> Tally:
-    """The checker beside native code on every input, and its counterexamples beside the interpreter on that input."""
+    """The checker beside native code on every input, and its counterexamples beside the interpreter on that input.
+
+    count: mutants that native code refuted, or that were run on some input.
+    """
     tally = Tally()
     for source, target, what in pairs(seed, count, width, size, features, 2):
-        found = native.refute(source, target)
+        if tally.mutants == count:
+            break
+        found, inputs = native.compared(source, target)
+        if found is None and not inputs:
+            tally.uncovered += 1
+            continue
         verdict = refines(source, target, seconds=5)
-        tally.count(verdict)
+        tally.count(verdict, what)
         tally.refuted += found is not None
         if verdict.accepted and found is not None:
             tally.false_accepts.append(_shown(source, target, what, verdict, found))
@@ -132,7 +147,7 @@ def by_native(
             try:
                 right = confirms(source, target, verdict.counterexample)
             except UnsupportedError:
-                tally.uncovered += 1
+                tally.unconfirmed += 1
                 continue
             if not right:
                 tally.false_rejects.append(_shown(source, target, what, verdict, found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from m4alloc.superopt.equivalence import ENCODING_FAILED
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.generate import Features
 from tests.m4alloc.superopt.agreement import Tally, by_enumeration, by_native
@@ -12,6 +13,7 @@ from tests.m4alloc.superopt.agreement import Tally, by_enumeration, by_native
 def _agreed(tally: Tally) -> None:
     assert not tally.false_accepts, tally.false_accepts[0]
     assert not tally.false_rejects, tally.false_rejects[0]
+    assert not [reason for reason in tally.reasons if reason.startswith(ENCODING_FAILED)]
 
 
 def test_the_checker_agrees_with_enumeration_on_mutants_with_poison_and_undef() -> None:
@@ -34,6 +36,13 @@ def test_the_checker_accepts_no_mutant_that_native_code_refutes() -> None:
     _agreed(tally)
     assert tally.accepted
     assert tally.refuted
+    assert tally.mutants == 30
+
+
+def test_pairs_that_native_code_does_not_cover_are_no_agreement() -> None:
+    """Undefined everywhere, or on too many bits: nothing is run."""
+    tally = by_native(seed=3, count=3, width=20)
+    assert tally.judged == 0 and tally.uncovered > 0
 
 
 def test_the_checker_agrees_with_enumeration_on_vectors() -> None:
@@ -51,19 +60,21 @@ def test_the_checker_agrees_with_enumeration_under_facts(fact: str) -> None:
 @pytest.mark.campaign
 @pytest.mark.timeout(1800)
 def test_no_false_verdict_in_two_thousand_mutants_at_four_bits(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = by_enumeration(seed=2026, count=2200, size=7)
+    tally = by_enumeration(seed=2026, count=2000, size=7)
     with capsys.disabled():
         print(f"\nby enumeration at 4 bits: {tally}")
     _agreed(tally)
+    assert tally.mutants == 2000
 
 
 @pytest.mark.campaign
 @pytest.mark.timeout(1800)
 def test_no_false_verdict_in_two_thousand_mutants_at_eight_bits(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = by_native(seed=2026, count=2200)
+    tally = by_native(seed=2026, count=2000)
     with capsys.disabled():
         print(f"\nby native code at 8 bits: {tally}")
     _agreed(tally)
+    assert tally.mutants == 2000
 
 
 @pytest.mark.campaign

@@ -2,9 +2,11 @@
 
 import pytest
 
+from m4alloc.cli import superopt as cli
+from m4alloc.superopt import toolchain
 from m4alloc.superopt.cost import cost, instructions
 from m4alloc.superopt.parse import parse_function
-from m4alloc.superopt.problem import TARGETS
+from m4alloc.superopt.problem import OBJECTIVES, TARGETS
 
 SUM = "define i32 @f(i32 %x, i32 %y) {\n  %a = add i32 %x, %y\n  ret i32 %a\n}\n"
 SUM_BY_CARRY = """define i32 @f(i32 %x, i32 %y) {
@@ -15,6 +17,11 @@ SUM_BY_CARRY = """define i32 @f(i32 %x, i32 %y) {
   ret i32 %r
 }
 """
+
+
+def test_the_command_line_offers_what_there_is() -> None:
+    assert cli.TARGETS == TARGETS == tuple(toolchain.TARGETS)
+    assert cli.OBJECTIVES == OBJECTIVES
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from m4alloc.superopt.equivalence import CONTRADICTION, SAME, VACUOUS, SignatureError, funnel, refines
+from m4alloc.superopt import equivalence
+from m4alloc.superopt.equivalence import CONTRADICTION, ENCODING_FAILED, SAME, VACUOUS, SignatureError, funnel, refines
 from m4alloc.superopt.fact_terms import FactError
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.generate import Features, functions
@@ -206,6 +207,16 @@ def test_a_loop_that_runs_beyond_its_bound_is_undecided_and_no_time_out() -> Non
     )
     verdict = check(loop, loop.replace("add i8 %i, 3", "sub i8 %i, -3"), seconds=5.0, unroll=2)
     assert verdict.outcome is Outcome.UNKNOWN and "times" in verdict.reason and not verdict.timed_out
+
+
+def test_a_mistake_of_the_checker_is_told_apart_from_what_it_cannot_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbling(*_: object, **__: object) -> None:
+        raise KeyError("block")
+
+    monkeypatch.setattr(equivalence, "encode", stumbling)
+    verdict = check(WRAPS, ONE)
+    assert verdict.outcome is Outcome.UNKNOWN and not verdict.timed_out
+    assert verdict.reason == f"{ENCODING_FAILED}KeyError: 'block'"
 
 
 def test_arguments_are_matched_by_position_and_facts_name_the_sources() -> None:

@@ -14,7 +14,7 @@ from m4alloc.superopt.printer import checked
 
 
 def test_mutants_are_well_formed() -> None:
-    rng = random.Random(5)
+    rng, count = random.Random(5), 0
     for function in functions(3, 30, 8, 7, Features(memory=True)):
         pool, now = pool_of(function), function
         for _ in range(12):
@@ -24,6 +24,8 @@ def test_mutants_are_well_formed() -> None:
                 break
             assert step.result is now
             checked(now)
+            count += 1
+    assert count >= 200
 
 
 def test_every_kind_of_mutation_happens() -> None:

@@ -16,7 +16,7 @@ from m4alloc.superopt.cheri.term import Sort
 
 ISAS = (ISAV9_128, ISAV8_128, MORELLO, RISCV_128)
 SMALL = [rule for rule in (*SOUND, *LEMMAS) if list(rule.variables.values()).count(Sort.INT) < 2]
-QUICK = {"S1": 97, "S7": 5, "S9": 97, "S13": 97, "S17": 197, "S23": 97, "inside": 97, "contains": 97}
+QUICK = {"S1": 197, "S7": 5, "S9": 97, "S13": 97, "S17": 397, "S23": 197, "inside": 97, "contains": 197}
 """Rules with the stride between the encodings that the quick tests look at."""
 
 
@@ -44,12 +44,12 @@ def test_a_sound_rule_holds_on_every_state(rule: Rule, isa: Isa) -> None:
     check(rule, isa, 1 if len(rule.variables) < 3 else 29)
 
 
-@pytest.mark.parametrize("name", ["U3", "U4", "U7", "U8 base", "U9", "U10 and", "U11", "U12", "U13", "U15", "U20"])
+@pytest.mark.parametrize("name", ["U3", "U7", "U8 base", "U9", "U10 and", "U11", "U13", "U15", "U20"])
 def test_a_killed_rule_breaks_at_eight_bits_too(name: str) -> None:
     rule = next(killed.rule for killed in UNSOUND if killed.name == name)
     condition = rule.condition_on(ISAV9_128)
     assert condition is not None
-    assert exhausted(rule.source, rule.target, condition, scaled(ISAV9_128), stride=13).failure
+    assert exhausted(rule.source, rule.target, condition, scaled(ISAV9_128), stride=31).failure
 
 
 @pytest.mark.parametrize("name", [killed.name for killed in UNSOUND if killed.blame is Blame.TRAPPING])
