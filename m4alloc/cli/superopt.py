@@ -98,6 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
             return _verify(arguments)
         return _rewrite(arguments)
     except ModuleNotFoundError as error:
+        if error.name is None:
+            raise UsageError(str(error)) from error  # it says itself what installs it
         extra = "cluster" if error.name in {"dask", "distributed"} else "superopt"
         raise UsageError(f"{error}; install it with: pip install 'm4alloc[{extra}]'") from error
     except BrokenPipeError:

@@ -7,7 +7,7 @@ What is rewritten
     slices, slices_piece, slices_facts, slices_back   loop-free pieces cut out, what is known there, pieces put back
     facts, problem, rule, verdict              what is assumed, searched for, applied and answered: shared by all below
 The proof: may one function stand in for another
-    equivalence                                the checker; `funnel` tries to refute before it proves
+    equivalence, needed                        the checker; which of the facts a proof needs
     smt_values, smt_integers, smt_intrinsics, smt_instructions   values and operations as terms of z3
     smt_memory, smt_layout, smt_attributes, smt_inputs   memory, data layout, attributes, arguments as terms
     smt_function, smt_refinement               a function as one term; refinement as one condition

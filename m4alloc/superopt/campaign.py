@@ -10,8 +10,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+import m4alloc
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.check.surroundings import interrupts_noted
+from m4alloc.superopt import rules
 from m4alloc.superopt.campaign_state import CampaignState, Finished
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.ir import Function, Module
@@ -130,7 +132,13 @@ def campaign(
     if twice:
         raise ValueError(f"two functions of this campaign have the name {twice[0]!r}; give each its own")
     solve = solve or by_pipeline
-    identity = {**asdict(plan), "methods": list(plan.methods), "solve": f"{solve.__module__}.{solve.__qualname__}"}
+    identity = {
+        **asdict(plan),
+        "methods": list(plan.methods),
+        "solve": f"{solve.__module__}.{solve.__qualname__}",
+        "version": m4alloc.__version__,
+        "rules": blake2b(repr(rules.ALL).encode(), digest_size=8).hexdigest(),
+    }
     held = CampaignState(state, identity, resume=resume)
     digests = {task.name: digest(task.problem) for task in tasks}
     found = {task.name: one for task in tasks if (one := held.get(task.name, digests[task.name])) is not None}

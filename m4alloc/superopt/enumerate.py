@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from m4alloc.superopt.enumerate_bank import Term
-from m4alloc.superopt.enumerate_operations import OPERATIONS, applies_to
+from m4alloc.superopt.enumerate_operations import OPERATIONS, applies_to, require_numba
 from m4alloc.superopt.enumerate_search import CAPACITY, Done, Hunt, MisledError, Offer
 from m4alloc.superopt.enumerate_slices import Window, facts_of, windows
 from m4alloc.superopt.enumerate_window import NoWindowError, samples
@@ -31,8 +31,8 @@ RESTARTS = 12
 class Enumeration:
     """A `Search` that offers programs of 0, 1, 2 ... instructions that agree with the source on 1,024 inputs.
 
-    A program is built from arguments, constants near those of the source, and 45 operations; terms that agree on 64
-    inputs are one.  most: instructions of the largest programs, one less than the best has where that is less.
+    A program is built from arguments, constants near those of the source, and up to 45 operations; terms that agree on
+    64 inputs are one.  most: instructions of the largest programs, one less than the best has where that is less.
     ties: up to three instructions, go on to programs as large as the best, whose assembly may be shorter.
     found: how far the last run came, for a report.
     """
@@ -43,6 +43,9 @@ class Enumeration:
     capacity: int = CAPACITY
     operations: tuple[int, ...] = tuple(OPERATIONS)
     found: Done = field(default_factory=Done)
+
+    def __post_init__(self) -> None:
+        require_numba()
 
     def run(self, judge: Judge, seed: int) -> None:
         """Offer programs until the budget is spent or every size is done; deterministic but for the clock.

@@ -73,6 +73,11 @@ class Writer:
 
     def _operation(self, code: int, type: Int, operands: tuple[Value, ...]) -> Value:
         if code == SELECT:
+            condition, yes, no = operands
+            if no == constant(type, 0) and type.width > 1:  # for people, where the arms are 1 or -1
+                for word, one in (("zext", 1), ("sext", -1)):
+                    if yes == constant(type, one):
+                        return self._emit(Instruction(word, type, (condition,)))
             return self._emit(Instruction("select", type, operands))
         if code >= FUNNEL:
             by = constant(type, code - FUNNEL)

@@ -8,18 +8,32 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from m4alloc.superopt.ir import Function
+
+njit: Any
+try:
+    from numba import njit
+except ModuleNotFoundError:
+    njit = None
+
 
 Words = npt.NDArray[np.uint64]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def kernel(function: F) -> F:
-    """Compiled by numba, kept on disk."""
+    """Compiled by numba, kept on disk; as it is where there is no numba, for those who only prove and list."""
+    if njit is None:
+        return function
     compiled: Any = njit(cache=True, nogil=True, error_model="numpy")
     return compiled(function)  # type: ignore[no-any-return]
+
+
+def require_numba() -> None:
+    """ModuleNotFoundError, with the line that installs it, where numba is missing."""
+    if njit is None:
+        raise ModuleNotFoundError("enumeration needs numba: pip install 'm4alloc[superopt]'")
 
 
 SAME, BIT, CAST = "same", "bit", "cast"

@@ -260,7 +260,8 @@ def funnel(
 ) -> Verdict:
     """`refines`, after cheaper attempts to refute: a few hundred inputs, then all inputs of small functions natively.
 
-    Arguments and errors are those of `refines`; each stage that ran is in `stages`.  Only SMT can accept.
+    Arguments and errors are those of `refines`; each stage that ran is in `stages`.  Only `refines` can accept here
+    (elsewhere judge_proof.on_every_input, which runs every input, and idioms_sums, which compares tables of all bytes).
     Cost: 2 to 10 ms for the tests, 5 to 10 ms for the native run, then that of `refines`.
     """
     check_signatures(source, target)

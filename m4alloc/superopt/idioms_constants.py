@@ -24,8 +24,13 @@ from m4alloc.superopt.simplify_cfg import replaced, without
 _TABLE = re.compile(
     r'@(?:"(?P<quoted>[^"]*)"|(?P<name>[-\w.$]+)) = '
     r"(?:(?:internal|private|dso_local|unnamed_addr|local_unnamed_addr) )*"
-    r"constant \[(?P<count>\d+) x i(?P<width>8|16|32|64)\] \[(?P<entries>[^\]]*)\]"
+    r"constant \[(?P<count>\d+) x i(?P<width>8|16|32|64)\] "
+    r'(?:\[(?P<entries>[^\]]*)\]|c"(?P<text>[^"]*)"|zeroinitializer)'
 )
+
+LARGEST = 1 << 16
+"""Entries of a table that is still looked into."""
+_BYTE = re.compile(r"\\[0-9A-Fa-f]{2}|\\\\|.", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,20 +42,30 @@ class Table:
 
 
 def tables(lines: Iterable[str]) -> dict[str, Table]:
-    """The constant arrays of integers that a module defines (`Module.globals`), by name.
+    r"""The constant arrays of integers that a module defines (`Module.globals`), by name.
 
     >>> tables(["@sizes = internal unnamed_addr constant [2 x i16] [i16 16, i16 -1], align 2"])
     {'sizes': Table(width=16, entries=(16, 65535))}
+    >>> tables([r'@ends = constant [3 x i8] c"a\00\FF"'])
+    {'ends': Table(width=8, entries=(97, 0, 255))}
     """
     found = {}
     for line in lines:
         match = _TABLE.match(line)
-        if match:
+        if match and int(match["count"]) <= LARGEST:
             width = int(match["width"])
-            entries = tuple(int(entry.split()[-1]) % (1 << width) for entry in match["entries"].split(","))
+            entries = _entries(match, width)
             if len(entries) == int(match["count"]):
                 found[match["quoted"] or match["name"]] = Table(width, entries)
     return found
+
+
+def _entries(match: re.Match[str], width: int) -> tuple[int, ...]:
+    if match["text"] is not None:  # how LLVM prints tables of bytes
+        return tuple(int(byte[1:], 16) if len(byte) == 3 else ord(byte[-1]) for byte in _BYTE.findall(match["text"]))
+    if match["entries"] is None:
+        return (0,) * int(match["count"])
+    return tuple(int(entry.split()[-1]) % (1 << width) for entry in match["entries"].split(","))
 
 
 def read(function: Function, known: Mapping[str, Table]) -> Function:

@@ -190,6 +190,8 @@ def _address(state: _State, instruction: Instruction) -> Address:
     if not isinstance(element, Int) or element.width % 8 or len(indices) != 1 or not isinstance(indices[0], Constant):
         raise NotASumError(f"`getelementptr {element}` with indices that are not one constant")
     end = start.offset + element.width // 8 * indices[0].signed
+    if not -(1 << 63) <= end < 1 << 63:
+        raise NotASumError("an offset that wraps at 64 bits")
     if instruction.flags:
         state.claims.append(Claim(start.base, start.offset, end, instruction.flags))
     inside = {start.offset, end} if "inbounds" in instruction.flags else set()

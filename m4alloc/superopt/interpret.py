@@ -120,11 +120,6 @@ class Enumeration:
             self._known.append((given, allowed))
             yield given, allowed
 
-    @property
-    def is_undefined(self) -> bool:
-        """The source is undefined on every input."""
-        return all(allowed is None for _, allowed in self._rows())
-
     def difference(self, target: ir.Function, *, shared: bool = False) -> Counterexample | None:
         """The first input on which the target may do what the source may not: see the function `difference`."""
         source = self.source

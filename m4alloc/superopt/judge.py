@@ -11,7 +11,7 @@ import numpy as np
 from m4alloc.superopt import judge_inputs
 from m4alloc.superopt.cost import cost
 from m4alloc.superopt.ir import Function, canonical
-from m4alloc.superopt.judge_proof import prove
+from m4alloc.superopt.judge_proof import prove, with_needed_facts
 from m4alloc.superopt.printer import checked
 from m4alloc.superopt.problem import Budget, Candidate, Cost, Problem, Step, Tally
 from m4alloc.superopt.vectors import Results, Vectors, refines_on, run, test_vectors
@@ -20,6 +20,8 @@ from m4alloc.superopt.verdict import Outcome, Verdict
 PROOF_SECONDS = 5.0
 LEAST_PROOF = 0.5
 """Seconds that a proof gets even where the budget is as good as spent."""
+LEAN_SECONDS = 1.0
+"""For each proof that a fact is not needed."""
 TESTS = 256
 NO_GROUND = "the source is undefined for every input, so that anything would do"
 
@@ -136,6 +138,11 @@ class TheJudge:
                 if limit < seconds:
                     self._seen.discard(_key(function))
             return None
+        if price < self.best.cost and not verdict.vacuous:
+            limit = min(LEAN_SECONDS, self._whole.left)
+            verdict = with_needed_facts(self.problem, function, verdict, limit, shared=self.shared)
+        if len(steps) == 1 and self._is_made_by(steps[0], function):
+            steps = (replace(steps[0], result=function, proof=verdict),)  # the whole proof is the step's
         found = Candidate(function, price, verdict, method, steps, time.monotonic() - self.started)
         self._to_front(found)
         if price >= self.best.cost:
@@ -144,6 +151,13 @@ class TheJudge:
         if self.on_improvement is not None:
             self.on_improvement(found)
         return found
+
+    def _is_made_by(self, step: Step, function: Function) -> bool:
+        """The step leads to the function, but for what `in_form_of` changes."""
+        try:
+            return _key(in_form_of(self.problem.source, step.result)) == _key(function)
+        except (ValueError, KeyError):
+            return False
 
     def adopt(self, candidate: Candidate) -> bool:
         """Take over what another judge of the same problem has proved, without a proof; False where it is no better."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from m4alloc.superopt.equivalence import refines
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.ir import Function, Int, canonical
+from m4alloc.superopt.needed import needed
 from m4alloc.superopt.problem import Problem
 from m4alloc.superopt.vectors import Results, Vectors, refines_on, run, test_vectors
 from m4alloc.superopt.verdict import Counterexample, Outcome, Stage, Verdict
@@ -39,6 +41,20 @@ def prove(problem: Problem, target: Function, seconds: float, *, shared: bool = 
         if len(_known) > REMEMBERED:
             _known.popitem(last=False)
     return verdict
+
+
+def with_needed_facts(
+    problem: Problem, target: Function, verdict: Verdict, seconds: float, *, shared: bool = False
+) -> Verdict:
+    """The verdict on an accepted target from as few of the facts as are easily found to be enough.
+
+    seconds: for each further proof, four times as much for all of them; see `needed`.
+    """
+
+    def again(facts: tuple[Fact, ...], left: float) -> Verdict:
+        return prove(replace(problem, facts=facts), target, left, shared=shared)
+
+    return needed(verdict, again, seconds=4.0 * seconds)
 
 
 def on_every_input(problem: Problem, target: Function) -> Verdict | None:

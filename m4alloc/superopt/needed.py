@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.verdict import Verdict
@@ -34,7 +35,9 @@ def needed(verdict: Verdict, prove: Callable[[Facts, float], Verdict], *, second
         fewer = () if trial is None else tuple(fact for fact in verdict.assumptions if fact != trial)
         found = prove(fewer, left)
         if found.accepted:
-            verdict = found
+            stages = tuple(replace(stage, name=f"{stage.name} with fewer facts") for stage in found.stages)
+            spent = verdict.seconds + found.seconds
+            verdict = replace(found, stages=(*verdict.stages, *stages), seconds=spent)
         if not verdict.assumptions:
             break
     return verdict

@@ -21,7 +21,7 @@ class Cost:
     objective: in the unit that the search minimises (`Problem.objective`).
     ir: instructions of the IR, returns not counted.  instructions: of the emitted assembly for the target, returns,
     labels and directives not counted; -1 where it was not emitted.  latency: cycles of the dependence chain by our own
-    table, or llvm-mca's where it was asked for; 0.0 where nothing was asked for.
+    table (llvm-mca only reports, it ranks nothing); 0.0 where it was not asked for.
     """
 
     objective: float

@@ -145,27 +145,31 @@ def prove(rule: Rule, width: int, *, seconds: float = 2.0, budget: float = 20.0)
     started = time.monotonic()
     ready = compiled(rule)
     attempt = _Attempt(ready, started + budget, seconds)
-    worst, detail, how = Result.PROVED, "", "all constants at once"
+    worst, detail, how = Result.PROVED, "", AT_ONCE
     for types in typings(ready, width):
+        way = AT_ONCE
         if is_symbolic(ready):
             names = [symbol.name for symbol in ready.symbols if parts(ready, types, symbol.name)]
             result, why = attempt.split(types, {}, [*names, *amounts(ready)], [])
             if result is Result.LEFT_OUT:
                 result, why = attempt.without_undef(types, names, why)
-                how = "for values that are not undef" if result is Result.PROVED else how
+                way = "for values that are not undef" if result is Result.PROVED else way
             if result is Result.LEFT_OUT and ready.symbols:
-                result, why, how = _sampled(attempt, types, why)
+                result, why, way = _sampled(attempt, types, why)
         else:
-            result, why, how = _sampled(attempt, types, "")
+            result, why, way = _sampled(attempt, types, "")
         if _ORDER.index(result) > _ORDER.index(worst):
-            worst, detail = result, why
-    if worst is Result.PROVED and attempt.queries > 2 and how == "all constants at once":
+            worst, detail, how = result, why, way
+        elif result is worst and way != AT_ONCE:
+            how = way
+    if worst is Result.PROVED and attempt.queries > 2 and how == AT_ONCE:
         how = f"{attempt.queries} parts"
     if worst in (Result.PROVED, Result.SAMPLED) and not attempt.fits:
         worst, how = Result.NONE, ""
     return Proof(rule.name, width, worst, how, (time.monotonic() - started) * 1e3, detail)
 
 
+AT_ONCE: Final = "all constants at once"
 _ORDER: Final = (Result.PROVED, Result.SAMPLED, Result.LEFT_OUT, Result.REFUTED)
 
 

@@ -14,6 +14,7 @@ from m4alloc.superopt.fact_terms import names as fact_names
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.idioms_constants import tables
 from m4alloc.superopt.ir import VOID, Block, Function, Instruction, Module
+from m4alloc.superopt.needed import needed
 from m4alloc.superopt.parse_tokens import IrError
 from m4alloc.superopt.pipeline import METHODS
 from m4alloc.superopt.problem import TARGETS
@@ -21,7 +22,7 @@ from m4alloc.superopt.report import RewriteReport, Rewritten, VerifyReport
 from m4alloc.superopt.run_function import Rewrite, Settings
 from m4alloc.superopt.run_module import searched
 from m4alloc.superopt.run_surroundings import constants_of, differing, foreign
-from m4alloc.superopt.source import plain, read
+from m4alloc.superopt.source import plain, read, typed_pointers
 from m4alloc.superopt.verdict import Outcome
 
 OBJECTIVES = ("ir", "instructions", "latency")
@@ -98,7 +99,7 @@ def superopt(
     skipped = {name: why for name, why in module.skipped.items() if why != NOT_ASKED_FOR}
     return RewriteReport(
         str(path), target, objective, tuple(map(Fact, assume)), tuple(found), skipped, settings.methods, budget, seed,
-        time.monotonic() - began, len(wanted), interrupted, module=module,
+        time.monotonic() - began, len(wanted), interrupted, module=module, notes=notes_of(path),
     )  # fmt: skip
 
 
@@ -128,11 +129,22 @@ def verify(
     _require_facts([(source, facts)], assume)
     began = time.monotonic()
     verdict = funnel(source, target, facts, seconds=seconds, shared=shared, unroll=unroll)
+    verdict = needed(
+        verdict,
+        lambda fewer, left: refines(source, target, fewer, seconds=left, shared=shared, unroll=unroll),
+        seconds=0.1 * seconds,
+    )
     has_loop = any(map(idioms_prove.has_loop, (source, target)))
     if verdict.outcome is Outcome.UNKNOWN and has_loop and not unroll and not shared:
         left = seconds - (time.monotonic() - began)
         other = idioms_prove.proved(source, target, facts, seconds=left, known=tables(modules[0].globals))
         if other.outcome is not Outcome.UNKNOWN:
+            known = tables(modules[0].globals)
+            other = needed(
+                other,
+                lambda fewer, left: idioms_prove.proved(source, target, fewer, seconds=left, known=known),
+                seconds=0.1 * seconds,
+            )
             verdict = replace(other, seconds=time.monotonic() - began)
     if verdict.accepted and (why := differing((modules[0], modules[1]), (source, target))):
         verdict = replace(verdict, outcome=Outcome.UNKNOWN, reason=why, obligations=())
@@ -140,7 +152,18 @@ def verify(
     if names and verdict.outcome is Outcome.COUNTEREXAMPLE:
         why = f"a counterexample was found that may hinge on the contents of the constant @{names[0]}"
         verdict = replace(verdict, outcome=Outcome.UNKNOWN, reason=why, counterexample=None)
-    return VerifyReport(str(first), str(second), source, target, verdict)
+    notes = dict.fromkeys((*notes_of(first), *notes_of(second)))
+    return VerifyReport(str(first), str(second), source, target, verdict, tuple(notes))
+
+
+def notes_of(path: str | Path) -> tuple[str, ...]:
+    """What is to be known of how a file was read: that it is of an LLVM before 15, whose pointers had types."""
+    if Path(path).suffix != ".ll":
+        return ()
+    typed = typed_pointers(Path(path).read_text())
+    return (
+        (f"{path}: pointers with types, as {typed}, are of an LLVM before 15; they were read as ptr",) if typed else ()
+    )
 
 
 def module_in(path: str | Path, function: str | None, flags: Sequence[str]) -> Module:

@@ -17,7 +17,7 @@ from m4alloc.superopt.fact_terms import names as fact_names
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.idioms_constants import Table
 from m4alloc.superopt.ir import Function, Local, canonical
-from m4alloc.superopt.judge_proof import prove
+from m4alloc.superopt.judge_proof import with_needed_facts
 from m4alloc.superopt.measure import Measurement, measured
 from m4alloc.superopt.needed import needed
 from m4alloc.superopt.parse_tokens import IrError
@@ -81,10 +81,14 @@ class Settings:
         return repr(sorted((name, value) for name, value in asdict(self).items() if name not in left_out))
 
     def searches(self) -> list[str | Search]:
-        """The methods as the pipeline wants them.  Raises MethodError, AgentError, OSError."""
+        """The methods as the pipeline wants them.  Raises MethodError, AgentError, OSError, ModuleNotFoundError."""
         found: list[str | Search] = []
         for method in self.methods:
             search = search_of(method)
+            if method == "egglog":
+                from m4alloc.superopt.saturate import engine
+
+                engine()  # before any time is spent
             if method == "policy" and self.weights:
                 from m4alloc.superopt.agent import Agent
 
@@ -242,18 +246,7 @@ class Rewrite:
         if result.interrupted:
             self.interrupted = True
             return Piece(name, result, result.best.steps)
-        if result.is_improved:
-            best = replace(result.best, verdict=self._needed(problem, result.best))
-            result = replace(result, best=best)
         return Piece(name, result, explained(function, result.best.steps, facts, shared=settings.shared))
-
-    def _needed(self, problem: Problem, found: Candidate) -> Verdict:
-        """The candidate's proof under as few facts as are enough."""
-
-        def again(facts: tuple[Fact, ...], seconds: float) -> Verdict:
-            return prove(replace(problem, facts=facts), found.function, seconds, shared=self.settings.shared)
-
-        return needed(found.verdict, again, seconds=self._spare)
 
     @property
     def _spare(self) -> float:
@@ -339,7 +332,10 @@ class Rewrite:
             if not found.reason and not slower(found):
                 best = f"{plural(result.best.cost.ir, 'instruction')} by {result.best.method}"
                 why = MethodRun("measured", 0.0, Tally(), (), f"{best}: proved, and slower as measured")
-                other = replace(other, verdict=self._needed(result.problem, other))
+                verdict = with_needed_facts(
+                    result.problem, other.function, other.verdict, self._spare / 4, shared=self.settings.shared
+                )
+                other = replace(other, verdict=verdict)
                 chosen = replace(result, best=other, methods=(*result.methods, why))
                 steps = explained(self.before, other.steps, self.facts, shared=self.settings.shared)
                 self.pieces[-1] = replace(self.pieces[-1], result=chosen, steps=steps)

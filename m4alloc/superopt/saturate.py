@@ -70,7 +70,7 @@ def engine() -> Any:
     try:
         return import_module("egglog.bindings")
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("equality saturation needs egglog: pip install egglog") from None
+        raise ModuleNotFoundError("equality saturation needs egglog: pip install 'm4alloc[saturate]'") from None
 
 
 @dataclass(frozen=True)

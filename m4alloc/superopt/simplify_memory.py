@@ -84,14 +84,15 @@ class _Memory:
             step, size = made.operands[1], size_of(made.element) if made.element is not None else None
             if not isinstance(step, Constant) or size is None:
                 break
-            offset += step.signed * size
+            offset = (offset + step.signed * size + (1 << 63)) % (1 << 64) - (1 << 63)  # it wraps as the address does
             pointer = made.operands[0]
         return pointer, offset
 
     def is_apart(self, one: Place, other: Place) -> bool:
         """They share no byte for certain."""
         if one.base == other.base:
-            return one.end <= other.offset or other.end <= one.offset
+            between = (other.offset - one.offset) % (1 << 64)
+            return one.size <= between <= (1 << 64) - other.size
         homes = [self.definitions.get(place.base.name) for place in (one, other) if isinstance(place.base, Local)]
         allocas = [home for home in homes if home is not None and home.opcode == "alloca"]
         return len(allocas) == 2

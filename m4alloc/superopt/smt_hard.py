@@ -121,7 +121,8 @@ def _divided_products(term: Term) -> Term:
     }
     pairs = []
     for node in nodes if tests else ():
-        if node.decl().kind() != z3.Z3_OP_EQ or not z3.is_bv(node.arg(0)):
+        kind = node.decl().kind()
+        if kind not in (z3.Z3_OP_EQ, z3.Z3_OP_DISTINCT) or node.num_args() != 2 or not z3.is_bv(node.arg(0)):
             continue
         for quotient, b in (node.children(), node.children()[::-1]):
             if quotient.decl().kind() in _QUOTIENTS and quotient.arg(0).decl().kind() == z3.Z3_OP_BMUL:
@@ -129,7 +130,8 @@ def _divided_products(term: Term) -> Term:
                 test = tests.get(frozenset((a.get_id(), b.get_id())))
                 factors = sorted(part.get_id() for part in quotient.arg(0).children())
                 if test is not None and factors == sorted((a.get_id(), b.get_id())):
-                    pairs.append((node, z3.If(a == 0, b == -1, test)))
+                    same = z3.If(a == 0, b == -1, test)
+                    pairs.append((node, same if kind == z3.Z3_OP_EQ else z3.Not(same)))
     return z3.substitute(term, *pairs) if pairs else term
 
 

@@ -172,7 +172,8 @@ def inputs(
                 value = _based(value, str(index))
             value = smt_attributes.restricted(argument.attributes, value)
             undefined[side].append(smt_attributes.undefined_argument(argument.attributes, value, world))
-            if is_noundef or smt_attributes.noundef(argument.attributes):
+            # The caller's value is defined where the source says so; to break a `range` is poison, and more only here.
+            if smt_attributes.noundef(argument.attributes):
                 for lane in scalars(value):
                     undefined[side].append(either(lane.poison, function_choices.settled(lane)[1]))
                 if not any(lane.choices for lane in scalars(value)):

@@ -27,6 +27,9 @@ SUFFIXES = (".ll", ".bc", ".c", ".pyx")
 COMPILERS = ("clang", *(f"clang-{major}" for major in range(22, 13, -1)))
 """Tried in this order; `python -m ziglang cc` (PyPI's ziglang holds clang) comes last."""
 
+_TYPED_POINTER = re.compile(r'(?:[%@]"[^"\n]*"|%[-\w.$]+|\bi\d+|\b(?:half|bfloat|float|double|ptr)|[])}>])\*+')
+_TEXT = re.compile(r'(?<![%@])"[^"\n]*"|;[^\n]*')
+"""Strings that are no names, and comments."""
 _DEFINITION = re.compile(r'^define [^\n]*?@(?:"([^"\n]*)"|([-a-zA-Z$._0-9]+))\(', re.MULTILINE)
 _SECONDS = 300
 
@@ -85,12 +88,36 @@ def definitions(text: str) -> tuple[str, ...]:
     return tuple(match.group(1) or match.group(2) for match in _DEFINITION.finditer(text))
 
 
+def typed_pointers(text: str) -> str:
+    """The first type of LLVM's text that says what a pointer points to, as LLVM before 15 wrote it; "" for none.
+
+    >>> typed_pointers("define void @f(i32* %p) {"), typed_pointers("define void @f(ptr %p) { ; i32*")
+    ('i32*', '')
+    """
+    found = _TYPED_POINTER.search(_TEXT.sub("", text))
+    return found.group() if found else ""
+
+
+def unescaped(name: str) -> str:
+    r"""A name without LLVM's escapes: a backslash and two hexadecimal digits are a byte of UTF-8.
+
+    >>> unescaped(r"\C3\A9"), unescaped(r"a\22b")
+    ('é', 'a"b')
+    """
+    return re.sub(
+        r"(?:\\[0-9A-Fa-f]{2})+",
+        lambda found: bytes.fromhex(found.group().replace("\\", "")).decode(errors="replace"),
+        name,
+    )
+
+
 def plain(name: str) -> str:
-    """A function's name as its source gives it: Cython's marks undone.
+    """A function's name as its source gives it: Cython's marks and LLVM's escapes undone.
 
     >>> plain("__pyx_f_7m4alloc_5_core_10size_class_class_of"), plain("m4_free")
     ('m4alloc._core.size_class.class_of', 'm4_free')
     """
+    name = unescaped(name)
     rest = name.removeprefix("__pyx_f_")
     if rest == name:
         return name
@@ -108,6 +135,9 @@ def matched(wanted: str, names: Sequence[str], where: str) -> str:
     """The one name that `wanted` means: itself, or the end of the name in the source.  IrError offers others."""
     if wanted in names:
         return wanted
+    spelt = [name for name in names if unescaped(name) == wanted]
+    if len(spelt) == 1:
+        return spelt[0]
     found = [name for name in names if f".{plain(name)}".endswith(f".{wanted}")]
     if len(found) == 1:
         return found[0]

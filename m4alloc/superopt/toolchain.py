@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -76,11 +77,27 @@ def read(text: str, where: str = "<text>") -> Any:
     About 0.1 ms for a small function.
     """
     binding = llvm()
+    context = binding.create_context()
     try:
-        module = binding.parse_assembly(text, binding.create_context())
+        module = _outlived(binding.parse_assembly(text, context), context)
         module.verify()
     except RuntimeError as error:
         raise IrError(_explained(str(error), where)) from None
+    return module
+
+
+_contexts: dict[int, Any] = {}
+"""Of modules that are alive."""
+
+
+def _outlived(module: Any, context: Any) -> Any:
+    """The module, whose context is let go only as the module itself goes.
+
+    Both may die in one cycle, such as that of an exception with its frames; the collector then ends them in any order,
+    and to free a module after its context ends the process.
+    """
+    _contexts[id(module)] = context
+    weakref.finalize(module, _contexts.pop, id(module)).atexit = False
     return module
 
 
@@ -90,8 +107,9 @@ def read_bitcode(data: bytes, where: str = "<bitcode>") -> Any:
     Unlike text it may come from an older LLVM, whose typed pointers and constant expressions are brought up to date.
     """
     binding = llvm()
+    context = binding.create_context()
     try:
-        module = binding.parse_bitcode(data, binding.create_context())
+        module = _outlived(binding.parse_bitcode(data, context), context)
         module.verify()
     except RuntimeError as error:
         message = str(error).removeprefix("LLVM bitcode parsing error").strip() or "it is no bitcode"
@@ -113,16 +131,26 @@ _EXPLANATIONS = (
 
 
 def _explained(message: str, where: str) -> str:
-    """LLVM's message with the place in front, and behind it who says so and what may be the reason."""
+    """LLVM's message in one line: the place, what is wrong, the code, who says so and what may be the reason."""
     major = version()[0]
     parsing = message.startswith("LLVM IR parsing error")
     message = message.removeprefix("LLVM IR parsing error").strip()
     message = message.replace("<string>", where, 1) if message.startswith("<string>") else f"{where}: {message}"
     if not parsing:
-        return f"{message}\n(refused by the verifier of LLVM {major}, which is built into llvmlite)"
+        return f"{_in_one_line(message)} (refused by the verifier of LLVM {major}, which is built into llvmlite)"
     reasons = [reason for pattern, reason in _EXPLANATIONS if re.search(pattern, message)]
     hint = f": {reasons[0]}" if reasons else ""
-    return f"{message}\n(read by LLVM {major}, which is built into llvmlite{hint})"
+    return f"{_in_one_line(message)} (read by LLVM {major}, which is built into llvmlite{hint})"
+
+
+def _in_one_line(message: str) -> str:
+    """What LLVM says over several lines: the first, then the code; the caret is gone, for the column is in the first.
+
+    >>> _in_one_line("f.ll:1:3: error: expected type\\ndefine x @f()\\n       ^")
+    'f.ll:1:3: error: expected type: `define x @f()`'
+    """
+    first, *rest = [line.strip() for line in message.splitlines() if line.strip(" ^~\t")]
+    return f"{first}: {'; '.join(f'`{line}`' for line in rest)}" if rest else first
 
 
 def target(name: str) -> Target:

@@ -45,9 +45,10 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.judged} judged, {self.mutants} of them mutants: {self.accepted} accepted, {self.rejected} rejected, "
-            f"{self.unknown} unknown; {len(self.false_accepts)} false accepts, {len(self.false_rejects)} false rejects; "
-            f"{self.refuted} refuted natively, {self.uncovered} not covered, {self.unconfirmed} not confirmed"
+            f"{self.judged} judged, {self.mutants} mutants: {self.accepted} accepted, {self.rejected} rejected, "
+            f"{self.unknown} unknown; {len(self.false_accepts)} false accepts, "
+            f"{len(self.false_rejects)} false rejects; {self.refuted} refuted natively, "
+            f"{self.uncovered} not covered, {self.unconfirmed} not confirmed"
         )
 
     def count(self, verdict: Verdict, what: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from m4alloc.superopt import rules
 from m4alloc.superopt.campaign import FAILED, IMPROVED, NOTHING, Plan, Task, campaign, tasks_of
 from m4alloc.superopt.campaign_state import CampaignStateError, Finished
 from m4alloc.superopt.facts import Fact
@@ -80,6 +81,14 @@ def test_another_plan_does_not_go_on_with_the_file(tmp_path: Path) -> None:
     campaign(tasks(("one",)), Plan(seconds=1.0), jobs=1, solve=solvers.emptied, state=state)
     with pytest.raises(CampaignStateError, match=r"the campaign there had seconds = 1\.0, now it is 2\.0"):
         campaign(tasks(("one",)), Plan(seconds=2.0), jobs=1, solve=solvers.emptied, state=state, resume=True)
+
+
+def test_results_of_other_rules_are_not_taken_for_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "state.jsonl"
+    campaign(tasks(("one",)), jobs=1, solve=solvers.emptied, state=state)
+    monkeypatch.setattr(rules, "ALL", rules.ALL[1:])
+    with pytest.raises(CampaignStateError, match=r"the campaign there had rules = "):
+        campaign(tasks(("one",)), jobs=1, solve=solvers.emptied, state=state, resume=True)
 
 
 def test_two_functions_of_one_name_are_refused() -> None:

@@ -54,3 +54,11 @@ def test_selects_funnels_and_three_way_comparisons_are_written() -> None:
     term = Term(16, 0, SELECT, (condition, Term(16, 0, FUNNEL + 3, (X, Y)), Term(16, 0, UCMP, (X, Y))))
     text = checked(_built(term))
     assert "@llvm.fshl.i16(i16 %x, i16 %y, i16 3)" in text and "@llvm.ucmp.i16.i16(" in text and "select" in text
+
+
+@pytest.mark.parametrize(
+    ("yes", "no", "word"), [(1, 0, "zext"), (0xFFFF, 0, "sext"), (0, 1, "select"), (2, 0, "select")]
+)
+def test_a_select_of_one_or_all_ones_and_zero_is_written_as_the_cast_that_it_is(yes: int, no: int, word: str) -> None:
+    term = Term(16, 0, SELECT, (Term(1, 0, ULT, (X, Y)), Term(16, yes, CONSTANT), Term(16, no, CONSTANT)))
+    assert [one.opcode for one in _built(term)] == ["icmp", word, "ret"]

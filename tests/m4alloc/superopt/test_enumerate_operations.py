@@ -1,5 +1,8 @@
 """The kernels' operations give what the quick tests' own evaluation gives."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -79,3 +82,13 @@ def test_an_intrinsic_of_the_source_is_seen() -> None:
     source = parse_function("define i8 @f(i8 %x) { %a = call i8 @llvm.umin.i8(i8 %x, i8 3) ret i8 %a }")
     words = {OPERATIONS[code].word for code in OPERATIONS if applies_to(code, source)}
     assert words == {"umin"}
+
+
+def test_without_numba_only_enumeration_is_missing_and_says_what_installs_it() -> None:
+    code = (
+        "import sys; sys.modules['numba'] = None; import m4alloc.superopt.run, m4alloc.superopt.pipeline as pipeline\n"
+        "pipeline.search_of('rules')\ntry:\n    pipeline.search_of('enumeration')\n"
+        "except ModuleNotFoundError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == "enumeration needs numba: pip install 'm4alloc[superopt]'", done.stderr

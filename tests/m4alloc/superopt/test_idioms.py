@@ -94,7 +94,8 @@ def test_copying_byte_by_byte_is_not_one_copy_where_the_two_may_overlap() -> Non
     found = find(idioms_cases.function("copied"))
     assert not found.offers
     (refused,) = found.refused
-    assert refused.idiom == "bytes in a loop" and refused.verdict.exit_status == 1
+    # A counterexample, or on a busy machine no decision: never a proof.
+    assert refused.idiom == "bytes in a loop" and not refused.verdict.accepted
 
 
 @pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")

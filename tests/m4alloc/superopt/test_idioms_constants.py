@@ -48,7 +48,6 @@ def test_a_load_of_another_width_is_left_alone() -> None:
         "@sizes = external constant [2 x i16]",
         "@sizes = weak constant [2 x i16] [i16 1, i16 2]",
         "@sizes = linkonce_odr constant [2 x i16] [i16 1, i16 2]",
-        "@sizes = internal constant [2 x i16] zeroinitializer",
         "@sizes = internal constant [2 x float] [float 1.0, float 2.0]",
         "@sizes = internal thread_local constant [2 x i16] [i16 1, i16 2]",
     ],
@@ -92,3 +91,20 @@ def test_a_loop_over_a_table_whose_index_wraps_is_not_undefined() -> None:
     assert proved(loop, wrong, known=known).outcome is Outcome.COUNTEREXAMPLE
     verdict = proved(loop, right, known=known)
     assert verdict.accepted and not verdict.vacuous
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        (r'[4 x i8] c"a\00\FFb"', (97, 0, 255, 98)),
+        (r'[2 x i8] c"\5C\22"', (92, 34)),
+        (r'[2 x i8] c"\\z"', (92, 122)),
+        ("[3 x i16] zeroinitializer", (0, 0, 0)),
+    ],
+)
+def test_tables_of_bytes_are_read_as_llvm_prints_them(text: str, entries: tuple[int, ...]) -> None:
+    assert tables([f"@t = internal constant {text}, align 1"])["t"].entries == entries
+
+
+def test_a_table_that_is_not_all_there_or_is_too_large_is_not_read() -> None:
+    assert tables(['@t = constant [3 x i8] c"ab"', "@u = constant [1000000000 x i8] zeroinitializer"]) == {}

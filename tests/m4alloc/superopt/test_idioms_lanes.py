@@ -103,3 +103,13 @@ def test_what_is_not_understood_is_named(body: str, reason: str) -> None:
     function = parse_function(f"define i32 @f(<4 x i8> noundef %x, <4 x i8> noundef %y) {{\n{body}\n}}")
     with pytest.raises(NotASumError, match=reason):
         evaluate(function, Arithmetic())
+
+
+def test_an_offset_that_wraps_is_not_taken_for_another_place() -> None:
+    """It would widen what the original is known to read, and with it what a flag of the rewrite may promise."""
+    function = parse_function(
+        "define i32 @f(ptr %p) { %q = getelementptr i64, ptr %p, i64 2305843009213693952 %a = load i8, ptr %q "
+        "%r = zext i8 %a to i32 ret i32 %r }"
+    )
+    with pytest.raises(NotASumError, match="wraps at 64 bits"):
+        evaluate(function, Arithmetic())

@@ -69,7 +69,10 @@ def table(value: Sum) -> NDArray[np.int64]:
     return total
 
 
-@pytest.mark.parametrize(("name", "size"), [("llvm.x86.avx2.psign.b", 32), ("llvm.x86.ssse3.psign.b.128", 16)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("llvm.x86.avx2.psign.b", 32), pytest.param("llvm.x86.ssse3.psign.b.128", 16, marks=pytest.mark.campaign)],
+)
 def test_psignb_is_defined_as_the_processor_does_it(name: str, size: int) -> None:
     native = np.frombuffer(run(name, 8, 8, *pairs(size)), np.int8).reshape(256, 256)
     arithmetic = Arithmetic()
@@ -102,7 +105,7 @@ def test_pmaddubsw_is_defined_as_the_processor_does_it(name: str, size: int) -> 
 
 
 @pytest.mark.parametrize(("name", "size"), [("llvm.x86.avx2.pmadd.wd", 32), ("llvm.x86.sse2.pmadd.wd", 16)])
-@pytest.mark.parametrize("high", [0, 127, 128, 255])
+@pytest.mark.parametrize("high", [*(pytest.param(at, marks=pytest.mark.campaign) for at in (0, 127, 128)), 255])
 def test_pmaddwd_is_defined_as_the_processor_does_it(name: str, size: int, high: int) -> None:
     """Words whose low bytes are all pairs and whose high bytes are the same, beside the lowest word squared."""
     operands = []
@@ -118,7 +121,10 @@ def test_pmaddwd_is_defined_as_the_processor_does_it(name: str, size: int, high:
     assert (native == table(lanes[0])).all()
 
 
-@pytest.mark.parametrize(("name", "size"), [("llvm.x86.avx2.phadd.d", 32), ("llvm.x86.ssse3.phadd.d.128", 16)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("llvm.x86.avx2.phadd.d", 32), pytest.param("llvm.x86.ssse3.phadd.d.128", 16, marks=pytest.mark.campaign)],
+)
 def test_phaddd_is_defined_as_the_processor_does_it(name: str, size: int) -> None:
     numbers = np.array([1 << k for k in range(size // 2)], np.int32).reshape(2, -1)
     operands = [row.view(np.uint8).reshape(1, -1) for row in numbers]

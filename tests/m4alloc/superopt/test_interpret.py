@@ -9,7 +9,6 @@ import pytest
 
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.interpret import (
-    Enumeration,
     TooManyChoicesError,
     UnsupportedError,
     confirms,
@@ -254,11 +253,6 @@ def test_a_counterexample_is_confirmed_at_full_width_and_a_wrong_one_is_not() ->
     )
     assert confirms(plain, flagged, Counterexample((("x", "2147483647"),), "", ""))
     assert not confirms(plain, flagged, Counterexample((("x", "5"),), "", ""))
-
-
-def test_an_always_undefined_source_is_seen() -> None:
-    source, _ = _pair("%r = udiv i4 %x, 0\nret i4 %r", "ret i4 %x")
-    assert Enumeration(source).is_undefined
 
 
 def test_too_many_inputs_or_choices_are_an_error_that_says_so() -> None:

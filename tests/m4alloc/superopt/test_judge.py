@@ -6,7 +6,7 @@ from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.ir import Function
 from m4alloc.superopt.judge import TheJudge, in_form_of
 from m4alloc.superopt.parse import parse_function
-from m4alloc.superopt.problem import Budget, Candidate, Problem
+from m4alloc.superopt.problem import Budget, Candidate, Problem, Step
 from m4alloc.superopt.verdict import Outcome, Verdict
 
 
@@ -178,3 +178,10 @@ def test_a_proof_that_the_budget_cut_short_may_be_asked_for_again(monkeypatch: p
 def test_arguments_of_another_type_are_named() -> None:
     with pytest.raises(ValueError, match="argument %x of @f is i8, not i32"):
         in_form_of(SUM, parse_function("define i32 @f(i8 %x, i32 %y) { ret i32 %y }"))
+
+
+def test_the_proof_of_what_one_step_gives_is_the_steps_own() -> None:
+    judge = _judge()
+    found = judge.offer(SUM, "by hand", (Step("a guess", "the function", SUM),))
+    assert found is not None and found.steps[0].proof is found.verdict
+    assert found.steps[0].result == found.function

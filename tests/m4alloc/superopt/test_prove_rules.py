@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,20 @@ def test_a_wrong_rule_is_refuted_with_its_constants() -> None:
 def test_a_budget_that_ends_is_said() -> None:
     proof = prove(_rule("mulhi-by-halves"), 8, seconds=0.1, budget=0.1)
     assert proof.result is Result.LEFT_OUT and "gave up" in proof.detail
+
+
+def test_how_a_rule_was_proved_is_told_of_the_types_where_it_stands_worst(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = iter([(Result.SAMPLED, "", "12 choices of constants"), (Result.PROVED, "", "each choice of constants")])
+
+    def sampled(attempt: Any, types: object, why: str) -> tuple[Result, str, str]:
+        attempt.fits = True
+        return next(results)
+
+    monkeypatch.setattr(prove_rules, "typings", lambda rule, width: [{}, {}])
+    monkeypatch.setattr(prove_rules, "is_symbolic", lambda rule: False)
+    monkeypatch.setattr(prove_rules, "_sampled", sampled)
+    proof = prove(_rule("mul-two-bits"), 8)
+    assert (proof.result, proof.how) == (Result.SAMPLED, "12 choices of constants")
 
 
 def test_jobs_are_rules_at_their_widths() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from m4alloc.superopt import text
 from m4alloc.superopt.page import page
 from m4alloc.superopt.parse import parse_function
-from m4alloc.superopt.report import VerifyReport
+from m4alloc.superopt.report import Rewritten, VerifyReport
+from m4alloc.superopt.report_json import rewritten_json
 from m4alloc.superopt.verdict import Counterexample, Outcome, Verdict
 from tests.m4alloc.schema import faults
 from tests.m4alloc.superopt.report_cases import report
@@ -49,6 +51,29 @@ def test_the_assumptions_are_those_of_the_proofs_that_were_used() -> None:
     assert third.assumptions == fourth.assumptions == ()
 
 
+def test_what_is_no_cheaper_than_llvm_is_told_so() -> None:
+    first = report().functions[0]
+    assert first.cost_llvm == first.cost_after and not first.beats_llvm  # LLVM's result is what was found
+    assert text.remarks(first) == (text.NO_GAIN,)
+    told = function_json(first)
+    assert told["llvm_o3"]["ir"] == 1 and told["beats_llvm_o3"] is False
+    dearer = replace(first, cost_llvm=replace(first.cost_after, objective=2.0, ir=2))
+    assert dearer.beats_llvm and text.remarks(dearer) == () and function_json(dearer)["beats_llvm_o3"] is True
+    lines = list(text.lines(replace(report(), functions=(dearer,), wanted=1), 120))
+    assert lines[0] == "@sum of module.ll"
+    assert any(row.strip().startswith("source 3 -> -O3 2 -> found 1 IR; source ") for row in lines)
+    alone = replace(first, cost_llvm=None)
+    assert text.remarks(alone) == () and function_json(alone)["llvm_o3"] is None
+
+
+def function_json(one: Rewritten) -> dict[str, Any]:
+    """As JSON, by the schema."""
+    told = json.loads(json.dumps(rewritten_json(one)))
+    assert list(faults(told, SCHEMA["$defs"]["function"], SCHEMA)) == []
+    assert isinstance(told, dict)
+    return told
+
+
 def test_what_is_cheaper_may_be_slower_and_that_is_told() -> None:
     first = report().functions[0]
     assert not first.is_slower and first.measured is not None and first.measured.latency is not None
@@ -58,5 +83,12 @@ def test_what_is_cheaper_may_be_slower_and_that_is_told() -> None:
     assert not replace(
         first, measured=replace(first.measured, latency=slow, throughput=first.measured.latency)
     ).is_slower
+    assert first.is_recommended and not worse.is_recommended
+    told = function_json(worse)
+    assert (told["slower"], told["recommended"]) == (True, False)
     whole = replace(report(), functions=(worse,))
+    head = next(text.lines(replace(whole, wanted=1), 120))
+    assert head.startswith(f"@sum of module.ll; {text.NOT_RECOMMENDED}")
+    assert next(text.lines(whole, 120)).startswith("module.ll: 4 functions, 1 made cheaper (1 measured slower")
+    assert text.NOT_RECOMMENDED.capitalize() in page(whole)
     assert f"but        {text.SLOWER}" in list(text.lines(whole, 120)) and text.SLOWER in page(whole)

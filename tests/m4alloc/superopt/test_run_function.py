@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
 
-from m4alloc.superopt import run_function
+from m4alloc.superopt import cost_mca, run_function, text
 from m4alloc.superopt.agent import Agent
 from m4alloc.superopt.agent_search import Policy
+from m4alloc.superopt.cost_mca import Estimate
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.measure import Measurement, Timing
 from m4alloc.superopt.parse import parse_function, parse_module
 from m4alloc.superopt.problem import Candidate
 from m4alloc.superopt.run_function import Rewrite
 from m4alloc.superopt.verdict import Counterexample, Outcome, Verdict
-from tests.m4alloc.superopt.report_cases import LOOP, MODULE, QUICK
+from tests.m4alloc.superopt.report_cases import LOOP, MODULE, QUICK, report
 
 
 def test_a_loop_over_bits_becomes_an_instruction_and_is_proved_as_a_whole() -> None:
@@ -119,3 +121,63 @@ def test_weights_are_those_of_the_policy(tmp_path: object) -> None:
 def test_the_identity_has_all_on_which_a_result_depends() -> None:
     assert replace(QUICK, jobs=7).identity == QUICK.identity
     assert replace(QUICK, shared=True).identity != QUICK.identity
+
+
+CALLING = """
+declare void @g(i32)
+define i32 @f(ptr noundef %p, i32 noundef %n) {
+  %dead = load i32, ptr %p
+  %x = load i32, ptr %p
+  %y = load i32, ptr %p
+  %a = xor i32 %n, -1
+  %b = add i32 %a, 1
+  call void @g(i32 %b)
+  %s = add i32 %x, %y
+  %r = add i32 %s, %b
+  ret i32 %r
+}
+"""
+
+
+def test_memory_that_other_threads_touch_keeps_every_access_around_a_call() -> None:
+    function = parse_module(CALLING).function("f")
+    one = Rewrite(function, (), replace(QUICK, shared=True)).rewritten()
+    assert one.is_improved and one.proof == "pieces" and one.verdict == run_function.BY_PIECES
+    assert [each.name for each in one.after if each.opcode == "load"] == ["dead", "x", "y"]
+    assert one.cost_llvm is None  # it merges the loads
+
+
+def test_what_was_removed_around_pieces_without_a_proof_is_told() -> None:
+    repeated = CALLING.replace(
+        "%s = add", "%m = mul i32 %n, 7\n  call void @g(i32 %m)\n  %o = mul i32 %n, 7\n  %s = add"
+    )
+    function = parse_module(repeated.replace("%r = add i32 %s, %b", "%r = xor i32 %o, %b")).function("f")
+    one = Rewrite(function, (), QUICK).rewritten()
+    assert sum(each.opcode == "mul" for each in one.after) == 1 and one.verdict == run_function.TIDIED
+    told = list(text.lines(replace(report(), functions=(one,), wanted=1), 200))
+    assert any(row.startswith("proof") and row.endswith("were removed, which no proof looked at") for row in told)
+
+
+def test_a_fact_that_the_proof_does_without_is_no_assumption() -> None:
+    function = parse_module(MODULE).function("sum")
+    one = Rewrite(function, (Fact("x < 1000"),), QUICK).rewritten()
+    assert one.proof == "whole" and one.assumptions == one.verdict.assumptions == ()
+    assert one.pieces[0].result.best.verdict.assumptions == ()
+
+
+def test_llvm_mca_says_what_it_thinks_or_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    product = parse_function("define i32 @f(i32 noundef %x) { %a = mul i32 %x, 2 %r = mul i32 %a, %x ret i32 %r }")
+    one = parse_function("define i32 @f(i32 noundef %x) { ret i32 %x }")
+    told = Estimate(4.0, 1.0, "haswell")
+    monkeypatch.setattr(cost_mca, "estimate", lambda function, _: (told, "") if function == one else (None, "no model"))
+    assert run_function.estimated(product, one, "x86-64").reason == "no model"
+    assert run_function.estimated(one, one, "x86-64").after == told
+    loop = parse_function(LOOP)
+    monkeypatch.undo()
+    assert run_function.estimated(loop, loop, "x86-64").reason.startswith("llvm-mca ")
+
+
+def test_a_method_whose_package_is_missing_is_refused_before_any_time_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "egglog.bindings", None)
+    with pytest.raises(ModuleNotFoundError, match="equality saturation needs egglog: pip install"):
+        replace(QUICK, methods=("egglog",)).searches()

@@ -109,3 +109,21 @@ def test_a_truncated_load_is_narrow() -> None:
     text = "define i8 @f(ptr %p) { %a = load i32, ptr %p %b = trunc i32 %a to i8 ret i8 %b }"
     (result,) = results("load-narrowed", text)
     assert [one.opcode for one in result] == ["load", "ret"] and result.blocks[0].instructions[0].align == 4
+
+
+def test_an_offset_that_wraps_leads_back_to_the_same_bytes() -> None:
+    """2**61 words of 8 bytes are 2**64 bytes, which are none."""
+    text = (
+        "define i64 @f(ptr %p) { store i64 1, ptr %p %q = getelementptr i64, ptr %p, i64 2305843009213693952 "
+        "store i64 2, ptr %q %a = load i64, ptr %p ret i64 %a }"
+    )
+    (result,) = _unproved("load-forwarded", text)
+    assert getattr(result.blocks[0].instructions[-1].operands[0], "value", None) == 2
+
+
+def test_bytes_on_both_sides_of_the_end_of_all_offsets_are_not_apart() -> None:
+    text = (
+        "define i16 @f(ptr %p) { %h = getelementptr i8, ptr %p, i64 9223372036854775807 store i16 1, ptr %h "
+        "%q = getelementptr i8, ptr %p, i64 -9223372036854775808 store i8 2, ptr %q %a = load i16, ptr %h ret i16 %a }"
+    )
+    assert _unproved("load-forwarded", text) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import z3
 
@@ -20,6 +22,10 @@ def proved(bad: z3.BoolRef, seconds: float = 20.0) -> bool:
 
 def test_the_rest_is_what_quotient_and_divisor_leave() -> None:
     assert proved(z3.And(Y != 0, z3.URem(X, Y) != X - z3.UDiv(X, Y) * Y), 4.0)
+
+
+@pytest.mark.campaign
+def test_the_signed_rest_is_what_quotient_and_divisor_leave() -> None:
     assert proved(z3.And(Y != 0, z3.SRem(X, Y) != X - (X / Y) * Y), 4.0)
 
 
@@ -51,3 +57,23 @@ def test_an_overflow_test_takes_the_form_of_its_surroundings(width: int) -> None
     for form in (by_division, by_widening):
         bad = aligned_products(fits != form)
         assert proved(bad, 2.0)
+
+
+@pytest.mark.parametrize("width", [8, 32, 64])
+def test_a_product_that_does_not_divide_back_overflows(width: int) -> None:
+    x, y = z3.BitVec("a", width), z3.BitVec("b", width)
+    fits = z3.BVMulNoOverflow(x, y, False)
+    for quotient in (z3.UDiv(x * y, x), z3.UDiv(y * x, x)):
+        for differs in (z3.And(x != 0, fits != (quotient == y)), z3.And(x != 0, fits == (quotient != y))):
+            assert proved(aligned_products(differs), 2.0)
+
+
+@pytest.mark.parametrize("width", [3, pytest.param(5, marks=pytest.mark.campaign)])
+def test_the_law_of_products_that_divide_back_holds_for_all_pairs(width: int) -> None:
+    x, y = z3.BitVec("a", width), z3.BitVec("b", width)
+    fits, back = z3.BVMulNoOverflow(x, y, False), z3.UDiv(x * y, x) == y
+    for a, b in itertools.product(range(2**width), repeat=2):
+        values = (x, z3.BitVecVal(a, width)), (y, z3.BitVecVal(b, width))
+        wanted = b == 2**width - 1 if a == 0 else a * b < 2**width
+        law = z3.substitute(aligned_products(z3.And(back, z3.Or(fits, True))), *values)
+        assert bool(z3.simplify(law)) == bool(z3.simplify(z3.substitute(back, *values))) == wanted

@@ -83,3 +83,22 @@ def test_too_many_pointers_are_refused() -> None:
     tested = function(f"ptr @f({', '.join(f'ptr %p{number}' for number in range(15))})", "ret ptr %p0")
     with pytest.raises(UnsupportedError, match="15 pointers into memory: at most 14 blocks"):
         world_of(tested, tested, False)
+
+
+def test_a_range_that_the_target_adds_makes_its_argument_poison_and_no_more() -> None:
+    """`noundef` speaks of what the caller passes; to break a range is undefined only where `noundef` is beside it."""
+    plain = body("i4 @f(i4 noundef %x)", "ret i4 1")
+    for kind in ("range(i4 7, -8)", "range(i4 0, 1)"):
+        assert check(plain, body(f"i4 @f(i4 {kind} %x)", "ret i4 1")).accepted
+        assert not check(plain, body(f"i4 @f(i4 noundef {kind} %x)", "ret i4 1")).accepted
+    used = body("i4 @f(i4 noundef %x)", "%r = xor i4 %x, 1", "ret i4 %r")
+    assert not check(used, used.replace("noundef", "range(i4 7, -8)")).accepted
+    assert check(used, used.replace("noundef", "range(i4 7, -8)"), "7 <= x < 8").accepted
+    divided = body("i4 @f(i4 range(i4 1, 0) %x)", "%r = udiv i4 1, %x", "ret i4 %r")
+    assert check(divided, divided.replace("range(i4 1, 0)", "noundef")).accepted
+
+
+def test_a_pointer_that_the_target_alone_takes_for_aligned_is_poison_where_it_is_not() -> None:
+    plain = body("i8 @f(ptr noundef %p)", "ret i8 1")
+    assert check(plain, plain.replace("noundef", "nonnull align 8")).accepted
+    assert not check(plain, plain.replace("noundef", "noundef align 8")).accepted

@@ -149,3 +149,25 @@ def test_a_name_that_fits_two_functions_is_refused() -> None:
         source.matched("free", names, "x.c")
     assert source.matched("b.free", names, "x.c") == "__pyx_f_1b_free"
     assert source.matched("m4_free", names, "x.c") == "m4_free"
+
+
+@pytest.mark.parametrize("name", ["é", 'a"b', "a b", r"\\C3\\A9".replace("\\\\", "\\")])
+def test_a_function_is_found_by_its_plain_name_though_llvm_escapes_it(tmp_path: Path, name: str) -> None:
+    text = "".join(f'define i8 @"{each}"(i8 %x) {{ ret i8 %x }}\n' for each in (r"\C3\A9", r"a\22b", "a b", "f"))
+    found = source.read(file(tmp_path, "a.ll", text), name)
+    assert [source.unescaped(one.name) for one in found.functions] == [source.unescaped(name)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("define i32 @f(i32* %p) {", "i32*"),
+        ("define void @f(%struct.s* %p)", "%struct.s*"),
+        ("define void @f([2 x i8]* %p, i8** %q)", "]*"),
+        ('define void @f(%"a b"** %p)', '%"a b"**'),
+        ("define void @f(ptr %p) { ; i32* once\n", ""),
+        ('@t = constant [5 x i8] c"i32* "\n!0 = !{!"any pointer", !"i8*"}', ""),
+    ],
+)
+def test_typed_pointers_of_an_older_llvm_are_noticed(text: str, found: str) -> None:
+    assert source.typed_pointers(text) == found

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from m4alloc.superopt import text
 from m4alloc.superopt.parse import parse_function
 from m4alloc.superopt.prove_rules import listing
-from m4alloc.superopt.report import VerifyReport
+from m4alloc.superopt.report import Estimated, VerifyReport
 from m4alloc.superopt.verdict import Counterexample, Outcome, Verdict
 from tests.m4alloc.superopt.report_cases import report
 
@@ -18,8 +20,8 @@ def lines(width: int = 120, **changes: object) -> list[str]:
 
 def test_the_overview_has_every_function_with_its_costs_or_its_reason() -> None:
     told = lines()
-    assert told[0] == "module.ll: 4 functions, 2 made cheaper"
-    assert told[1].startswith("  @sum    3 -> 1 IR instructions, ") and told[1].endswith(" x86-64 instructions")
+    assert told[0].startswith("module.ll: 4 functions, 2 made cheaper (")
+    assert told[1].startswith("  @sum    3 -> 1 IR instructions, ") and told[1].endswith("; no cheaper than LLVM -O3")
     assert told[2].startswith("  @moved  no piece of it can be searched: ")
     assert told[3].startswith("  @least  nothing cheaper")
 
@@ -97,3 +99,41 @@ def test_rules_are_listed_with_their_widths_and_reasons() -> None:
     row = next(row for row in told if row.startswith("add-zero "))
     assert "(add x 0) -> x" in row and " 8, 16, 32, 64 bits" in row
     assert told[told.index(row) + 1].strip()
+
+
+def test_widths_that_are_only_sampled_or_left_out_are_listed_as_such() -> None:
+    rows = (replace(listing("identity")[0], widths=(1, 8), not_proved=((16, "sampled"), (32, "left out"))),)
+    assert next(text.rules(rows)).endswith("  proved at 1, 8 bits; sampled at 16 bits; left out at 32 bits")
+    none = (replace(rows[0], widths=()),)
+    assert next(text.rules(none)).endswith("  sampled at 16 bits; left out at 32 bits")
+    told = [row for row in listing() if row.not_proved]
+    assert {how for row in told for _, how in row.not_proved} == {"sampled", "left out"}
+    assert all(not {width for width, _ in row.not_proved} & set(row.widths) for row in told)
+
+
+def test_llvm_mca_is_told_where_it_says_something_and_missed_where_latency_is_the_objective() -> None:
+    one = report().functions[0]
+    assert "llvm-mca   4.5 -> 2.5 cycles (throughput 1 -> 0.5), in a row of 100 on haswell" in lines()
+    missing = replace(one, estimated=Estimated(reason="llvm-mca is not installed"))
+    assert list(text.estimates(missing, "ir")) == []
+    assert list(text.estimates(missing, "latency")) == ["llvm-mca   no estimate: llvm-mca is not installed"]
+
+
+@pytest.mark.parametrize(
+    ("smaller", "told"),
+    [
+        (0, "it has no instruction"),
+        (1, "every program without an instruction over enumeration's operations and constants was tried"),
+        (3, "every program of up to 2 instructions over enumeration's operations and constants was tried"),
+    ],
+)
+def test_what_was_tried_is_no_more_than_what_enumeration_knows(smaller: int, told: str) -> None:
+    one = report().functions[2]
+    piece = one.pieces[0]
+    settled = replace(piece, result=replace(piece.result, settled=True))
+    price = replace(one.cost_before, ir=smaller)
+    assert text.nothing(replace(one, pieces=(settled,), cost_before=price)) == f"nothing cheaper: {told}"
+
+
+def test_how_a_file_was_read_is_told() -> None:
+    assert "note       typed" in lines(notes=("typed",))

@@ -142,3 +142,33 @@ def test_optimising_again_and_again_costs_no_memory() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert int(done.stdout) < 3000, "kB"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("define i32 @f() { %y = newop i32 1 ret i32 %y }", "expected instruction opcode: `define i32 @f() {"),
+        ("define i8 @f(i1 %c) {\n br i1 %c, label %a, label %b\na:\n %y = add i8 1, 1\n br label %b\nb: ret i8 %y }",
+         "Instruction does not dominate all uses!: `%y = add i8 1, 1`; `ret i8 %y` (refused by the verifier of LLVM"),
+    ],
+)  # fmt: skip
+def test_what_llvm_says_over_several_lines_is_told_in_one(text: str, told: str) -> None:
+    with pytest.raises(IrError) as caught:
+        toolchain.read(text, "a.ll")
+    message = str(caught.value)
+    assert "\n" not in message and told in message and message.startswith("a.ll:")
+
+
+def test_a_module_that_dies_in_a_cycle_dies_before_its_context() -> None:
+    program = (
+        "import gc\nfrom m4alloc.superopt import toolchain\ngc.disable()\n"
+        "for number in range(200):\n"
+        "    module = toolchain.read('define i8 @f(i8 %x) { ret i8 %x }')\n"
+        "    cycle = [module._context, module]\n"
+        "    cycle.append(cycle)\n"
+        "    del module, cycle\n"
+        "    gc.collect()\n"
+        "print(len(toolchain._contexts))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("0\n", 0), done.stderr

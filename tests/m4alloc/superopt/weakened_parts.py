@@ -220,10 +220,10 @@ def picks_on_poison(real: Any) -> Any:
 
 
 def gives_up_gladly(real: Any) -> Any:
-    """A query without an answer counts as proved."""
+    """Every query runs out of time, and counts as proved."""
 
     def check(self: Any, terms: Any, **named: Any) -> Any:
-        result, model = real(self, terms, **named)
+        result, model = real(self, terms, **{**named, "limit": 0.0})
         return (z3.unsat, None) if result == z3.unknown else (result, model)
 
     return check
