@@ -41,6 +41,7 @@ from m4alloc.superopt.verdict import Counterexample, Outcome, Stage, Verdict
 METHOD = "SMT"
 SAME = "comparison of the texts"
 VACUOUS = "the source is undefined for every input"
+MIXED = "the same bytes may be accessed as a pointer and as another value, which need not give the same bits"
 CONTRADICTION = "the assumptions contradict each other"
 ENCODING_FAILED = "the encoding failed: "
 """How a reason begins that tells of a mistake in the checker, not of a pair that is beyond it."""
@@ -93,6 +94,9 @@ class _Check:
         vacuous = True
         for modes in smt_inputs.cases(self.source, self.target, demanded):
             verdict, is_vacuous = self._case(modes, demanded)
+            if verdict.accepted and smt_inputs.mixes_kinds(self.source, self.target):
+                # LLVM leaves open what a pointer's bytes are as an integer: their bits or poison, so both are tried.
+                verdict = self._case_of_kinds(modes, demanded, verdict)
             if not verdict.accepted:
                 return verdict
             vacuous = vacuous and is_vacuous
@@ -111,8 +115,16 @@ class _Check:
                 terms[argument.name] = bits
         return fact_terms.conditions(self.facts, terms)
 
-    def _case(self, modes: tuple[str, ...], demanded: set[int]) -> tuple[Verdict, bool]:
-        world = smt_inputs.world_of(self.source, self.target, self.shared)
+    def _case_of_kinds(self, modes: tuple[str, ...], demanded: set[int], loose: Verdict) -> Verdict:
+        """The verdict for bits taken as they are, where it holds too if bytes of the other kind are poison."""
+        strict, _ = self._case(modes, demanded, strict=True)
+        if strict.accepted:
+            return loose
+        reason = MIXED if strict.outcome is Outcome.COUNTEREXAMPLE else strict.reason
+        return Verdict(Outcome.UNKNOWN, METHOD, reason, timed_out=strict.timed_out)
+
+    def _case(self, modes: tuple[str, ...], demanded: set[int], strict: bool = False) -> tuple[Verdict, bool]:
+        world = smt_inputs.world_of(self.source, self.target, self.shared, strict)
         world.deadline = time.monotonic() + self.clock.left
         sides = Choices("s!"), Choices("t!")
         given = smt_inputs.inputs(world, self.source, self.target, modes, demanded, sides)

@@ -20,7 +20,7 @@ from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.ir import Function, Pointer, Void
 from m4alloc.superopt.measure_code import same_code
 from m4alloc.superopt.measure_loops import ROWS, UnmeasurableError, module_of
-from m4alloc.superopt.toolchain import llvm, native
+from m4alloc.superopt.toolchain import llvm, native, read
 from m4alloc.superopt.vectors import run, test_vectors
 
 ROUNDS = 31
@@ -186,7 +186,7 @@ def inlined(text: str) -> str:
     False
     """
     binding = llvm()
-    module = binding.parse_assembly(text, binding.create_context())
+    module = read(text)
     machine = binding.Target.from_default_triple().create_target_machine()
     passes = binding.create_new_module_pass_manager()
     passes.add_always_inliner_pass()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from m4alloc.superopt.toolchain import llvm, not_emitted
+from m4alloc.superopt.toolchain import llvm, not_emitted, read
 
 _LOCAL = re.compile(r"\.L(?:BB|tmp|func_begin|func_end)\d+(_\d+)?")
 _ELSEWHERE = re.compile(r"\.L(?:CPI|JTI)\d+_\d+")
@@ -23,7 +23,7 @@ def same_code(text: str, kinds: Sequence[str]) -> bool:
     machine = binding.Target.from_default_triple().create_target_machine(
         cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=3
     )
-    assembly = machine.emit_assembly(binding.parse_assembly(text, binding.create_context()))
+    assembly = machine.emit_assembly(read(text))
     return all(body(assembly, f"{kind}_before") == body(assembly, f"{kind}_after") is not None for kind in kinds)
 
 

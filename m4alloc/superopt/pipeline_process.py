@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -133,7 +134,12 @@ class Helper:
         self._counts = context.RawArray(ctypes.c_int64, len(COUNTS))
         work = (theirs, self._counts, problem, search, best, time.monotonic(), seconds, seed, settings)
         self.process = context.Process(target=_work, args=work, daemon=True)
-        self.process.start()
+        # Ctrl-C is the parent's: the child is born with SIGINT blocked, and ignores it from its first line on.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     @property
@@ -153,6 +159,7 @@ def _work(
     connection: Connection, counts: Any, problem: Problem, search: Search, best: Candidate, started: float,
     seconds: float, seed: int, settings: dict[str, Any],
 ) -> None:  # fmt: skip
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     judge = LinkedJudge(problem, Budget(seconds, started=started), connection, counts, **settings)
     judge.adopt(best)
     begun = time.monotonic()

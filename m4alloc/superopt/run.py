@@ -17,7 +17,7 @@ from m4alloc.superopt.ir import VOID, Block, Function, Instruction, Module
 from m4alloc.superopt.needed import needed
 from m4alloc.superopt.parse_tokens import IrError
 from m4alloc.superopt.pipeline import METHODS
-from m4alloc.superopt.problem import TARGETS
+from m4alloc.superopt.problem import OBJECTIVES, TARGETS
 from m4alloc.superopt.report import RewriteReport, Rewritten, VerifyReport
 from m4alloc.superopt.run_function import Rewrite, Settings
 from m4alloc.superopt.run_module import searched
@@ -25,7 +25,6 @@ from m4alloc.superopt.run_surroundings import constants_of, differing, foreign
 from m4alloc.superopt.source import plain, read, typed_pointers
 from m4alloc.superopt.verdict import Outcome
 
-OBJECTIVES = ("ir", "instructions", "latency")
 NOT_ASKED_FOR = "it was not asked for"
 
 

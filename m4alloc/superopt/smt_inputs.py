@@ -59,7 +59,17 @@ def _constants(value: Value) -> Iterator[str]:
             yield from _constants(element)
 
 
-def world_of(source: Function, target: Function, shared: bool) -> World:
+def mixes_kinds(source: Function, target: Function) -> bool:
+    """Memory is accessed as pointers and as other values, on one side or between both."""
+    kinds = set()
+    for instruction in (*source, *target):
+        if instruction.opcode in ("load", "store"):
+            accessed = instruction.type if instruction.opcode == "load" else instruction.operands[0].type
+            kinds.add(_pointers_in(accessed) > 0)
+    return len(kinds) > 1
+
+
+def world_of(source: Function, target: Function, shared: bool, strict: bool = False) -> World:
     """Memory with a block for each pointer that the source can come by.
 
     One that only the target loads needs none: where it points into none of them, an access through it is undefined,
@@ -79,7 +89,7 @@ def world_of(source: Function, target: Function, shared: bool) -> World:
     blocks += len(named)
     if blocks > MOST_BLOCKS:
         raise UnsupportedError(f"{blocks} pointers into memory: at most {MOST_BLOCKS} blocks are told apart")
-    return World(blocks, tracked, shared)
+    return World(blocks, tracked, shared, strict and tracked)
 
 
 @dataclass(frozen=True)

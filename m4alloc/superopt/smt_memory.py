@@ -49,12 +49,14 @@ class World:
 
     blocks: how many blocks there are besides null's, number 0.  tracked: bytes carry the provenance of a stored
     pointer; without it integers only are loaded and stored.  shared: another thread may change memory at any time.
-    deadline: on `time.monotonic`'s clock, for making the terms.
+    strict: bytes of a stored pointer are poison to a load of an integer, those of an integer but 0 to one of a pointer;
+    otherwise a load takes the bits as they are.  deadline: on `time.monotonic`'s clock, for making the terms.
     """
 
     blocks: int
     tracked: bool
     shared: bool
+    strict: bool = False
     facts: list[Term] = field(default_factory=list)
     """What holds of every well-formed memory."""
     undef: list[Term] = field(default_factory=list)
@@ -282,9 +284,11 @@ class Accessor:
                 parts[number] = z3.If(flag == 1, choice, parts[number])
                 choices |= {name}
         bits = _concat(parts)
+        world = self.world
+        if world.strict:
+            poison = either(poison, self._of_the_other_kind(entries, flags, bits, is_pointer))
         if not is_pointer:
             return Scalar(bits, poison, choices)
-        world = self.world
         kept = [z3.Extract(world.width - 1, PROVENANCE_BIT, entry) for entry in entries]
         same = both(*(other == kept[0] for other in kept[1:]))
         zero = z3.And(kept[0] == world.integer, bits == 0)
@@ -297,6 +301,14 @@ class Accessor:
             choices |= {name}
         return Scalar(bits, poison, choices, provenance, based=None)
 
+    def _of_the_other_kind(self, entries: list[Term], flags: list[Term], bits: Term, is_pointer: bool) -> Term:
+        """A byte that is loaded is part of an integer but the load of a pointer, or the other way round."""
+        found = []
+        for entry, flag in zip(entries, flags, strict=True):
+            is_integer = z3.Extract(self.world.width - 1, PROVENANCE_BIT, entry) == self.world.integer
+            found.append(z3.And(flag == 0, is_integer if is_pointer else z3.Not(is_integer)))
+        return both(either(*found), bits != 0) if is_pointer else either(*found)
+
     def _doubt_integers(self, path: Term, places: list[Term], entries: list[Term]) -> None:
         """A pointer loaded from bytes that an integer store wrote would be an inttoptr, whose provenance is not known.
 
@@ -307,8 +319,14 @@ class Accessor:
         for at in range(0, len(initial), ADDRESS // 8):
             word = initial[at : at + ADDRESS // 8]
             kept = [z3.Extract(world.width - 1, PROVENANCE_BIT, entry) for entry in word]
+            null = null_is_none(_concat([z3.Extract(7, 0, entry) for entry in word]), kept[0])
+            if world.strict:
+                world.facts.append(z3.Or(kept[0] == world.integer, null))
+                continue
             world.facts += [provenance != world.integer for provenance in kept]
-            world.facts.append(null_is_none(_concat([z3.Extract(7, 0, entry) for entry in word]), kept[0]))
+            world.facts.append(null)
+        if world.strict:
+            return
         written = [z3.Extract(world.width - 1, PROVENANCE_BIT, entry) == world.integer for entry in entries]
         not_null = [z3.Extract(7, 0, entry) != 0 for entry in entries]
         condition = both(path, either(*written), either(*not_null))
@@ -355,7 +373,11 @@ class Accessor:
             flags = z3.If(lane.poison, z3.BitVecVal(1, 2), flags)
         above = [flags]
         if self.world.tracked:
-            above.insert(0, self.world.integer if lane.provenance is None else lane.provenance)
+            provenance = self.world.integer if lane.provenance is None else lane.provenance
+            if self.world.strict and lane.provenance is not None:
+                # No choice of a pointer, such as that of a freeze, makes it an integer.
+                provenance = z3.If(provenance == self.world.integer, self.world.provenance(0), provenance)
+            above.insert(0, provenance)
         return [z3.Concat(*above, z3.Extract(at + 7, at, lane.bits)) for at in range(0, lane.bits.size(), 8)]
 
 

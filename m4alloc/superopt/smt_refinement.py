@@ -124,7 +124,10 @@ def _bytes_that_differ(source: Encoding, target: Encoding, world: World) -> list
         right, theirs = observed(entries[1], address, target.choices)
         differs = _lane_differs(left, right)
         if ours is not None:
-            differs = either(differs, both(negation(left.poison), _provenance_differs(ours, theirs)))
+            other = _provenance_differs(ours, theirs)
+            if world.strict:
+                other = either(other, z3.And(ours != world.integer, theirs == world.integer))
+            differs = either(differs, both(negation(left.poison), other))
         found.append(Byte(address, left, right, differs, (ours, theirs)))
     return found
 
@@ -174,6 +177,10 @@ def _tags_not_shared(source: Encoding, target: Encoding, world: World) -> Term:
     return either(*found)
 
 
+def _has_pointer(access: Access) -> bool:
+    return any(lane.provenance is not None for lane in access.value)
+
+
 def _sequences_differ(source: tuple[Access, ...], target: tuple[Access, ...], world: World) -> Term:
     """The accesses of shared memory are not the same, one by one, in order."""
     differs = []
@@ -183,7 +190,7 @@ def _sequences_differ(source: tuple[Access, ...], target: tuple[Access, ...], wo
             world.require_time()
             matches = []
             for one in other:
-                if one.kind != access.kind or one.size != access.size:
+                if one.kind != access.kind or one.size != access.size or _has_pointer(one) != _has_pointer(access):
                     continue
                 place, its = places[id(access)], places[id(one)]
                 if z3.is_bv_value(place) and z3.is_bv_value(its) and place.as_long() != its.as_long():

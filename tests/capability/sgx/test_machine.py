@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -210,6 +211,7 @@ class HostileHost(RuleBasedStateMachine):
 
 
 TestHostileHost = HostileHost.TestCase
+TestHostileHost.settings = settings(TestHostileHost.settings, max_examples=40)
 
 
 def corrupted(frame: int, **fields: object) -> Machine:

@@ -259,7 +259,7 @@ def test_ctrl_c_at_any_moment_ends_with_130_and_leaves_nothing_half_written(here
         interrupt(process)
         out, err = process.communicate()
     if after == 0.0 and process.returncode != 130:  # before main() was there
-        assert "KeyboardInterrupt" in err
+        assert "KeyboardInterrupt" in err or err == "m4alloc superopt: interrupted\n"
         return
     # Python ends by the signal itself where that came in `exec` of text, as dataclasses do; a shell says 130 to both.
     assert process.returncode in (130, -signal.SIGINT), (out, err)

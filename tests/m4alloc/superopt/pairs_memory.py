@@ -273,6 +273,51 @@ store i64 %v, ptr %q
 %r = load ptr, ptr %q
 ret ptr %r
 
+pointer_loaded_for_integer: the bytes may be those of an integer, which give no pointer
+define i64 @f(ptr noundef %p) {
+%r = load i64, ptr %p, align 8
+ret i64 %r
+=>
+%v = load ptr, ptr %p, align 8
+%r = ptrtoint ptr %v to i64
+ret i64 %r
+
+integer_loaded_for_pointer: the bytes may be those of a pointer, whose address is then not exposed
+define i64 @f(ptr noundef %p) {
+%v = load ptr, ptr %p, align 8
+%r = ptrtoint ptr %v to i64
+ret i64 %r
+=>
+%r = load i64, ptr %p, align 8
+ret i64 %r
+
+stored_pointer_loaded_as_integer: the bytes are those of a pointer
+define i64 @f(ptr noundef %p, ptr noundef %q) {
+store ptr %q, ptr %p, align 8
+%r = ptrtoint ptr %q to i64
+ret i64 %r
+=>
+store ptr %q, ptr %p, align 8
+%r = load i64, ptr %p, align 8
+ret i64 %r
+
+undef_pointer_stored_as_integer: who loads a pointer there gets poison
+define void @f(ptr noundef %p) {
+store ptr undef, ptr %p, align 8
+ret void
+=>
+store i64 5, ptr %p, align 8
+ret void
+
+wild_pointer_stored_as_integer: who loads a pointer there gets poison
+define void @f(ptr noundef %p, i64 noundef %i) {
+%q = getelementptr i8, ptr null, i64 %i
+store ptr %q, ptr %p, align 8
+ret void
+=>
+store i64 %i, ptr %p, align 8
+ret void
+
 inttoptr_roundtrip: what it may access is not known
 define ptr @f(ptr noundef %p) {
 ret ptr %p

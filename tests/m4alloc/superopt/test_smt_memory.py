@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from m4alloc.superopt.equivalence import refines
+from m4alloc.superopt.equivalence import MIXED, refines
 from m4alloc.superopt.parse import parse_function
 from m4alloc.superopt.verdict import Outcome, Verdict
 
@@ -49,6 +49,42 @@ def test_a_pointer_loaded_from_a_stored_integer_is_not_decided() -> None:
     verdict = check(signature, body, "store i64 %i, ptr %p; ret i8 0")
     assert verdict.outcome is Outcome.UNKNOWN
     assert verdict.reason == "a pointer is loaded from bytes that were stored as integers"
+
+
+AS_POINTER = "%v = load ptr, ptr %p; %i = ptrtoint ptr %v to i64; {}ret i64 %i"
+AS_INTEGER = "%i = load i64, ptr %p, align 8; {}ret i64 %i"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_bytes_are_not_loaded_as_a_pointer_by_one_side_only(shared: bool) -> None:
+    signature = "i64 @f(ptr noundef %p)"
+    for a, b in ((AS_POINTER, AS_INTEGER), (AS_INTEGER, AS_POINTER)):
+        verdict = check(signature, a.format(""), b.format(""), shared=shared)
+        assert (verdict.outcome, verdict.reason) == (Outcome.UNKNOWN, MIXED)
+    for same in (AS_POINTER, AS_INTEGER):
+        assert check(signature, same.format("%z = add i64 %i, 0; "), same.format(""), shared=shared).accepted
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_stored_address_is_no_stored_pointer(shared: bool) -> None:
+    address, pointer = (
+        "%i = ptrtoint ptr %q to i64; store i64 %i, ptr %p, align 8; ret void",
+        "store ptr %q, ptr %p; ret void",
+    )
+    for a, b in ((address, pointer), (pointer, address)):
+        verdict = check("void @f(ptr noundef %p, ptr noundef %q)", a, b, shared=shared)
+        assert verdict.outcome is Outcome.COUNTEREXAMPLE
+
+
+def test_pointers_and_integers_in_their_own_bytes_are_compared() -> None:
+    signature = "ptr @f(ptr noundef %p, ptr noundef %n)"
+    push = "%h = load ptr, ptr %p; store ptr %h, ptr %n; store ptr %n, ptr %p;"
+    count = "%q = getelementptr i8, ptr %p, i64 8; %c = load i64, ptr %q, align 8;"
+    plain = "%h = load ptr, ptr %p; ret ptr %h"
+    assert check(signature, f"{count} {plain}", plain).accepted
+    counted = f"{push} {count} %d = add i64 %c, 1; store i64 %d, ptr %q, align 8; ret ptr %h"
+    uncounted = f"{push} {count} store i64 %c, ptr %q, align 8; ret ptr %h"
+    assert check(signature, counted, uncounted).outcome is Outcome.COUNTEREXAMPLE
 
 
 def test_a_stored_zero_is_null() -> None:

@@ -112,6 +112,7 @@ NOTICED = {
     "facts": "fact_needed",
     "contradiction": "facts_contradict",
     "shared": "shared_load_dropped",
+    "kinds": "pointer_loaded_for_integer",
     "loops": "loop_bound",
 }
 

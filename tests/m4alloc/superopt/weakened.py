@@ -187,8 +187,9 @@ CHECKERS: tuple[Weakened, ...] = (
     Weakened(
         "shared",
         "memory that another thread may change is taken to be the function's own",
-        ((smt_inputs, "world_of", lambda real: lambda a, b, shared: real(a, b, False)),),
+        ((smt_inputs, "world_of", lambda real: lambda a, b, shared, strict: real(a, b, False, strict)),),
     ),
+    Weakened("kinds", "an integer's bytes are a pointer's", ((smt_inputs, "mixes_kinds", always(False)),)),
     Weakened(
         "loops",
         "what happens after the last copy of a loop does not count",
