@@ -83,7 +83,7 @@ ret i32 %r
 %r = shl i32 %x, 1
 ret i32 %r
 
-mul_to_adds_undef: three times undef is any value, as three is odd
+triple_to_adds_undef: three times undef is any value, as three is odd
 define i8 @f(i8 %x) {
 %r = mul i8 %x, 3
 ret i8 %r

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capability.cheri.isa import ISAV8_128, ISAV9_128, MORELLO, RISCV_128, Isa
-from m4alloc.superopt.cheri.killed import UNSOUND
+from m4alloc.superopt.cheri.killed import UNSOUND, Blame, Killed
 from m4alloc.superopt.cheri.layout import layout_of
 from m4alloc.superopt.cheri.lemmas import LEMMAS, PROVED
 from m4alloc.superopt.cheri.notation import parsed
@@ -61,10 +61,24 @@ def test_every_proof_is_found_again(rule: Rule, isa: Isa) -> None:
 
 @pytest.mark.campaign
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("isa", (ISAV9_128, MORELLO), ids=str)
+@pytest.mark.parametrize("isa", (ISAV9_128, MORELLO, RISCV_128), ids=str)
 @pytest.mark.parametrize("lemma", LEMMAS, ids=lambda lemma: lemma.name)
 def test_every_lemma_is_proved_without_lemmas(lemma: Rule, isa: Isa) -> None:
     assert prove(lemma, isa, seconds=7000.0, reduced=False).outcome == FULL
+
+
+@pytest.mark.parametrize("isa", (ISAV9_128, MORELLO, RISCV_128), ids=str)
+@pytest.mark.parametrize("killed", [one for one in UNSOUND if one.blame is Blame.TRAPPING], ids=lambda one: one.name)
+def test_what_only_traps_make_wrong_is_proved_where_tags_are_cleared(killed: Killed, isa: Isa) -> None:
+    assert prove(killed.rule, isa, seconds=60.0, reduced=False).outcome == FULL
+
+
+@pytest.mark.parametrize("isa", (ISAV9_128, ISAV8_128, MORELLO, RISCV_128), ids=str)
+def test_what_only_a_sweep_makes_wrong_is_proved_without_one(isa: Isa) -> None:
+    killed = next(one for one in UNSOUND if one.blame is Blame.REVOCATION)
+    assert killed.without is not None
+    assert prove(killed.without, isa, seconds=60.0, reduced=False).outcome == FULL
+    assert prove(killed.rule, isa, seconds=60.0, reduced=False).outcome == "refuted"
 
 
 def test_a_rule_is_refuted_once_its_condition_is_taken_away() -> None:
