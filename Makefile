@@ -38,7 +38,7 @@ run: build ## the main job: compile Python packages on the core, every reply che
 	  [shutil.copytree(f"{lib}/{name}", f"run/copy/{name}", dirs_exist_ok=True) for name in sys.argv[1:]]' $(MODULES)
 	PYTHONMALLOC=malloc m4alloc verify --output run/report.html -- python3 -m compileall -q -f run/copy
 
-test: $(VENV)/dev.stamp build ## the tests, in about eight minutes on two cores
+test: $(VENV)/dev.stamp build ## the tests, in about ten minutes on two cores
 	$(BIN)/pytest -q -n $(WORKERS)
 
 check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers and the examples in docstrings and docs
