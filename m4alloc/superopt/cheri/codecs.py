@@ -43,7 +43,8 @@ class Worked:
         return encoding.encode(self.codec, base, length)
 
     def depends(self, bits: Word) -> Truth:
-        return encoding.depends_on_address(self.codec, encoding.split(self.codec, bits).exponent)
+        taken = encoding.split(self.codec, bits)
+        return taken.negative | encoding.depends_on_address(self.codec, taken.exponent)
 
     def in_range(self, bits: Word) -> Truth:
         if self.codec.out_of_range is not OutOfRange.CLAMPED:

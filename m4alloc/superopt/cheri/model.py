@@ -9,6 +9,7 @@ from typing import TypeAlias
 from capability.architecture import Access
 from capability.cheri.access import check_access
 from capability.cheri.capability import Capability
+from capability.cheri.concentrate import Concentrate, OutOfRange
 from capability.cheri.isa import Illegal, Isa, Rebuild
 from capability.cheri.move import increment, set_address, set_offset
 from capability.cheri.narrow import representable_length, representable_mask, set_bounds, set_bounds_exactly
@@ -177,6 +178,17 @@ class _Machine:
         except Fault:
             return False
 
+    def derivable(self, capability: Capability) -> bool:
+        """Bits such as instructions make, whatever the tag: bounds that do not wrap, an exponent that is used, and
+        permissions that make sense."""
+        format = capability.format
+        codec, bounds = format.bounds, capability.decoded
+        in_range = True
+        if isinstance(codec, Concentrate) and codec.out_of_range is OutOfRange.CLAMPED:
+            in_range = codec.split(capability.pesbt & mask(codec.width)).exponent <= codec.largest
+        legal = format.permissions.legalise(int(capability.perms)) == capability.perms
+        return in_range and legal and bounds.valid and bounds.base <= bounds.top <= self.ones + 1
+
     def with_address(self, address: int) -> Capability:
         """An integer in a capability register."""
         return Capability.null(self.isa.format, address)
@@ -247,7 +259,7 @@ _ON_CAPABILITIES: Mapping[str, Callable[..., Value]] = {
     "revoke": _Machine.revoke,
     "within": lambda m, c, a, n: c.covers(a, n),
     "settable": _Machine.settable,
-    "derivable": lambda m, c: c.decoded.valid and c.base <= c.top <= m.ones + 1,
+    "derivable": _Machine.derivable,
     "depends": lambda m, c: c.format.bounds.depends_on_address(c.pesbt & mask(c.format.bounds.width)),
     "same_sign": _Machine.same_sign,
     "canonical": lambda m, a: m.isa.format.bounds.counted(a) == a,

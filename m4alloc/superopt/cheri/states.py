@@ -64,6 +64,11 @@ class States:
         if random.random() < 0.06:
             word = random.getrandbits(self.isa.format.address_bits)
             return Capability(self.isa.format, word, self.address(), False)
+        if random.random() < 0.06:  # an authority to seal with, where there are such
+            roots = self.isa.format.roots
+            return Capability.root(
+                self.isa.format, "sealing" if "sealing" in roots else None, random.choice(self.otypes)
+            )
         if random.random() < 0.04:
             return Capability.null(self.isa.format, self.address())
         cap = self.moved(self.narrowed(Capability.root(self.isa.format, random.choice([*self.isa.format.roots]))))

@@ -78,8 +78,8 @@ def test_what_a_killed_rule_does_has_a_name(name: str, isa: Isa, effect: Effect)
     rule = next(killed.rule for killed in UNSOUND if killed.name == name)
     condition = rule.condition_on(isa)
     assert condition is not None
-    failure = trial(rule.source, rule.target, condition, isa, count=2000).failure
-    assert failure is not None and failure.effect is effect
+    failures = (trial(rule.source, rule.target, condition, isa, count=2000, seed=seed).failure for seed in range(8))
+    assert any(failure is not None and failure.effect is effect for failure in failures)
 
 
 def test_terms_that_cannot_be_compared_are_told_apart_from_those_that_differ() -> None:
