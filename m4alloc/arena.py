@@ -53,6 +53,7 @@ class ArenaFace:
     if TYPE_CHECKING:
 
         def totals(self) -> dict[str, int]: ...
+        def classes(self) -> list[dict[str, int]]: ...
         @property
         def closed(self) -> bool: ...
 
@@ -87,6 +88,12 @@ class ArenaFace:
             yield recording.events
         finally:
             recording.end()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: its figures, and how the slots of each size class are divided."""
+        from m4alloc.view.notebook import arena
+
+        return arena(self)
 
     def __repr__(self) -> str:
         if self.closed:

@@ -348,6 +348,12 @@ class Strategy:
             quarantine=self.quarantine_length,
         )
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the knobs unlike the default's, and folded up all of them."""
+        from m4alloc.view.notebook import strategy
+
+        return strategy(self)
+
     @classmethod
     def default(cls) -> Self:
         """What the core does unless told otherwise: secure where that costs nothing measurable."""

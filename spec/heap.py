@@ -90,6 +90,12 @@ class Heap:
         self.ended: Counter[int] = Counter()
         self.next_id = 1
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the blocks along their addresses."""
+        from spec.heap_picture import picture
+
+        return picture(self)
+
     def lookup(self, address: int) -> Block | None:
         """The live block that contains `address`, or None.  Cost: O(log n)."""
         block = self._at_or_below(address)

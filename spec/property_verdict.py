@@ -16,6 +16,7 @@ from spec.ltl.monitor import Monitor, monitor
 from spec.ltl.parametric import Occurrence, Parametric
 from spec.ltl.truth import FourTruth
 from spec.ltl.word import Letter
+from spec.picture import badge, lines
 from spec.property import Index, Property
 from spec.property_certain import can_fail, certain
 from spec.propositions import ACCESS, Delivery, Facts, Sort, Words, values
@@ -92,6 +93,15 @@ class PropertyVerdict:
     def silent(self) -> PropertyVerdict:
         """The same, saying nothing but how many letters and words there were."""
         return replace(self, violated=0, unfulfilled=0, bytes=0, witness=None)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer, the property as it is written, how much there was, and the witness."""
+        good = {Answer.HOLDS: True, Answer.VIOLATED: False}.get(self.answer)
+        told = [f"{self.which.name}: {self.which.formula}", f"{self.letters:,} letters in {self.instances:,} words"]
+        told += [f"violated by {self.violated:,} words, unfulfilled in {self.unfulfilled:,}"] if good is False else []
+        told += [f"first at {self.witness}"] if self.witness is not None else []
+        told += [f"no evidence of: {', '.join(self.missing)}"] if self.missing else []
+        return f"<p>{badge(self.answer.value, good)}</p>{lines(told)}"
 
     @property
     def at_exit(self) -> bool:

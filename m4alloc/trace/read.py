@@ -89,6 +89,12 @@ class Trace:
     def __repr__(self) -> str:
         return f"<Trace {str(self.path)!r} of process {self.pid}, {len(self.records):,} records>"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: its figures and a heap map."""
+        from m4alloc.view.notebook import trace
+
+        return trace(self)
+
     @property
     def pid(self) -> int:
         return int(self.header["pid"])

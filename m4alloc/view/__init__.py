@@ -15,4 +15,6 @@ All of it is strings, deterministic and escaped; nothing here reads a file of th
     lasso      a counterexample: its states, the steps between them, the arc that goes back
     html       the page
     png        the same pictures as PNG, by matplotlib
+    notebook   what notebooks show of an arena, a strategy, a trace
+    explorer/  the page on which a heap's whole life can be walked through
 """

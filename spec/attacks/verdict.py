@@ -95,6 +95,12 @@ class Verdict:
             return sign
         return f"{sign}{fraction_text(self.caught)}{'' if self.share(Outcome.MISSED) else '-'}"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the probability of each outcome as a bar, and how it is caught."""
+        from spec.attacks.picture import picture
+
+        return picture(self)
+
     def __str__(self) -> str:
         if not self.applies:
             return f"not applicable: {self.reason}"

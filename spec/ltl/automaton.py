@@ -117,6 +117,12 @@ class Automaton:
                 return True
         return False
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the states and edges drawn; a table when there are many."""
+        from spec.ltl.picture import automaton
+
+        return automaton(self)
+
     def check(self) -> None:
         """Raise ValueError unless labels, targets and marks are within what is declared.  Cost: O(edges)."""
         if not 0 <= self.initial < self.states:

@@ -51,6 +51,12 @@ class Lasso(Generic[Node, Label]):
         """Those of the prefix, then those of the cycle."""
         return self.prefix + self.cycle
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the prefix, and the cycle closed by an arc."""
+        from spec.ltl.picture import lasso
+
+        return lasso([*map(str, self.prefix)], [*map(str, self.cycle)], [*map(str, self.labels)])
+
 
 class Counted(Generic[Node, Label]):
     """The same graph with one acceptance set, of nodes: a node with the number of the mark that is waited for.

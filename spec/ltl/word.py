@@ -52,6 +52,12 @@ class Word(NamedTuple):
     def __repr__(self) -> str:
         return str(self)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: its letters, and its cycle closed by an arc."""
+        from spec.ltl.picture import lasso
+
+        return lasso([*map(show_letter, self.prefix)], [*map(show_letter, self.cycle)], title="word")
+
 
 def show_letter(letter: Letter) -> str:
     """A letter in the usual notation: its propositions, in order; `1` when none is true.

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 
 from spec.ltl.word import Letter, Word
+from spec.picture import badge, lines
 
 State = TypeVar("State", bound=Hashable)
 
@@ -51,7 +52,15 @@ class System(Protocol[State]):
         """The state in one line, for people."""
 
 
-class Verdict(StrEnum):
+class _Shown:
+    """How a verdict is shown; apart, because an enumeration may not define such a name itself."""
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the word in a frame."""
+        return badge(str(self), {Verdict.HOLDS: True, Verdict.VIOLATED: False}.get(Verdict(str(self))))
+
+
+class Verdict(_Shown, StrEnum):
     """The answer of a search. EXHAUSTED: a bound was reached before anything was found, so nothing is proved."""
 
     HOLDS = "HOLDS"
@@ -76,6 +85,14 @@ class Path(NamedTuple):
         letters = tuple(system.letter(state) for state in self.states)  # type: ignore[arg-type]
         return Word(letters) if self.back is None else Word(letters[: self.back], letters[self.back :])
 
+    def _repr_html_(self) -> str:
+        """For notebooks: its steps, and the arc that goes back; states as they are stored."""
+        from spec.ltl.picture import lasso
+
+        states = [*map(str, self.states)]
+        cut = len(states) if self.back is None else self.back
+        return lasso(states[:cut], states[cut:], [step.text for step in self.steps], "run")
+
 
 class Result(NamedTuple):
     """What a search found: the verdict, the run that shows it, and how much was explored.
@@ -93,3 +110,10 @@ class Result(NamedTuple):
     depth: int = 0
     seconds: float = 0.0
     engine: str = ""
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, what was explored, and the run that shows it."""
+        explored = f"{self.states:,} states, {self.transitions:,} transitions, depth {self.depth:,}"
+        told = lines([*([self.reason] if self.reason else []), explored])
+        run = self.counterexample._repr_html_() if self.counterexample is not None else ""
+        return f"<p>{self.verdict._repr_html_()}</p>{told}{run}"

@@ -1,0 +1,169 @@
+"""What notebooks show of an arena, a strategy and a trace: tables, bars and a heap map, without a script."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from m4alloc.view.palette import ROLES
+from m4alloc.view.quantity import number, plural, size
+from m4alloc.view.svg import STYLE, Element, element, escape, group, picture
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from m4alloc.arena import ArenaFace
+    from m4alloc.strategy import Strategy
+    from m4alloc.trace.read import Trace
+
+DRAWN = 200_000
+"""Calls of a trace that its picture is made from; of a longer one the first so many, and the picture says so."""
+_SCOPE = "m4-notebook"
+_INK = (("muted", 70), ("line", 25), ("panel", 6))
+"""Roles that are ink, and at what strength in per cent."""
+_MOST_CLASSES = 24
+
+
+def _page(body: str) -> str:
+    """The pieces with their colours, scoped, so that nothing leaks out.
+
+    Ink is the notebook's own: whether it is light or dark is its theme's business, not that of the reader's system.
+    """
+    mixed = ((role, f"color-mix(in srgb,currentColor {share}%,transparent)") for role, share in _INK)
+    roles = {role: light for role, (light, _) in ROLES.items()} | {"ink": "currentColor", **dict(mixed)}
+    colours = "".join(f"--{role}:{colour};" for role, colour in roles.items())
+    style = f".{_SCOPE}{{{colours}}}\n{STYLE}"
+    return f'<div class="{_SCOPE}"><style>{style}</style>{body}</div>'
+
+
+def _table(rows: Sequence[Sequence[str]], header: Sequence[str] = (), right: Sequence[int] = ()) -> str:
+    def cells(tag: str, row: Sequence[str]) -> str:
+        sides = ("right" if column in right else "left" for column in range(len(row)))
+        pairs = zip(row, sides, strict=False)
+        return "".join(f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>' for cell, side in pairs)
+
+    head = f"<thead><tr>{cells('th', header)}</tr></thead>" if header else ""
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    return f"<table>{head}<tbody>{body}</tbody></table>"
+
+
+def arena(face: ArenaFace) -> str:
+    """An arena: its figures, and for each size class in use how its slots are divided.  Cost: that of `stats`.
+
+    >>> from m4alloc.arena import Arena
+    >>> with Arena(1 << 20) as heap:
+    ...     block = heap.malloc(24)
+    ...     "1 live block" in arena(heap)
+    True
+    """
+    if face.closed:
+        return "<p>Arena, closed: every block of it is gone.</p>"
+    totals = face.totals()
+    told = f"Arena with {plural(totals['live_blocks'], 'live block')}, {size(totals['live'])} usable"
+    figures = [
+        ["in slabs and large blocks", size(totals["spans"])],
+        ["at its peak", size(totals["spans_peak"])],
+        ["free slots that threads keep at hand", size(totals["cached"])],
+        ["memory committed", size(totals["committed"])],
+        ["metadata, out of line", size(totals["metadata"])],
+        ["mallocs and frees", f"{number(totals['mallocs'])} and {number(totals['frees'])}"],
+        ["calls refused as misuse", number(totals["misuses"])],
+    ]
+    drawn = _classes(face.classes())
+    return _page(f"<p><b>{escape(told)}</b></p>{drawn.write() if drawn else ''}{_table(figures, right=[1])}")
+
+
+def _classes(counts: Sequence[Mapping[str, int]]) -> Element | None:
+    """A bar a size class: live slots solid, slots that a thread keeps at hand dotted by lines, the rest empty."""
+    used = [one for one in counts if one["slots"]][:_MOST_CLASSES]
+    if not used:
+        return None
+    left, width, pitch = 84.0, 380.0, 20.0
+    parts: list[Element | str] = []
+    for row, one in enumerate(used):
+        y = 28 + row * pitch
+        live, at_hand, slots = one["live_blocks"], one["cached_slots"], one["slots"]
+        told = f"{number(live)} live, {number(at_hand)} at hand, of {number(slots)} slots"
+        share = width * live / slots
+        hand = width * min(at_hand, slots - live) / slots
+        bar = [
+            element("title", told),
+            element("rect", x=left, y=y, width=width, height=13, class_="panel", stroke="var(--line)"),
+            element("rect", x=left, y=y, width=share, height=13, fill="var(--series-1)"),
+            element("rect", x=left + share, y=y + 4, width=hand, height=5, fill="var(--series-3)"),
+        ]
+        name = element("text", size(one["slot_size"]), x=left - 8, y=y + 11, text_anchor="end")
+        parts += [group(bar), name, element("text", told, x=left + width + 8, y=y + 11, class_="small muted")]
+    said = "slots of each size class: the full bar is live, the thin one kept at hand by threads, the rest free"
+    parts.append(element("text", said, x=left, y=16, class_="small muted"))
+    return picture(parts, 760, 34 + pitch * len(used), "Size classes of the arena", said)
+
+
+def strategy(one: Strategy) -> str:
+    """A strategy: the knobs that differ from the default's, and folded up all of them.
+
+    >>> from m4alloc.strategy import Strategy
+    >>> "delay_line" in strategy(Strategy(delay_line=64))
+    True
+    """
+    usual = type(one)()
+    rows = []
+    for field in fields(one):
+        value, default = getattr(one, field.name), getattr(usual, field.name)
+        rows.append((value != default, [field.name, _value(value), _value(default)]))
+    changed = [row for differs, row in rows if differs]
+    told = f"{plural(len(changed), 'knob')} unlike the default" if changed else "the default strategy"
+    header = ["knob", "value", "by default"]
+    first = _table(changed, header, right=[1, 2]) if changed else ""
+    whole = _table([row for _, row in rows], header, right=[1, 2])
+    return _page(f"<p><b>Strategy: {told}</b></p>{first}<details><summary>all knobs</summary>{whole}</details>")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return f"{len(value)}: {value[0]:,} to {value[-1]:,}" if value else "none"
+    return number(value) if isinstance(value, int) else str(value) or "none"
+
+
+def trace(one: Trace) -> str:
+    """A trace: what it is of, its figures, and the heap map of its first DRAWN calls.
+
+    Cost: about a second for so many.
+    """
+    from m4alloc.check.images import calls_in
+    from m4alloc.check.lives import lives_of
+    from m4alloc.view import heap_map
+    from m4alloc.view.raster import rasterise
+
+    used = one.used
+    lives = lives_of(calls_in(replace(one, records=one.records[:DRAWN])))
+    rows = [
+        ["program", " ".join(one.command) or one.executable or "not known"],
+        ["allocator", one.allocator or "not known"],
+        ["calls", number(used)],
+        ["blocks handed out", number(len(lives))],
+        ["bytes asked for", size(float(lives.size.sum()))],
+        ["live at the end", plural(len(lives.survivors), "block")],
+    ]
+    blocks = lives.blocks()
+    shown = ""
+    if len(blocks):
+        stop = max(1, lives.requests)
+        if len(blocks) <= 1500:
+            drawn = heap_map.blocks(blocks, 0, stop, "request", number_at)
+        else:
+            drawn = heap_map.cells(rasterise(blocks, 0, stop, columns=120, max_rows=60), "request", number_at)
+        shown = drawn.write()
+    more = f"<p>Drawn are the first {number(DRAWN)} of {number(used)} calls.</p>" if used > DRAWN else ""
+    return _page(f"<p><b>Trace {escape(one.path.name)}</b></p>{_table(rows)}{more}{shown}")
+
+
+def number_at(place: float) -> str:
+    """The label of a request's number on an axis.
+
+    >>> number_at(1200.0)
+    '1,200'
+    """
+    return number(round(place))

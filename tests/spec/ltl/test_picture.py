@@ -1,0 +1,51 @@
+"""Automata and lassos as pictures."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from spec.ltl.automaton import Automaton, Edge
+from spec.ltl.emptiness import Lasso
+from spec.ltl.parser import parse, parse_word
+from spec.ltl.picture import MOST_STATES, automaton, lasso
+from spec.ltl.translate import translate
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("formula", ["[]<>p", "p U q", "<>[]p || [](q -> <>r)", "true", "false", "[]<>p && []<>q"])
+def test_every_state_is_drawn_and_every_label_stands_within_the_picture(formula: str) -> None:
+    graph = translate(parse(formula))
+    tree = ElementTree.fromstring(graph._repr_html_())
+    assert len(list(tree.iter(f"{SVG}circle"))) == graph.states
+    width, height = float(tree.attrib["width"]), float(tree.attrib["height"])
+    for text in tree.iter(f"{SVG}text"):
+        wide = 6.0 * len(text.text or "")
+        left = float(text.attrib["x"]) - wide * {"start": 0.0, "middle": 0.5, "end": 1.0}[text.attrib["text-anchor"]]
+        assert 0 <= left <= left + wide <= width
+        assert 0 < float(text.attrib["y"]) < height
+
+
+def test_a_large_automaton_is_a_table_of_its_edges() -> None:
+    states = MOST_STATES + 1
+    ring = Automaton(("p",), tuple((Edge(0b11, (state + 1) % states),) for state in range(states)))
+    assert automaton(ring).count("<tr>") == states + 1
+
+
+def test_a_word_shows_its_letters_and_closes_its_cycle() -> None:
+    drawn = parse_word("a; b&c; cycle{a; 1}")._repr_html_()
+    tree = ElementTree.fromstring(drawn)
+    assert len(list(tree.iter(f"{SVG}circle"))) == 4
+    assert "2 states, then 2 for ever" in drawn
+    assert "b&amp;c" in drawn
+
+
+def test_a_run_that_ends_has_no_arc() -> None:
+    assert "C" not in lasso(["a", "b"], [], ["step"]).split("<title>")[1].replace("currentColor", "")
+
+
+def test_a_lasso_of_a_search_is_drawn_with_its_labels() -> None:
+    drawn = Lasso((0, 1), (2,), ("go", "on", "round"))._repr_html_()
+    assert all(f"- {label}" in drawn for label in ("go", "on", "round"))
