@@ -9,7 +9,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MODULES := email json asyncio html http urllib importlib
 WORKERS ?= 2
 
-.PHONY: help needs build run test check packaging campaign bench compare traces clean
+# docs is also a folder
+.PHONY: help needs build run test check docs packaging campaign bench compare traces clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -48,6 +49,9 @@ check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers and the exa
 	$(BIN)/ruff format --check
 	$(BIN)/pytest -q tests/test_layers.py capability spec m4alloc docs README.md
 
+docs: $(VENV)/dev.stamp build ## the book, the guides and the reference; writes build/docs/index.html
+	$(BIN)/sphinx-build -q -W --keep-going -b html -d build/doctrees docs build/docs
+
 packaging: $(VENV)/dev.stamp build ## build sdist and wheel, and install them into empty environments
 	$(BIN)/pytest -q -m packaging tests/test_packaging.py
 
@@ -65,4 +69,4 @@ traces: $(VENV)/dev.stamp build ## record nine real programs, each on two inputs
 
 clean: ## remove what the targets above made, except the virtual environment
 	rm -rf build dist run *.egg-info .pytest_cache .mypy_cache .ruff_cache m4alloc/*.so m4alloc/m4check m4alloc/m4interleave m4alloc/_fast.c m4alloc/_accept.c m4alloc/_accept_heap.c m4alloc/_record.c m4alloc/_replay.c
-	rm -rf m4alloc/*.html report.html findings bench-report tune-report
+	rm -rf m4alloc/*.html report.html findings bench-report tune-report docs/reference docs/project docs/guides

@@ -40,6 +40,9 @@ EXTRAS = {
     "superopt": ("gymnasium", "llvmlite", "numba", "z3"),
     "saturate": ("egglog",),
     "plot": ("matplotlib",),
+    "arrow": ("pyarrow",),
+    "notebook": ("nbclient", "ipykernel"),
+    "docs": ("sphinx", "myst_parser", "furo"),
     "cluster": ("distributed",),
     "learn": ("torch", "stable_baselines3", "sb3_contrib"),
 }

@@ -15,22 +15,29 @@ if TYPE_CHECKING:
     from m4alloc.arena import ArenaFace
     from m4alloc.strategy import Strategy
     from m4alloc.trace.read import Trace
+    from m4alloc.view.raster import Blocks
 
 DRAWN = 200_000
 """Calls of a trace that its picture is made from; of a longer one the first so many, and the picture says so."""
+FEW = 1500
+"""Blocks that are drawn one by one at most."""
 _SCOPE = "m4-notebook"
 _INK = (("muted", 70), ("line", 25), ("panel", 6))
 """Roles that are ink, and at what strength in per cent."""
+_TEXT = ("accent", "good", "bad", "warn", "series-1", "series-2", "series-3", "series-4")
+"""Roles that text is set in: mixed with ink, so that they can be read on any page."""
 _MOST_CLASSES = 24
 
 
-def _page(body: str) -> str:
-    """The pieces with their colours, scoped, so that nothing leaks out.
+def scoped(body: str) -> str:
+    """Pieces of HTML and SVG with the colours of `m4alloc.view.palette`, scoped, so that nothing leaks out.
 
     Ink is the notebook's own: whether it is light or dark is its theme's business, not that of the reader's system.
     """
     mixed = ((role, f"color-mix(in srgb,currentColor {share}%,transparent)") for role, share in _INK)
-    roles = {role: light for role, (light, _) in ROLES.items()} | {"ink": "currentColor", **dict(mixed)}
+    told = ((role, f"color-mix(in srgb,{ROLES[role][0]} 70%,currentColor)") for role in _TEXT)
+    plain = {role: light for role, (light, _) in ROLES.items()}
+    roles = plain | {"ink": "currentColor", "page": "transparent", **dict(mixed), **dict(told)}
     colours = "".join(f"--{role}:{colour};" for role, colour in roles.items())
     style = f".{_SCOPE}{{{colours}}}\n{STYLE}"
     return f'<div class="{_SCOPE}"><style>{style}</style>{body}</div>'
@@ -70,7 +77,7 @@ def arena(face: ArenaFace) -> str:
         ["calls refused as misuse", number(totals["misuses"])],
     ]
     drawn = _classes(face.classes())
-    return _page(f"<p><b>{escape(told)}</b></p>{drawn.write() if drawn else ''}{_table(figures, right=[1])}")
+    return scoped(f"<p><b>{escape(told)}</b></p>{drawn.write() if drawn else ''}{_table(figures, right=[1])}")
 
 
 def _classes(counts: Sequence[Mapping[str, int]]) -> Element | None:
@@ -116,7 +123,7 @@ def strategy(one: Strategy) -> str:
     header = ["knob", "value", "by default"]
     first = _table(changed, header, right=[1, 2]) if changed else ""
     whole = _table([row for _, row in rows], header, right=[1, 2])
-    return _page(f"<p><b>Strategy: {told}</b></p>{first}<details><summary>all knobs</summary>{whole}</details>")
+    return scoped(f"<p><b>Strategy: {told}</b></p>{first}<details><summary>all knobs</summary>{whole}</details>")
 
 
 def _value(value: object) -> str:
@@ -134,8 +141,6 @@ def trace(one: Trace) -> str:
     """
     from m4alloc.check.images import calls_in
     from m4alloc.check.lives import lives_of
-    from m4alloc.view import heap_map
-    from m4alloc.view.raster import rasterise
 
     used = one.used
     lives = lives_of(calls_in(replace(one, records=one.records[:DRAWN])))
@@ -148,16 +153,19 @@ def trace(one: Trace) -> str:
         ["live at the end", plural(len(lives.survivors), "block")],
     ]
     blocks = lives.blocks()
-    shown = ""
-    if len(blocks):
-        stop = max(1, lives.requests)
-        if len(blocks) <= 1500:
-            drawn = heap_map.blocks(blocks, 0, stop, "request", number_at)
-        else:
-            drawn = heap_map.cells(rasterise(blocks, 0, stop, columns=120, max_rows=60), "request", number_at)
-        shown = drawn.write()
+    shown = heap_map(blocks, max(1, lives.requests), "request") if len(blocks) else ""
     more = f"<p>Drawn are the first {number(DRAWN)} of {number(used)} calls.</p>" if used > DRAWN else ""
-    return _page(f"<p><b>Trace {escape(one.path.name)}</b></p>{_table(rows)}{more}{shown}")
+    return f"<p><b>Trace {escape(one.path.name)}</b></p>{_table(rows)}{more}{shown}"
+
+
+def heap_map(blocks: Blocks, stop: int, clock: str) -> str:
+    """The map of a heap from 0 to `stop` on its clock: block by block up to FEW of them, else as a grid of cells."""
+    from m4alloc.view import heap_map
+    from m4alloc.view.raster import rasterise
+
+    if len(blocks) <= FEW:
+        return scoped(heap_map.blocks(blocks, 0, stop, clock, number_at).write())
+    return scoped(heap_map.cells(rasterise(blocks, 0, stop, columns=120, max_rows=60), clock, number_at).write())
 
 
 def number_at(place: float) -> str:

@@ -147,6 +147,8 @@ class Life:
     architecture ("mte", "adi", "isav9", ...). granule: bytes a tag, 0 where there are no tags. sentence: the verdict in
     a sentence, "" for none. end: how the record ended, in words, "" for well. left_out: what of the input is not drawn,
     in words, "" for nothing. threads: names of the threads, by number. size_classes: usable sizes, rising.
+    quarantine: how many other blocks of its size class (usable size) are freed before a block is used again, as the
+    allocator promised for usable sizes up to quarantine_limit; 0 for no promise.
     """
 
     title: str
@@ -168,3 +170,5 @@ class Life:
     script: tuple[str, ...] = field(default=())
     """The source, a line an entry, when it is a script; `script_lines` says which line each event stands in."""
     script_lines: tuple[int, ...] = field(default=())
+    quarantine: int = 0
+    quarantine_limit: int = 0

@@ -21,11 +21,14 @@ ARGUMENTS = {
     "attack": ["--architecture", "adi-precise"],
     "bench": ["--quick", "--rounds", "1", "--only", "binary_tree", "--among", "glibc"],
     "check": ["system", "--engine", "exhaustive", "--sizes", "16", "--depth", "2", "--budget", "20s", "--output", "-"],
+    "convert": [EXCERPT, "out.csv"],
     "doctor": [],
+    "grade": ["system", EXCERPT],
     "lib": [],
     "ltl": ["sat", "p"],
     "monitor": ["--", "echo", "hello"],
     "model": ["peterson", "--engine", "own", "--property", "exclusive"],
+    "new": ["pool"],
     "record": ["-o", "trace", "--", "echo", "hello"],
     "replay": ["trace"],
     "run": ["--", "sh", "-c", "echo hello; echo hello"],
@@ -33,6 +36,7 @@ ARGUMENTS = {
     "tune": ["--no-measure", "--budget", "10", "--gate-seconds", "1", "--method", "climb", EXCERPT],
     "vectors": [str(VECTORS / "128m-crrl.sample.jsonl.gz")],
     "verify": ["--repeat", "0", "--", "echo", "hello"],
+    "view": [EXCERPT],
 }
 pytestmark = pytest.mark.skipif(_backend.backend != "fast", reason="the native core is not built: make build")
 

@@ -1,0 +1,110 @@
+"""A client of a heap that deals in pointers: every pointer it is given is tried where it must work, and where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from capability.architecture import Access, Architecture, Pointer, UnrepresentableError
+from capability.cheri.protection import Cheri
+from capability.fault import Fault
+from capability.memory import TaggedMemory
+from exercises.course.promise import BrokenPromise, StuckError, raised
+
+BASE = 0x10000
+SIZE = 1 << 19
+TOP = BASE + SIZE
+UNREPRESENTABLE = (
+    "The exception has `granule`: base and length must both be multiples of it. Give the place back to `space`, and "
+    "try again with that alignment, and the length rounded up to it. It may be refused more than once."
+)
+MakeHeap = Callable[[Architecture, TaggedMemory, int, int], Any]
+
+
+def named(architecture: Architecture) -> str:
+    """A machine in few words.
+
+    >>> named(Cheri(sweep_at=256))
+    'CHERI (ISAv9 128), which sweeps once 256 bytes wait'
+    """
+    if isinstance(architecture, Cheri):
+        late = f", which sweeps once {architecture.sweep_at} bytes wait" if architecture.sweep_at else ""
+        return f"CHERI ({architecture.isa}){late}"
+    kind = type(architecture).__name__
+    return "a machine without protection" if kind == "Flat" else f"a machine with {kind.upper()}"
+
+
+class Held(NamedTuple):
+    """A block of the client's: what it is called, the pointer, the size it asked for."""
+
+    name: str
+    pointer: Pointer
+    size: int
+
+
+class Holder:
+    """One fresh heap over an architecture, the blocks that the client holds, and the history in words."""
+
+    def __init__(self, module: ModuleType, architecture: Architecture, size: int = SIZE) -> None:
+        self.architecture = architecture
+        granule = architecture.isa.format.capability_bytes if isinstance(architecture, Cheri) else 16
+        self.memory = TaggedMemory(
+            BASE, size, capability_granule=granule, allocation_granule=max(16, architecture.granule), page=256
+        )
+        self.lines = [f"on {named(architecture)}"]
+        self.top = BASE + size
+        self.live: list[Held] = []
+        self.names = iter("abcdefghijklmnopqrstuvwxyz")
+        make: MakeHeap = module.Heap
+        self.heap = make(architecture, self.memory, BASE, size)
+
+    def malloc(self, size: int) -> Held | None:
+        """A block, or None; the pointer to it is tried at once.  Raises BrokenPromise."""
+        name = next(self.names)
+        pointer = self.called(f"{name} = malloc {size}", lambda: self.heap.malloc(size))
+        self.lines[-1] += f" -> {'None' if pointer is None else pointer}"
+        if pointer is None:
+            return None
+        held = Held(name, pointer, size)
+        self.live.append(held)
+        return held
+
+    def must_have(self, size: int, because: str) -> Held:
+        """A block that the heap has to have.  Raises BrokenPromise."""
+        held = self.malloc(size)
+        if held is None:
+            raise BrokenPromise(f"A block of {size} bytes was refused, though {because}.", self.history())
+        return held
+
+    def free(self, held: Held) -> None:
+        """Give a block up.  Raises BrokenPromise."""
+        self.called(f"free {held.name}", lambda: self.heap.free(held.pointer))
+        self.live.remove(held)
+
+    def called(self, line: str, call: Callable[[], Any]) -> Any:
+        """What the heap answers; its exception is a finding."""
+        self.lines.append(line)
+        try:
+            return call()
+        except (BrokenPromise, StuckError):
+            raise
+        except Exception as error:
+            hint = UNREPRESENTABLE if isinstance(error, UnrepresentableError) else ""
+            raise raised(error, self.history(), hint) from error
+
+    def allows(self, pointer: Pointer, address: int, size: int = 1, access: Access = Access.STORE) -> bool:
+        """Whether the hardware would let this access pass."""
+        try:
+            self.architecture.check(self.memory, pointer, address, size, access)
+        except Fault:
+            return False
+        return True
+
+    def history(self) -> list[str]:
+        """What has happened, the last line marked."""
+        return [*self.lines[:-1], f"{self.lines[-1]}  <- here"]
+
+    def broken(self, happened: str) -> BrokenPromise:
+        """The finding with the history."""
+        return BrokenPromise(happened, self.history())

@@ -1,0 +1,1 @@
+"""Reference solutions, one module a step. Try for yourself before you look."""

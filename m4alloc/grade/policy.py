@@ -1,0 +1,259 @@
+"""Grade an allocator written in Python: each trace judged by the contract, its pages counted, and timed, in a child."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from m4alloc.check import adapter
+from m4alloc.check.adapter_memory import Blind
+from m4alloc.check.hunt import clause
+from m4alloc.check.judgement import Broken, Terms, judge
+from m4alloc.check.local import LocalTarget
+from m4alloc.check.operation import Operation
+from m4alloc.check.scripted import told
+from m4alloc.check.shrink import shrunk
+from m4alloc.check.target import EndedError, Episode
+from m4alloc.grade.isolate import Outcome, isolated
+from m4alloc.grade.isolate import told as in_words
+from m4alloc.grade.outcome import Graded, GradeError
+from m4alloc.grade.plan import functions_of, missing, operations
+from m4alloc.grade.policy_load import PolicyError, load
+from m4alloc.grade.policy_time import timed
+from m4alloc.grade.report import Fault, Measured
+from m4alloc.grade.traces import peak_live
+from m4alloc.tune.workload import Kind, Workload
+from m4alloc.view.quantity import plural
+from spec.event import NEVER_RETURNED, Event, Function
+from spec.script_history import from_events
+from spec.script_writer import render
+
+PAGE = 4096
+MEMORY = 8 << 30
+"""Bytes of addresses that a student's process may add: what grows without an end ends there, and not the machine."""
+SHRINKING = 6.0
+"""Seconds that shrinking a fault may take."""
+ATTEMPT = 2.0
+"""Seconds that one smaller plan may take; then it hangs, which is another fault."""
+
+
+class PolicyGrader:
+    """One Python file, to be graded on traces one after the other.
+
+    path: FILE.py, or FILE.py:CLASS. timeout: seconds that a trace may take. Raises GradeError: it is no Python, cannot
+    be imported, or holds no allocator.
+    """
+
+    kind = "python"
+    reference = "the reference allocator in Python"
+
+    def __init__(self, path: str, timeout: float) -> None:
+        file, _, self.wanted = path.partition(".py:")
+        self.path = f"{file}.py" if self.wanted else path
+        self.timeout = timeout
+        self.check_syntax()
+        probe = self.isolated(partial(probed, self.path, self.wanted))
+        if probe.problem:
+            raise GradeError(f"{self.path} cannot be imported: {probe.problem}")
+        if isinstance(probe.value, str):
+            raise GradeError(probe.value)
+        self.functions = frozenset(Function(number) for number in probe.value["functions"])
+        blind = "contents were not looked at: the class has no load(address, size) and store(address, bytes)"
+        self.notes: tuple[str, ...] = (blind,) if probe.value["blind"] else ()
+
+    def isolated(self, work: Callable[[], Any], more: float = 0.0) -> Outcome:
+        """What comes of some work in a child, which has `more` seconds than a trace may take."""
+        return isolated(work, self.timeout + more, memory=MEMORY, about=str(Path(self.path).resolve()))
+
+    def check_syntax(self) -> None:
+        """Raise GradeError, with the line, unless the file is Python."""
+        try:
+            source = Path(self.path).read_bytes()
+            compile(source, self.path, "exec")
+        except SyntaxError as error:
+            line = (error.text or "").rstrip()
+            caret = " " * max(0, (error.offset or 1) - 1) + "^"
+            raise GradeError(f"{self.path}, line {error.lineno}: {error.msg}\n  {line}\n  {caret}") from error
+        except (ValueError, OSError) as error:
+            raise GradeError(f"{self.path}: {error}") from error
+
+    def grade(self, workload: Workload) -> Graded:
+        """Judge the trace, and measure it if the allocator is right."""
+        absent = missing(workload, self.functions)
+        if absent is not None:
+            name, times = absent
+            return Graded(fault=Fault(f"the trace calls {name} {plural(times, 'time')}, and the class has none"))
+        work = partial(carried_out, self.path, self.wanted, workload, self.functions, self.timeout)
+        seen = self.isolated(work, 2 * SHRINKING)
+        if seen.problem:
+            return Graded(fault=Fault(seen.problem))
+        if "fault" in seen.value:
+            return Graded(fault=Fault(**seen.value["fault"]))
+        race = self.isolated(partial(timed, self.path, self.wanted, workload, self.functions))
+        if race.problem:
+            return Graded(fault=Fault(f"while it was timed: {race.problem}"))
+        mine, theirs = race.value
+        return Graded(Measured(**seen.value, seconds=mine, reference_seconds=theirs))
+
+    def replay_command(self, file: str) -> str:
+        """How a script is carried out again: a script is a trace, too."""
+        return shlex.join(["m4alloc", "grade", f"{self.path}:{self.wanted}" if self.wanted else self.path, file])
+
+    def events(self, workload: Workload) -> list[Event]:
+        """The trace's history on this allocator, for a picture of its heap; nothing when it crashes or hangs."""
+        seen = self.isolated(partial(history, self.path, self.wanted, workload, self.functions))
+        return [] if seen.problem else [Event(Function(row[0]), *row[1:]) for row in seen.value]
+
+
+def probed(path: str, wanted: str) -> dict[str, Any] | str:
+    """The functions that the allocator has, and whether its memory is out of reach; or why there is none."""
+    try:
+        target = adapter.from_object(load(path, wanted))
+    except PolicyError as error:
+        return str(error)
+    return {"functions": [int(function) for function in target.functions], "blind": target.executor is Blind}
+
+
+def carried_out(
+    path: str, wanted: str, workload: Workload, functions: frozenset[Function], seconds: float
+) -> dict[str, Any]:
+    """What the trace took, or the fault that it showed: to be run in a child.
+
+    seconds: that the trace may take; when they are over, the line is told where the allocator then is.
+    """
+    target = adapter.from_object(load(path, wanted))
+    terms = target.terms()
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    events, error = run(target, workload, functions)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    if isinstance(error, NoAnswerError):
+        made = sum(event.function < Function.LOAD for event in events)
+        where = in_words(error, str(Path(path).resolve())).removeprefix("NoAnswerError").lstrip(": ")
+        late = f"no answer after {seconds:g} s, in request {made + 1:,} of {len(workload):,}"
+        return {"fault": {"message": f"{late} {where}".rstrip()}}
+    broken = None if error is not None else judge(Episode(events), terms)
+    if error is None and broken is None:
+        return {**taken(workload, events), "peak_live": peak_live(workload)[0]}
+    stop = len(workload) if broken is None else min(len(workload), broken.number + 2)
+    stop = min(stop, sum(event.function < Function.LOAD for event in events) + 1)
+    plan = operations(workload, functions, stop)
+    return {"fault": Shrinking(target, terms, broken, error, str(Path(path).resolve())).fault(plan)}
+
+
+def run(
+    target: LocalTarget, workload: Workload, functions: frozenset[Function]
+) -> tuple[list[Event], BaseException | None]:
+    """The history of the trace on a fresh allocator, up to the exception that ended it, if one did."""
+    places = [0] * (workload.blocks + 1)
+    columns = (functions_of(workload, functions), workload.kind, workload.block, workload.size, workload.alignment)
+    with target.begin() as session:
+        for function, kind, block, size, alignment in zip(*(column.tolist() for column in columns), strict=True):
+            if kind != Kind.ALLOCATE and not places[block]:
+                continue  # the request for it failed
+            address = 0 if kind == Kind.ALLOCATE else places[block]
+            try:
+                seen = session.request(Event(Function(function), 0, address, size, 1, alignment))
+            except EndedError as ended:
+                return ended.episode.events, None if judge(ended.episode, target.terms()) else ended
+            except Exception as error:
+                return session.events, error
+            reply = seen[-1]
+            places[block] = reply.result if kind != Kind.RESIZE or reply.result else places[block]
+        session.sweep()
+        return session.events, None
+
+
+def taken(workload: Workload, events: list[Event]) -> dict[str, Any]:
+    """The pages in which requested bytes ever lay, and what the live blocks could hold at the peak of live bytes."""
+    pages: set[int] = set()
+    live: dict[int, tuple[int, int]] = {}
+    held = usable = most = 0
+    known = True
+    for event in events:
+        if event.function in (Function.FREE, Function.REALLOC) and event.address in live:
+            size, room = live.pop(event.address)
+            held, usable = held - size, usable - room
+        if event.result and event.function < Function.LOAD:
+            known = known and event.usable >= 0
+            size = event.request_size
+            room = event.usable if event.usable >= 0 else size
+            live[event.result] = size, room
+            held, usable = held + size, usable + room
+            pages.update(range(event.result // PAGE, (event.result + max(size, 1) - 1) // PAGE + 1))
+        if held > most:
+            most, then = held, usable
+    return {"footprint": PAGE * len(pages), "usable": then if known and most else None}
+
+
+def history(path: str, wanted: str, workload: Workload, functions: frozenset[Function]) -> list[tuple[int, ...]]:
+    """The trace's events as far as they are numbers: to be run in a child."""
+    events, _ = run(adapter.from_object(load(path, wanted)), workload, functions)
+    return [tuple(int(field) for field in event[:10]) for event in events]
+
+
+class NoAnswerError(Exception):
+    """The allocator took too long."""
+
+
+def give_up(number: int, frame: object) -> None:
+    """Raise NoAnswerError wherever the process is now."""
+    raise NoAnswerError
+
+
+class Shrinking:
+    """Cuts a plan down to the fewest requests that show one fault: a broken rule, or an exception."""
+
+    def __init__(
+        self, target: LocalTarget, terms: Terms, broken: Broken | None, error: BaseException | None, file: str
+    ) -> None:
+        self.target, self.terms, self.broken, self.error, self.file = target, terms, broken, error, file
+        self.until = time.monotonic() + SHRINKING
+
+    def look(self, plan: list[Operation]) -> tuple[list[Event], Broken | None, BaseException | None]:
+        """The history of a plan, and what is wrong with it."""
+        with self.target.begin() as session:
+            try:
+                for operation in plan:
+                    session.run(operation)
+                session.sweep()
+            except EndedError as ended:
+                return ended.episode.events, judge(ended.episode, self.terms), None
+            except Exception as error:
+                pending = session.executor.resolve(operation)
+                events = [*session.events]
+                if pending is not None:
+                    events.append(pending._replace(flags=pending.flags | NEVER_RETURNED))
+                return events, None, error
+            return session.events, judge(Episode(session.events), self.terms), None
+
+    def fails(self, plan: list[Operation]) -> bool:
+        """Whether the plan shows the same fault; no plan does when the time is over."""
+        if time.monotonic() > self.until:
+            return False
+        signal.setitimer(signal.ITIMER_REAL, ATTEMPT)
+        _, broken, error = self.look(plan)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if self.broken is not None:
+            return broken is not None and broken.rule.name == self.broken.rule.name
+        return type(error) is type(self.error)
+
+    def fault(self, plan: list[Operation]) -> dict[str, Any]:
+        """The fault with the smallest script that was found, as fields of Fault."""
+        if self.fails(plan):
+            plan = shrunk(plan, self.fails)
+        events, broken, error = self.look(plan)
+        if self.broken is not None:
+            broken = broken or self.broken
+            script = told(events[: broken.number + 1], self.terms)
+            found = {"message": broken.message, "rule": broken.rule.name, "source": clause(broken, self.terms)}
+        else:
+            script = from_events(events, self.terms.settings())
+            found = {"message": f"it raised {in_words(error or self.error or PolicyError(), self.file)}"}
+        requests = sum(event.function < Function.LOAD for event in events)
+        return {**found, "script": render(script), "requests": requests}

@@ -1,0 +1,77 @@
+"""How fast an allocator written in Python is: the trace on it and on the reference allocator, in turns."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from m4alloc.check.adapter_object import NAMES
+from m4alloc.grade.plan import functions_of
+from m4alloc.grade.policy_load import load
+from m4alloc.tune.workload import Kind, Workload
+from spec.allocator import ReferenceAllocator
+from spec.event import Event, Function
+
+RACES = 3
+CAPACITY = 1 << 30
+
+
+def timed(path: str, wanted: str, workload: Workload, functions: frozenset[Function]) -> tuple[float, float]:
+    """Seconds of the trace on a fresh allocator, and on a fresh reference, medians: to be run in a child."""
+    make = load(path, wanted)
+    columns = (functions_of(workload, functions), workload.kind, workload.block, workload.size, workload.alignment)
+    calls = list(zip(*(column.tolist() for column in columns), strict=True))
+    mine, theirs = [], []
+    gc.disable()
+    for _ in range(RACES):
+        mine.append(of_object(make(), calls, workload.blocks))
+        theirs.append(of_reference(calls, workload.blocks))
+    return statistics.median(mine), statistics.median(theirs)
+
+
+def of_object(allocator: Any, calls: list[Any], blocks: int) -> float:
+    """Seconds of the calls on methods; contents are nobody's business here."""
+    methods: dict[int, Callable[..., Any]] = {}
+    for function, names in NAMES.items():
+        method = next((found for name in names if (found := getattr(allocator, name, None)) is not None), None)
+        if method is not None:
+            methods[int(function)] = method
+    places: list[Any] = [0] * (blocks + 1)
+    malloc, free, realloc, calloc = (
+        methods.get(int(one)) for one in (Function.MALLOC, Function.FREE, Function.REALLOC, Function.CALLOC)
+    )
+    begin = time.perf_counter()
+    for function, kind, block, size, alignment in calls:
+        try:
+            if function == Function.MALLOC:
+                places[block] = malloc(size)  # type: ignore[misc]  # all are there that the calls ask for
+            elif kind == Kind.FREE:
+                free(places[block])  # type: ignore[misc]
+            elif kind == Kind.RESIZE:
+                places[block] = realloc(places[block], size)  # type: ignore[misc]
+            elif function == Function.CALLOC:
+                places[block] = calloc(1, size)  # type: ignore[misc]
+            elif function == Function.POSIX_MEMALIGN:
+                places[block] = methods[function](max(alignment, 8), size)[1]
+            else:
+                places[block] = methods[function](alignment, size)
+        except MemoryError:  # a null pointer; what a resize was to replace stays
+            if kind == Kind.ALLOCATE:
+                places[block] = 0
+    return time.perf_counter() - begin
+
+
+def of_reference(calls: list[Any], blocks: int) -> float:
+    """Seconds of the calls on the reference allocator, first fit on flat memory."""
+    request = ReferenceAllocator(capacity=CAPACITY).request
+    places = [0] * (blocks + 1)
+    begin = time.perf_counter()
+    for function, _, block, size, alignment in calls:
+        event = Event(function, 0, places[block], size, 1, alignment)
+        if function in (Function.MALLOC, Function.CALLOC):
+            event = Event(function, 0, 0, size)
+        places[block] = request(event).result
+    return time.perf_counter() - begin

@@ -1,0 +1,246 @@
+"use strict";
+// Questions about a life answered fast: what lived at an event, what lay at an address, which events are a block's.
+(() => {
+  const m4 = (globalThis.m4 ??= {});
+  const indices = new WeakMap();
+
+  // The index of a life, built once (about a second for a million blocks).
+  const index = (life) => {
+    if (!indices.has(life)) indices.set(life, build(life));
+    return indices.get(life);
+  };
+
+  const build = (life) => {
+    const { blocks, events } = life;
+    const count = blocks.base.length;
+    const length = events.function.length;
+    const axis = address_axis(life);
+    const low = new Float64Array(count);
+    const high = new Float64Array(count);
+    const stop = new Int32Array(count);
+    for (let block = 0; block < count; block++) {
+      low[block] = axis.place(blocks.base[block]);
+      high[block] = low[block] + Math.max(1, blocks.usable[block]);
+      stop[block] = Math.max(blocks.died[block], blocks.reusable[block]);
+    }
+    const present = checkpoints(blocks.born, stop, length);
+    const queries = {
+      axis,
+      low, // a block's place on the axis: [low, high)
+      high,
+      stop, // the event at which a block is neither live nor held back any more
+      length,
+      held: stop.some((event, block) => event > blocks.died[block]),
+      reach: present.reach,
+      ...touched(blocks.born, low, high, axis.length),
+    };
+
+    // The blocks that live (or, with `held`, are held back) right after an event; -1 is the state before the first.
+    queries.live_at = (event, held = false) => {
+      event = Math.min(event, length - 1); // what is live at the end died at `length`
+      const last = held ? stop : blocks.died;
+      const { early, from, to } = present.reach(event, event);
+      const found = [];
+      for (const block of early) if (last[block] > event && blocks.born[block] <= event) found.push(block);
+      for (let block = from; block < to; block++) if (last[block] > event) found.push(block);
+      return Int32Array.from(found);
+    };
+
+    // The block that lies at an address right after an event, the youngest if several do; -1 for none.
+    queries.at = (event, address, held = false) => {
+      event = Math.min(event, length - 1);
+      const last = held ? stop : blocks.died;
+      const lies = (block) =>
+        blocks.born[block] <= event &&
+        blocks.base[block] <= address &&
+        address < blocks.base[block] + Math.max(1, blocks.usable[block]);
+      const { early, from, to } = present.reach(event, event);
+      for (let block = to - 1; block >= from; block--) if (last[block] > event && lies(block)) return block;
+      for (let at = early.length - 1; at >= 0; at--) if (last[early[at]] > event && lies(early[at])) return early[at];
+      return -1;
+    };
+
+    // The numbers of the events that are about a block, rising: its birth, its accesses, its death, and any after that.
+    let known = { block: -1, events: null };
+    queries.events_of = (block) => {
+      if (known.block === block) return known.events;
+      const found = [];
+      for (let event = Math.max(0, blocks.born[block]); event < length; event++) {
+        if (events.block[event] === block || event === blocks.died[block]) found.push(event);
+      }
+      known = { block, events: Int32Array.from(found) };
+      return known.events;
+    };
+    return queries;
+  };
+
+  // At every `step` events, which blocks are there. A range of events is then answered by one checkpoint and the
+  // blocks born in the range, which follow one another.
+  const checkpoints = (born, stop, length) => {
+    const count = born.length;
+    let area = 0;
+    for (let block = 0; block < count; block++) area += stop[block] - born[block];
+    let step = 1024;
+    while (area / step > 4e6) step *= 2;
+    const order = by_event(stop, length);
+    const place = new Int32Array(count);
+    const there = new Int32Array(count);
+    const kept = [];
+    let size = 0;
+    let next = 0;
+    let gone = 0;
+    for (let event = 0; event <= length; event += step) {
+      for (; next < count && born[next] <= event; next++) {
+        place[next] = size;
+        there[size++] = next;
+      }
+      for (; gone < count && stop[order[gone]] <= event; gone++) {
+        const moved = there[--size];
+        there[place[order[gone]]] = moved;
+        place[moved] = place[order[gone]];
+      }
+      kept.push({ early: there.slice(0, size).sort(), next });
+    }
+    // The blocks that may be there at some moment of [first, last]: those in `early`, and from `from` up to `to`.
+    const reach = (first, last) => {
+      const { early, next } = kept[Math.min(kept.length - 1, Math.max(0, Math.floor(first / step)))];
+      return { early, from: next, to: Math.max(next, first_after(born, last)) };
+    };
+    return { reach };
+  };
+
+  // Blocks in the order of their `event`; those of equal events in order of birth. O(blocks + events).
+  const by_event = (event, length) => {
+    const starts = new Int32Array(length + 2);
+    for (let block = 0; block < event.length; block++) starts[Math.min(length, Math.max(0, event[block])) + 1]++;
+    for (let at = 1; at < starts.length; at++) starts[at] += starts[at - 1];
+    const order = new Int32Array(event.length);
+    for (let block = 0; block < event.length; block++) {
+      order[starts[Math.min(length, Math.max(0, event[block]))]++] = block;
+    }
+    return order;
+  };
+
+  // The first place in a rising column that holds more than `value`.
+  const first_after = (column, value) => {
+    let low = 0;
+    let high = column.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (column[middle] <= value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+
+  // For each row of the axis, when a block first lay in it. A row that has one is passed over by later blocks in
+  // nearly no time, because `onward` leads past it.
+  const touched = (born, low, high, length) => {
+    const row_length = 2 ** Math.ceil(Math.log2(Math.max(1, length / 16384)));
+    const rows = Math.ceil(length / row_length);
+    const first = new Int32Array(rows).fill(0x7fffffff);
+    const onward = Int32Array.from({ length: rows + 1 }, (_, row) => row);
+    const open = (row) => {
+      while (onward[row] !== row) row = onward[row] = onward[onward[row]];
+      return row;
+    };
+    for (let block = 0; block < born.length; block++) {
+      const last = Math.min(rows, Math.ceil(high[block] / row_length));
+      for (let row = open(Math.floor(low[block] / row_length)); row < last; row = open(row)) {
+        first[row] = born[block];
+        onward[row] = row + 1;
+      }
+    }
+    return { first_touch: first, row_length };
+  };
+
+  // All addresses ever touched, end to end. Units are bytes, but a gap that is left out has `pad` units, whatever its
+  // length. `segments` are { address, length, start }: `start` is the place of the segment's first byte.
+  const address_axis = (life) => {
+    const ranges = new Map(); // first page -> one past the last page, so that a million blocks are soon few ranges
+    const small = life.blocks.base.length + life.guards.length < 100000;
+    const page = small ? 16 : 4096;
+    const cover = (address, length) => {
+      const first = Math.floor(address / page);
+      const last = Math.floor((address + Math.max(1, length) - 1) / page) + 1;
+      if ((ranges.get(first) ?? 0) < last) ranges.set(first, last);
+    };
+    const { base, usable, low, high } = life.blocks;
+    for (let block = 0; block < base.length; block++) {
+      cover(base[block], usable[block]);
+      // Bounds that were rounded outward are part of the picture; those of a whole region would drown it.
+      if (small && high[block] > low[block] && high[block] - low[block] < 4 * usable[block] + 4096) {
+        cover(low[block], high[block] - low[block]);
+      }
+    }
+    // Of guards only the ends, which lie beside what they guard: whole pages would drown a small heap.
+    const blocks_length = usable.reduce((sum, length) => sum + length, 0);
+    const shown = Math.max(32, blocks_length / 16 / Math.max(1, life.guards.length));
+    for (const guard of life.guards) {
+      const part = Math.min(guard.length, shown);
+      cover(guard.base, part);
+      cover(guard.base + guard.length - part, part);
+    }
+    for (const mark of life.marks) if (mark.length > 0) cover(mark.address, mark.length);
+
+    const merged = [];
+    for (const [first, last] of [...ranges].sort((one, other) => one[0] - other[0])) {
+      const before = merged.at(-1);
+      if (before && first <= before.last) before.last = Math.max(before.last, last);
+      else merged.push({ first, last });
+    }
+    const total = merged.reduce((sum, { first, last }) => sum + (last - first) * page, 0);
+    const widest = Math.max(4 * page, total / 64); // wider gaps are left out
+    const kept = [];
+    for (const { first, last } of merged) {
+      const before = kept.at(-1);
+      if (before && (first - before.last) * page <= widest) before.last = last;
+      else kept.push({ first, last });
+    }
+
+    const bytes = kept.reduce((sum, { first, last }) => sum + (last - first) * page, 0);
+    const pad = kept.length > 1 ? Math.min(bytes / 36, bytes / 6 / (kept.length - 1)) : 0;
+    const margin = Math.max(2, Math.ceil(bytes / 40)); // at both ends, for what stands on the edges
+    let start = margin;
+    const segments = kept.map(({ first, last }, number) => {
+      const segment = { address: first * page, length: (last - first) * page, start };
+      start += segment.length + (number + 1 < kept.length ? pad : 0);
+      return segment;
+    });
+    return { segments, pad, length: start + margin, ...places(segments) };
+  };
+
+  const places = (segments) => {
+    let last = 0; // neighbours in time are often neighbours in space
+    const search = (key, value) => {
+      let low = 0;
+      let high = segments.length - 1;
+      while (low < high) {
+        const middle = (low + high + 1) >> 1;
+        if (segments[middle][key] <= value) low = middle;
+        else high = middle - 1;
+      }
+      return low;
+    };
+    // The place of an address on the axis; of one in a gap, the edge next to it.
+    const place = (address) => {
+      let segment = segments[last];
+      if (!segment) return 0;
+      if (address < segment.address || address >= segment.address + segment.length) {
+        last = search("address", address);
+        segment = segments[last];
+      }
+      return segment.start + Math.min(segment.length, Math.max(0, address - segment.address));
+    };
+    // The address at a place; null in a gap and outside.
+    const address = (place) => {
+      const segment = segments[search("start", place)];
+      const offset = segment ? place - segment.start : -1;
+      return offset >= 0 && offset < segment.length ? segment.address + offset : null;
+    };
+    const segment_at = (place) => search("start", place);
+    return { place, address, segment_at };
+  };
+
+  m4.heap = { index, first_after };
+})();

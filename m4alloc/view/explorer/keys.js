@@ -1,0 +1,216 @@
+"use strict";
+// The keyboard, the page of help that lists it, and the sentence that a screen reader hears after each key.
+(() => {
+  const m4 = (globalThis.m4 ??= {});
+  const { store, map, controls } = m4;
+
+  m4.say = (text) => {
+    const status = document.getElementById("status");
+    if (status.textContent !== text) status.textContent = text;
+  };
+
+  // The previous (-1) or next (1) event of the selected block.
+  const event_of_block = (way) => {
+    const { selected, lives } = store.state;
+    if (!selected) return m4.say("no block is selected");
+    const life = lives[selected.life];
+    const here = map.last_event(selected.life);
+    const events = m4.heap.index(life).events_of(selected.block);
+    const next = way > 0 ? events.find((event) => event > here) : events.findLast((event) => event < here);
+    if (next === undefined) return m4.say(`no ${way > 0 ? "later" : "earlier"} event of block ${selected.block}`);
+    store.set({ now: map.event_of(map.tick(next + 1, life), lives[0]), playing: false });
+    map.reveal(selected.life, next, selected.block);
+    m4.say(`call ${next}: ${map.calls.words(life, next)}`);
+  };
+
+  // All findings of all lives, in order of time; labels are no findings.
+  const findings = () => {
+    const { lives } = store.state;
+    const all = lives.flatMap((life, number) =>
+      life.marks.map((mark, finding) => ({ life: number, finding, mark })).filter(({ mark }) => mark.kind !== "label"),
+    );
+    return all.sort((one, other) => one.mark.event - other.mark.event);
+  };
+
+  const finding = (way) => {
+    const all = findings();
+    if (!all.length) return m4.say("there are no findings");
+    const { state } = store;
+    const here = all.findIndex((one) => one.finding === state.finding && one.life === state.finding_life);
+    const next = all[here < 0 ? (way > 0 ? 0 : all.length - 1) : (here + way + all.length) % all.length];
+    show_finding(next.life, next.finding);
+  };
+
+  // Selects a finding, its block, and its moment, and brings them into view.
+  const show_finding = (life, number) => {
+    const { lives } = store.state;
+    const mark = lives[life].marks[number];
+    store.set({
+      finding: number,
+      finding_life: life,
+      selected: mark.block >= 0 ? { life, block: mark.block } : null,
+      now: map.event_of(map.tick(Math.min(mark.event + 1, lives[life].events.function.length), lives[life]), lives[0]),
+      playing: false,
+    });
+    map.reveal(life, mark.event, mark.block);
+    m4.say(`${mark.kind} ${mark.name} at call ${mark.event}. ${mark.reason}`);
+  };
+
+  // At the keyboard: the block at the moment next above or below the selected one.
+  const neighbour = (way) => {
+    const { selected, lives } = store.state;
+    const life = selected?.life ?? 0;
+    const index = m4.heap.index(lives[life]);
+    const event = map.last_event(life);
+    const live = [...index.live_at(event)].sort((one, other) => index.low[one] - index.low[other]);
+    if (!live.length) return m4.say("no block lives at this moment");
+    const { low } = store.state.rows[life];
+    const from = selected ? index.low[selected.block] : way > 0 ? low - 1 : Infinity;
+    const next = way > 0 ? live.find((one) => index.low[one] > from) : live.findLast((one) => index.low[one] < from);
+    if (next === undefined) return m4.say(`no block ${way > 0 ? "above" : "below"}`);
+    store.set({ selected: { life, block: next } });
+    map.reveal(life, event, next);
+  };
+
+  const say_selected = (state, keys) => {
+    if (!keys.has("selected") || keys.has("lives") || keys.has("finding")) return; // a finding says more
+    if (!state.selected) return m4.say("nothing is selected");
+    const { block } = state.selected;
+    const life = state.lives[state.selected.life];
+    const { base, size, born, died } = life.blocks;
+    const end = died[block] < life.events.function.length ? `freed at call ${died[block]}` : "never freed";
+    const address = m4.address(life, base[block]);
+    m4.say(`block ${block}, ${size[block]} bytes at ${address}, born at call ${born[block]}, ${end}`);
+  };
+
+  const KEYS = [
+    ["\u2190 \u2192", "move in time; with Shift, by one call"],
+    ["\u2191 \u2193", "move in addresses; with Shift, select the block above or below"],
+    ["+ \u2212", "zoom time; with Shift, addresses"],
+    ["PageUp PageDown", "turn the page in time"],
+    ["0", "show everything"],
+    ["Home End", "to the first, to the last call"],
+    ["space", "play, pause"],
+    [", .", "one call back, one call on"],
+    ["[ ]", "previous, next event of the selected block"],
+    ["p n", "previous, next finding"],
+    ["Enter", "zoom to the selected block"],
+    ["z", "the box tool: drag a box to zoom to it (or drag with Shift)"],
+    ["c", "next colouring"],
+    ["h", "patterns on the colours"],
+    ["l", "two heaps: side by side, or one above the other"],
+    ["t", "light or dark page"],
+    ["Esc", "stop playing; select nothing; close this"],
+  ];
+  const GESTURES = [
+    ["wheel", "zoom time; with Shift or over the addresses, zoom addresses; with Ctrl, both"],
+    ["pinch", "zoom in the direction of the fingers"],
+    ["drag", "move; over the time axis, choose the moment; over the addresses, choose a range"],
+    ["click", "select the block and the moment"],
+    ["strip above", "drag its frame, an edge of it, or a new one"],
+    ["double click", "zoom to the block"],
+  ];
+
+  const help = () => {
+    const dialog = document.getElementById("help");
+    if (dialog.open) return dialog.close();
+    const title = document.createElement("h2");
+    title.id = "help-title";
+    title.textContent = "Keys and gestures";
+    const table = (rows) => {
+      const list = document.createElement("dl");
+      for (const [keys, text] of rows) {
+        const term = document.createElement("dt");
+        for (const key of rows === KEYS ? keys.split(" ") : [keys]) {
+          const one = document.createElement("kbd");
+          one.textContent = key;
+          term.append(one, " ");
+        }
+        const meaning = document.createElement("dd");
+        meaning.textContent = text;
+        list.append(term, meaning);
+      }
+      return list;
+    };
+    const close = document.createElement("button");
+    Object.assign(close, { type: "button", textContent: "Close" });
+    close.addEventListener("click", () => dialog.close());
+    const about = document.createElement("p");
+    about.textContent =
+      "Across is time, upward are addresses; every bar is a block, from the call that handed it out to the call that " +
+      "gave it up. Addresses that were never used are left out, at a zigzag.";
+    const columns = document.createElement("div");
+    columns.append(table(KEYS), table(GESTURES));
+    dialog.replaceChildren(title, close, about, columns);
+    dialog.showModal();
+  };
+
+  const escape = () => {
+    if (store.state.playing) store.set({ playing: false });
+    else store.set({ selected: null, finding: null });
+  };
+
+  const enter = () => {
+    const { selected } = store.state;
+    if (selected) map.show_block(selected.life, selected.block);
+  };
+
+  const pan_rows = (part) => store.state.lives.forEach((_, life) => map.pan_rows(part, life));
+
+  const ACTIONS = {
+    ArrowLeft: (event) => (event.shiftKey ? controls.step(-1) : map.pan(-0.1)),
+    ArrowRight: (event) => (event.shiftKey ? controls.step(1) : map.pan(0.1)),
+    ArrowUp: (event) => (event.shiftKey ? neighbour(1) : pan_rows(0.1)),
+    ArrowDown: (event) => (event.shiftKey ? neighbour(-1) : pan_rows(-0.1)),
+    PageUp: () => map.pan(-0.9),
+    PageDown: () => map.pan(0.9),
+    "+": (event) => (event.shiftKey && event.code === "NumpadAdd" ? controls.zoom_rows(0.5) : map.zoom(0.5)),
+    "=": () => map.zoom(0.5),
+    "-": () => map.zoom(2),
+    "*": () => controls.zoom_rows(0.5),
+    _: () => controls.zoom_rows(2),
+    "/": () => controls.zoom_rows(2),
+    0: () => map.show_all(),
+    Home: () => controls.step(-Infinity),
+    End: () => controls.step(Infinity),
+    " ": () => controls.play(),
+    ",": () => controls.step(-1),
+    ".": () => controls.step(1),
+    "[": () => event_of_block(-1),
+    "]": () => event_of_block(1),
+    n: () => finding(1),
+    p: () => finding(-1),
+    Enter: enter,
+    z: () => controls.tool(map.tool === "box" ? "move" : "box"),
+    c: controls.cycle_colour,
+    h: () => store.set({ patterns: !store.state.patterns }),
+    l: controls.swap,
+    t: controls.theme,
+    "?": help,
+    Escape: escape,
+  };
+
+  // Keys mean the map's unless the focus is on something that has a use for them itself.
+  const own = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return true;
+    const target = event.target;
+    if (document.getElementById("help").open) return event.key !== "?";
+    if (target.closest("input, textarea, select, [contenteditable]")) return true;
+    if (target.closest("button, a, summary") && [" ", "Enter"].includes(event.key)) return true;
+    const scrolls = target.closest("#panel");
+    return !!scrolls && ["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " ", "Enter"].includes(event.key);
+  };
+
+  const start = () => {
+    store.on(say_selected);
+    document.addEventListener("keydown", (event) => {
+      if (event.defaultPrevented || own(event) || !store.state.lives.length) return;
+      const act = ACTIONS[event.key] ?? ACTIONS[event.key.toLowerCase()];
+      if (!act) return;
+      event.preventDefault();
+      act(event);
+    });
+  };
+
+  m4.keys = { start, help, finding, show_finding };
+})();

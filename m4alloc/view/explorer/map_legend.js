@@ -1,0 +1,133 @@
+"use strict";
+// The legend: every colour with its pattern, every letter and line that the map shows now, in words.
+(() => {
+  const m4 = (globalThis.m4 ??= {});
+  const map = (m4.map ??= {});
+
+  const swatch = (paint, width = 18) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = 14;
+    canvas.setAttribute("aria-hidden", "true");
+    paint(canvas.getContext("2d"), width, 14);
+    return canvas;
+  };
+
+  const item = (paint, text, title = "") => {
+    const entry = document.createElement("span");
+    entry.className = "entry";
+    if (title) entry.title = title;
+    entry.append(swatch(paint), text);
+    return entry;
+  };
+
+  const filled = (colour, tile, patterned) => (context, width, height) => {
+    context.fillStyle = m4.colours.fill(context, colour, tile, patterned);
+    context.fillRect(0.5, 0.5, width - 1, height - 1);
+    context.strokeStyle = m4.colours.css(m4.colours.mix(colour, m4.colours.role("ink"), 0.4));
+    context.strokeRect(0.5, 0.5, width - 1, height - 1);
+  };
+
+  const group = (name, entries) => {
+    const box = document.createElement("span");
+    box.className = "group";
+    const title = document.createElement("b");
+    title.textContent = name;
+    box.append(title, ...entries);
+    return box;
+  };
+
+  const draw = (state) => {
+    const { colours } = m4;
+    const scheme = colours.scheme(state.colour, state.lives);
+    const any = (test) => state.lives.some(test);
+    const held = any((life) => m4.heap.index(life).held);
+    const tagged = any((life) => life.blocks.tag.some((tag) => tag >= 0));
+    const seen = present(scheme, state.lives);
+    const entries = [];
+    scheme.classes.forEach(({ colour, tile, label, says }, at) => {
+      if (at === scheme.held ? !held : !seen.has(at)) return;
+      entries.push(item(filled(colour, tile, state.patterns), label, says));
+    });
+    const groups = [group(`Colour: ${scheme.title}`, entries)];
+
+    const rest = [];
+    const plain = colours.TILES[0];
+    if (!scheme.slack && any(({ blocks }) => blocks.usable.some((usable, at) => usable > blocks.size[at]))) {
+      const slack = colours.slack(colours.role("muted"));
+      rest.push(item(filled(slack, colours.TILES[5], state.patterns), "slack", "usable bytes beyond those requested"));
+    }
+    rest.push(item(filled(colours.freed(), plain, false), "used before", "held a block before, holds none now"));
+    rest.push(item(filled(colours.role("page"), plain, false), "never used"));
+    if (any((life) => life.guards.length)) {
+      const guard = colours.mix(colours.role("page"), colours.role("bad"), 0.35);
+      rest.push(item(filled(guard, map.protection.HATCH, state.patterns), "guard", "nobody may touch it"));
+    }
+    if (any(({ blocks }) => blocks.high.some((high, at) => high > blocks.low[at]))) rest.push(item(bracket, "bounds"));
+    if (tagged) rest.push(item(digit, "tag of a granule", "written when a granule is tall enough"));
+    const retagged = any((life) => life.retags.length);
+    if (retagged) rest.push(item(dashed, "retagged", "freed bytes that were given another tag"));
+    groups.push(group("Memory", rest));
+
+    const kinds = map.marks.ORDER.filter((kind) => any((life) => life.marks.some((mark) => mark.kind === kind)));
+    if (kinds.length) {
+      const marks = kinds.map((kind) => {
+        const paint = (context) => map.marks.glyph(context, kind, 9, 7, 12, kind === "attack" ? "1" : "");
+        return item(paint, kind, map.marks.KINDS[kind].says);
+      });
+      groups.push(group("Findings", marks));
+    }
+    document.getElementById("legend").replaceChildren(...groups);
+  };
+
+  // The classes that some block has; of ages, those that some block has reached.
+  const present = (scheme, lives) => {
+    const seen = new Set();
+    for (const life of lives) {
+      const classes = scheme.of(life);
+      if (classes) for (const one of classes) seen.add(one);
+      else {
+        const { born, died } = life.blocks;
+        let oldest = 0;
+        for (let block = 0; block < born.length; block++) oldest = Math.max(oldest, died[block] - born[block]);
+        scheme.classes.forEach((_, at) => {
+          if (at === 0 || oldest > scheme.edges[at - 1]) seen.add(at);
+        });
+      }
+      if (scheme.name === "tag") for (const retag of life.retags) seen.add(retag.tag & 15);
+      if (scheme.slack && life.blocks.usable.some((usable, at) => usable > life.blocks.size[at])) seen.add(1);
+    }
+    return seen;
+  };
+
+  const bracket = (context, width, height) => {
+    context.strokeStyle = m4.colours.css(m4.colours.role("ink"));
+    context.lineWidth = 2;
+    context.beginPath();
+    context.moveTo(7, 2);
+    context.lineTo(3, 2);
+    context.lineTo(3, height - 2);
+    context.lineTo(7, height - 2);
+    context.stroke();
+    context.lineWidth = 1;
+    context.setLineDash([3, 2]);
+    context.strokeRect(7, 2, width, height - 4);
+  };
+
+  const dashed = (context, width, height) => {
+    context.strokeStyle = m4.colours.css(m4.colours.role("muted"));
+    context.setLineDash([2, 2]);
+    context.strokeRect(0.5, 0.5, width - 1, height - 1);
+  };
+
+  const digit = (context, width, height) => {
+    context.fillStyle = m4.colours.css(m4.colours.role("ink"));
+    context.strokeStyle = m4.colours.css(m4.colours.role("muted"));
+    context.strokeRect(0.5, 0.5, width - 1, height - 1);
+    context.font = "bold 10px ui-monospace, monospace";
+    context.textBaseline = "middle";
+    context.fillText("7", 6, 7.5);
+  };
+
+  map.legend = { draw };
+})();

@@ -1,0 +1,198 @@
+"""View: a heap's life as one page that opens from disk, as text, or as SVG."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from m4alloc.check.progress import Progress, Silent
+from m4alloc.view.explorer.life import Life
+from m4alloc.view.explorer.page import page
+from m4alloc.view.explorer.sources import LIMIT, Asked, Counterexample, lives_of
+from m4alloc.view.explorer.sources_problem import ViewError
+
+SCHEMA = "m4alloc/1"
+OUTPUT = "heap.html"
+HEAPS = 4
+"""Heaps on one page at most: each needs some room."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewReport:
+    """What was drawn, and where to.
+
+    lives: the heaps; none for a counterexample of a model. output: the page, "" when none was written. bytes: of the
+    page. svg: the picture, "" when none was written. inputs: as they were given.
+    """
+
+    inputs: tuple[str, ...]
+    lives: tuple[Life, ...]
+    output: str = ""
+    bytes: int = 0
+    svg: str = ""
+    counterexample: str = field(default="")
+
+    def __repr__(self) -> str:
+        titles = ", ".join(life.title for life in self.lives) or self.counterexample
+        return f"<ViewReport of {titles}{' in ' if self.output else ''}{self.output}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the map of each heap, and where the page is."""
+        from m4alloc.view.notebook_report import view
+
+        return view(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """As in docs/json-schema/view.json."""
+        return {
+            "schema": SCHEMA,
+            "verb": "view",
+            "inputs": list(self.inputs),
+            "kind": "counterexample" if self.counterexample else "heap",
+            "output": self.output or None,
+            "bytes": self.bytes,
+            "svg": self.svg or None,
+            "heaps": [_heap(life) for life in self.lives],
+        }
+
+
+def _heap(life: Life) -> dict[str, Any]:
+    """One heap of the report."""
+    peak = next((int(curve.values.max(initial=0)) for curve in life.curves if curve.name == "live"), 0)
+    return {
+        "title": life.title,
+        "allocator": life.allocator,
+        "protection": life.protection,
+        "events": len(life.events),
+        "blocks": len(life.blocks),
+        "threads": len(life.threads),
+        "peak_bytes": peak,
+        "marks": dict(sorted(Counter(mark.kind for mark in life.marks).items())),
+        "sentence": life.sentence,
+        "end": life.end,
+        "left_out": life.left_out,
+    }
+
+
+def view(
+    *inputs: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = OUTPUT,
+    svg: str | os.PathLike[str] | None = None,
+    allocators: Sequence[str] = (),
+    architectures: Sequence[str] = (),
+    attack: str = "",
+    on: Sequence[str] = (),
+    seed: int = 0,
+    image: str = "",
+    format: str = "",
+    title: str = "",
+    limit: int = LIMIT,
+    progress: Progress | None = None,
+) -> ViewReport:
+    """Draw the life of a heap, or of several side by side, as a page to explore.
+
+    inputs: recordings, traces, heap scripts, files of other tools (docs/formats.md), or one counterexample that
+    `m4alloc model` wrote. output: the page, None for none. svg: a picture of the map of one heap.
+    allocators: "m4alloc", "system" or paths of libraries that the requests are made again on, a heap each.
+    architectures: for scripts, what the reference allocator runs on, a heap each: none, mte, adi, cheri, sgx, or a
+    defence of `m4alloc attack`. attack, on, seed: an attack of the catalogue instead of inputs, on each of these
+    defences, with what the models draw from this seed. image, format: as `m4alloc convert` takes them.
+    limit: events drawn of each heap.
+    Raises ViewError, with nothing written: what is wrong with an input, an option or the output.
+    Cost: three to four seconds for a million events.
+
+    >>> report = view("tests/scripts/misuse/double-free.heap", output=None)
+    >>> len(report.lives[0].events), [mark.name for mark in report.lives[0].marks]
+    (3, ['double-free'])
+    """
+    asked = Asked(tuple(allocators), tuple(architectures), image, format, limit)
+    _check(inputs, asked, attack, on)
+    paths = [Path(one) for one in inputs]
+    targets = [Path(one) for one in (output, svg) if one is not None]
+    for target in targets:
+        refuse_to_write(target, paths)
+    told = progress or Silent()
+    with told:
+        lives = _attacks(attack, on, seed) if attack else lives_of(paths, asked, told)
+        names = tuple(os.fspath(one) for one in inputs)
+        if isinstance(lives, Counterexample):
+            if svg is not None:
+                raise ViewError("--svg: a counterexample has no map; `m4alloc model --svg FILE` draws it")
+            text = lives.page()
+            size = 0 if output is None else write(Path(output), text)
+            return ViewReport(names, (), _named(output), size, counterexample=os.fspath(lives.path))
+        if len(lives) > HEAPS:
+            raise ViewError(f"{len(lives)} heaps; a page has room for {HEAPS} at most")
+        if svg is not None and len(lives) > 1:
+            raise ViewError(f"--svg draws one heap, and there are {len(lives)}; the page shows them side by side")
+        size = 0
+        if svg is not None:
+            from m4alloc.view.explorer.run_picture import picture
+
+            write(Path(svg), picture(lives[0]))
+        if output is not None:
+            told.phase("writing the page")
+            size = write(Path(output), page(lives, title))
+    return ViewReport(names, tuple(lives), _named(output), size, _named(svg))
+
+
+def _named(path: str | os.PathLike[str] | None) -> str:
+    return "" if path is None else os.fspath(path)
+
+
+def _check(inputs: Sequence[object], asked: Asked, attack: str, on: Sequence[str]) -> None:
+    """Raise ViewError for options that contradict each other."""
+    if attack and (inputs or asked.allocators or asked.architectures):
+        raise ViewError("an attack brings its own requests and machine: give --attack with --on, and nothing else")
+    if not attack and not inputs:
+        raise ViewError("nothing to show: give a trace, a recording, a heap script, or --attack NAME --on DEFENCE")
+    if on and not attack:
+        raise ViewError("--on goes with --attack; the machine that a script runs on is --architecture")
+    if asked.limit < 1:
+        raise ViewError(f"--limit {asked.limit}: at least one event")
+
+
+def _attacks(attack: str, on: Sequence[str], seed: int) -> list[Life]:
+    """The attack on each defence."""
+    from m4alloc.view.explorer.sources_attack import life_of_attack
+
+    return [life_of_attack(attack, one, seed) for one in on or ("none",)]
+
+
+def refuse_to_write(target: Path, inputs: Sequence[Path] = ()) -> None:
+    """Raise ViewError when a picture cannot be written there, or would replace something that is none."""
+    if not target.name:
+        raise ViewError("the output has no name; the name of a file is wanted")
+    if target.is_dir():
+        raise ViewError(f"{target}: a directory; the name of a file is wanted")
+    if target.exists() and not target.is_file():
+        raise ViewError(f"{target}: neither a file nor a new name; the name of a file is wanted")
+    if not target.parent.is_dir():
+        raise ViewError(f"{target}: there is no directory {target.parent}")
+    if any(one.exists() and target.exists() and target.samefile(one) for one in inputs):
+        raise ViewError(f"{target}: the output is the input itself; write to another name")
+    if target.exists():
+        with target.open("rb") as file:
+            head = file.read(64).lstrip().lower()
+        if head and not head.startswith((b"<!doctype html", b"<html", b"<?xml", b"<svg")):
+            raise ViewError(f"{target}: exists and is neither a page nor a picture; it is kept: write to another name")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise ViewError(f"{target}: the directory {target.parent} is not writable")
+
+
+def write(target: Path, text: str) -> int:
+    """Write the file whole or not at all; its bytes.  Raises ViewError."""
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    content = text.encode()
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(target)
+    except OSError as error:
+        raise ViewError(f"{target}: {error.strerror or error}") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+    return len(content)

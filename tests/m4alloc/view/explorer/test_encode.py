@@ -1,0 +1,118 @@
+"""A life into a page and out of it, by the readable decoder and by the page's own script."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from m4alloc.view.explorer.decode import decode
+from m4alloc.view.explorer.encode import address_base, encode
+from m4alloc.view.explorer.life import Guard, Life, Mark
+from m4alloc.view.explorer.page import page
+from m4alloc.view.explorer.sources_attack import life_of_attack
+from tests.m4alloc.view.explorer.lives_for_tests import EXCERPTS, SCRIPTS, differences, life_in, script_lives
+
+NODE = shutil.which("node")
+READ = """
+const fs = require("fs");
+(0, eval)(fs.readFileSync(process.argv[1], "utf8"));
+const html = fs.readFileSync(process.argv[2], "utf8");
+const element = (id) => html.match(new RegExp(`id="${id}">([^<]*)<`));
+const document = {getElementById: (id) => element(id) && {textContent: element(id)[1]}};
+const arrays = (columns) => Object.entries(columns).filter(([, column]) => typeof column === "object");
+const plain = (columns) => Object.fromEntries(arrays(columns).map(([name, column]) => [name, [...column]]));
+const told = (life) => ({
+  base: String(life.address_base),
+  events: plain(life.events),
+  blocks: plain(life.blocks),
+  lengths: [life.events.length, life.blocks.length],
+  marks: life.marks,
+  first: m4.address(life, life.blocks.base[0]),
+  curves: life.curves.map((curve) => [...curve.at]),
+});
+m4.decode(document).then((lives) => console.log(JSON.stringify(lives.map(told))));
+"""
+
+
+@given(script_lives())
+def test_what_is_encoded_is_decoded_to_the_same(life: Life) -> None:
+    assert differences(life, decode(encode(life))) == []
+
+
+@pytest.mark.parametrize("name", ["python", "containers"])
+def test_a_recorded_heap_comes_back_the_same(name: str) -> None:
+    life = life_in(EXCERPTS / f"{name}.m4t.xz")
+    assert len(life.events) > 30_000
+    assert differences(life, decode(encode(life))) == []
+
+
+def test_what_nobody_could_derive_comes_back_too() -> None:
+    life = life_of_attack("use-after-reuse-write", "morello")
+    odd = life.blocks.reusable.copy()
+    odd[0] = 4
+    strange = replace(
+        life,
+        blocks=replace(life.blocks, reusable=odd, freer=life.blocks.freer + 1, size=life.blocks.size + 3),
+        guards=(Guard(0x8000, 4096, 0, 3),),
+        marks=(*life.marks, Mark(4, -1, "violation", "far away", "r", "c", 0x7FFF_0000_0000, 8)),
+        quarantine=3,
+        quarantine_limit=1 << 40,
+    )
+    assert address_base(strange) == 0x8000
+    assert differences(strange, decode(encode(strange))) == []
+
+
+def test_columns_that_contradict_each_other_are_refused() -> None:
+    life = life_in(SCRIPTS / "rules" / "realloc-zero.heap")
+    wrong = replace(life, events=replace(life.events, block=life.events.block + 1))
+    with pytest.raises(ValueError, match="in the order of the events that handed them out"):
+        encode(wrong)
+
+
+def test_a_page_of_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m4alloc.view.explorer.encode.VERSION", 99)
+    text = encode(life_of_attack("double-free", "none"))
+    with pytest.raises(ValueError, match="the page has format 99"):
+        decode(text)
+
+
+@pytest.mark.skipif(NODE is None, reason="no node")
+def test_the_pages_script_decodes_the_same(tmp_path: Path) -> None:
+    lives = [
+        life_of_attack("tag-wrap-around", "mte"),
+        life_of_attack("use-after-realloc", "morello"),
+        life_in(SCRIPTS / "rules" / "quarantine-respected.heap"),
+        life_in(EXCERPTS / "containers.m4t.xz"),
+    ]
+    html = tmp_path / "page.html"
+    html.write_text(page(lives), encoding="utf-8")
+    script = Path(__file__).resolve().parents[4] / "m4alloc" / "view" / "explorer" / "decode.js"
+    assert NODE is not None
+    done = subprocess.run(
+        [NODE, "-e", READ, str(script), str(html)], capture_output=True, text=True, timeout=60, check=True
+    )
+    for life, read in zip(lives, json.loads(done.stdout), strict=True):
+        start = int(read["base"])
+        assert read["lengths"] == [len(life.events), len(life.blocks)]
+        assert read["first"] == hex(int(life.blocks.base[0]))
+        assert [mark["name"] for mark in read["marks"]] == [mark.name for mark in life.marks]
+        assert read["curves"] == [curve.at.tolist() for curve in life.curves]
+        for part in ("events", "blocks"):
+            for column in fields(getattr(life, part)):
+                values = getattr(getattr(life, part), column.name)
+                if part == "blocks" and column.name in ("base", "low", "high"):
+                    values = np.where(values > 0, values - start, 0)
+                assert read[part][column.name] == values.tolist(), column.name
+
+
+@settings(max_examples=1, deadline=None)
+@given(script_lives("none"))
+def test_encoding_is_the_same_each_time(life: Life) -> None:
+    assert encode(life) == encode(life)

@@ -1,0 +1,298 @@
+"""The explorer's map driven in a real browser: pointer, wheel, keys, playing, links, themes; one start serves all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path as File
+from typing import Any
+
+import numpy as np
+import pytest
+
+from m4alloc.view.explorer.life import Life
+from m4alloc.view.explorer.page import page
+from spec.event import Function
+from tests.m4alloc.view.browser import Page, browser, needs_browser
+from tests.m4alloc.view.explorer import panel_lives
+
+pytestmark = needs_browser
+Show = Callable[..., Page]
+
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+KEYS = "view, rows, now, selected, finding, colour, playing"
+STATE = f"(({{{KEYS}}}) => ({{{KEYS}}}))(m4.store.state)"
+# Where the middle of a block is in the window.
+MIDDLE = """((block, life = 0) => {{
+  const box = document.getElementById('map-canvas').getBoundingClientRect();
+  const {{low, high}} = m4.heap.index(m4.store.state.lives[life]);
+  const {{born, died}} = m4.store.state.lives[life].blocks;
+  return [box.left + m4.map.x((born[block] + died[block]) / 2, life),
+          box.top + m4.map.y((low[block] + high[block]) / 2, life)];
+}})({block}, {life})"""
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Page]:
+    with browser() as one:
+        yield one
+
+
+@pytest.fixture
+def show(tab: Page, tmp_path: File) -> Iterator[Show]:
+    """Opens lives; what the page's console said is looked at when the test is over."""
+
+    def opened(*lives: Life, hash: str = "", **window: Any) -> Page:
+        file = tmp_path / "page.html"
+        file.write_text(page(lives), encoding="utf-8")
+        tab.open(file, **window)
+        tab.until("m4.map.frames.count > 0 || document.querySelector('.failed')")
+        if hash:
+            tab.run(f"location.hash = {hash!r}")
+        tab.run(DRAWN)
+        return tab
+
+    tab.problems.clear()
+    yield opened
+    assert tab.problems == []
+
+
+def state(tab: Page) -> Any:
+    tab.run(DRAWN)
+    return tab.run(STATE)
+
+
+def middle(tab: Page, block: int, life: int = 0) -> tuple[float, float]:
+    x, y = tab.run(MIDDLE.format(block=block, life=life))
+    return x, y
+
+
+def text(tab: Page, selector: str) -> str:
+    return " ".join(str(tab.run(f"document.querySelector({selector!r}).innerText")).replace("\u202f", "").split())
+
+
+def colours_of(tab: Page, selector: str = "#map-canvas") -> int:
+    """How many different colours a canvas shows."""
+    return int(
+        tab.run(
+            f"(() => {{ const one = document.querySelector({selector!r});"
+            "const data = one.getContext('2d').getImageData(0, 0, one.width, one.height).data;"
+            "return new Set(new Uint32Array(data.buffer)).size; })()"
+        )
+    )
+
+
+def test_the_whole_run_is_seen_first(show: Show) -> None:
+    tab = show(panel_lives.use_after_free())
+    now = state(tab)
+    assert now["view"] == {"start": 0, "stop": 11}
+    assert now["now"] == 11
+    assert "11 calls" in text(tab, "#about")
+    assert colours_of(tab) > 10 and colours_of(tab, "#overview") > 3
+
+
+def test_a_click_selects_the_block_and_the_moment_and_a_link_brings_both_back(show: Show) -> None:
+    tab = show(panel_lives.many())
+    tab.run("m4.map.show(100, 160); m4.map.show_rows(0, 0, 8000)")
+    tab.run(DRAWN)
+    block = tab.run("m4.heap.index(m4.store.state.lives[0]).live_at(130)[3]")
+    tab.run(f"m4.map.show_block(0, {block})")
+    tab.run(DRAWN)
+    tab.click(*middle(tab, block))
+    chosen = state(tab)
+    assert chosen["selected"] == {"life": 0, "block": block}
+    born, died = tab.run(f"(({{born, died}}) => [born[{block}], died[{block}]])(m4.store.state.lives[0].blocks)")
+    assert abs(chosen["now"] - (born + died) / 2) < (died - born) * 0.01 + 1
+    link = tab.until("location.hash.includes('b=0:') && location.hash")
+    again = state(show(panel_lives.many(), hash=link))
+    assert again["selected"] == chosen["selected"]
+    assert again["view"]["start"] == pytest.approx(chosen["view"]["start"], abs=0.01)
+    assert again["rows"][0]["high"] == pytest.approx(chosen["rows"][0]["high"], abs=0.01)
+
+
+def test_the_wheel_zooms_about_the_pointer_time_or_addresses(show: Show) -> None:
+    tab = show(panel_lives.many())
+    x, y = tab.centre("#map-canvas")
+    left = tab.run("document.getElementById('map-canvas').getBoundingClientRect().left")
+    under = tab.run(f"m4.map.event({x} - {left})")
+    tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400)
+    zoomed = state(tab)
+    assert zoomed["view"]["stop"] - zoomed["view"]["start"] < 14_000
+    assert tab.run(f"m4.map.event({x} - {left})") == pytest.approx(under, abs=25), "to the pixel"
+    tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400, modifiers=8)
+    rows = state(tab)["rows"][0]
+    assert rows["high"] - rows["low"] < 0.7 * (zoomed["rows"][0]["high"] - zoomed["rows"][0]["low"])
+    for _ in range(60):
+        tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400)
+    nearest = state(tab)["view"]
+    assert nearest["stop"] - nearest["start"] == pytest.approx(1), "one call is as near as one gets"
+    tab.press("0")
+    assert state(tab)["view"] == {"start": 0, "stop": 20_000}
+
+
+def test_dragging_moves_and_with_shift_zooms_to_the_box(show: Show) -> None:
+    tab = show(panel_lives.many())
+    tab.run("m4.map.show(5000, 6000)")
+    tab.run(DRAWN)
+    x, y = tab.centre("#map-canvas")
+    tab.drag((x, y), (x - 100, y))
+    moved = state(tab)["view"]
+    assert moved["start"] > 5080 and moved["stop"] - moved["start"] == pytest.approx(1000)
+    tab.press("z")
+    tab.drag((x - 100, y - 60), (x + 100, y + 60))
+    boxed = state(tab)
+    assert 200 < boxed["view"]["stop"] - boxed["view"]["start"] < 300
+    assert boxed["rows"][0]["low"] > 0
+    tab.press("z")
+
+
+def test_the_strip_above_moves_the_view(show: Show) -> None:
+    tab = show(panel_lives.many())
+    x, y = tab.centre("#overview")
+    tab.drag((x - 50, y), (x + 50, y))
+    part = state(tab)["view"]
+    assert 2000 < part["stop"] - part["start"] < 3000
+    tab.drag((x, y), (x + 60, y))
+    assert state(tab)["view"]["start"] > part["start"] + 1000
+
+
+def test_dragging_the_time_axis_scrubs(show: Show) -> None:
+    tab = show(panel_lives.many())
+    x, _ = tab.centre("#map-canvas")
+    top = tab.run("document.getElementById('map-canvas').getBoundingClientRect().top")
+    tab.drag((x, top + 10), (x + 40, top + 10))
+    assert 9_000 < state(tab)["now"] < 12_500
+    assert "of 20000 calls" in text(tab, "#now")
+
+
+def test_keys_move_zoom_step_and_choose(show: Show) -> None:
+    tab = show(panel_lives.use_after_free())
+    tab.press("+")
+    tab.press("+")
+    near = state(tab)["view"]
+    assert near["stop"] - near["start"] == pytest.approx(2.75)
+    tab.press("ArrowLeft")
+    assert state(tab)["view"]["start"] < near["start"]
+    tab.press("-")
+    assert state(tab)["view"]["stop"] - state(tab)["view"]["start"] == pytest.approx(5.5)
+    tab.press("Home")
+    assert state(tab)["now"] == 0
+    tab.press(".")
+    assert state(tab)["now"] == 1
+    tab.press("n")
+    found = state(tab)
+    assert (found["finding"], found["selected"]["block"], found["now"]) == (0, 0, 9)
+    assert "use_after_free" in text(tab, "#status")
+    tab.press("[")
+    assert state(tab)["now"] == 5, "the event of block 0 before the load is its free"
+    tab.press("]")
+    assert state(tab)["now"] == 9
+    tab.press("c")
+    assert state(tab)["colour"] == "age"
+    tab.press("Escape")
+    assert state(tab)["selected"] is None
+    tab.press("?")
+    assert "Keys and gestures" in text(tab, "#help")
+    tab.press("?")
+    assert tab.run("document.getElementById('help').open") is False
+
+
+def test_playing_moves_the_moment_and_stops_at_the_end(show: Show) -> None:
+    tab = show(panel_lives.use_after_free())
+    tab.press("Home")
+    tab.run("m4.store.set({speed: 40})")
+    tab.press(" ")
+    tab.until("m4.store.state.now > 2")
+    assert tab.run("document.getElementById('play').getAttribute('aria-label')") == "Pause"
+    tab.until("!m4.store.state.playing")
+    assert state(tab)["now"] == 11
+
+
+def test_what_is_under_the_pointer_is_told(show: Show) -> None:
+    tab = show(panel_lives.tagged_attack())
+    tab.mouse("mouseMoved", *middle(tab, 1))
+    told = text(tab, "#hover")
+    assert "block 1" in told and "0x1000" in told and "tag 12" in told
+    x, y = tab.run(
+        "(() => { const box = document.getElementById('map-canvas').getBoundingClientRect();"
+        "const {x, y} = m4.map.marks.place(m4.map.pane(0), m4.store.state.lives[0].marks[4]);"
+        "return [box.left + x, box.top + y]; })()"
+    )
+    tab.mouse("mouseMoved", x, y)
+    assert "tag 5 was drawn again: the check passes" in text(tab, "#hover")
+
+
+def test_every_colouring_explains_itself_with_patterns_that_differ(show: Show) -> None:
+    tab = show(panel_lives.resized())
+    for name in ("size", "age", "thread", "tag", "state"):
+        tab.run(f"m4.store.set({{colour: {name!r}}})")
+        tab.run(DRAWN)
+        assert tab.run("document.querySelectorAll('#legend .entry').length") >= 3
+        tiles = tab.run(f"m4.colours.scheme({name!r}, m4.store.state.lives).classes.map((one) => one.tile.join())")
+        # Sixteen tags have their numbers as well, so that eight patterns will do.
+        assert len(set(tiles)) >= min(len(tiles), 9) - (name == "tag"), name
+    assert text(tab, "#legend").startswith("Colour: state live slack")
+
+
+def test_the_theme_button_turns_the_page_dark(show: Show) -> None:
+    tab = show(panel_lives.use_after_free())
+    assert tab.run("m4.colours.dark()") is False
+    tab.click(*tab.centre("#theme"))
+    assert tab.run(f"{DRAWN}.then(() => m4.colours.dark())") is True
+    assert tab.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+
+
+def test_two_lives_share_one_clock(show: Show) -> None:
+    timed = panel_lives.resized()
+    late = replace(timed, title="late", events=replace(timed.events, time_ns=timed.events.time_ns * 2))
+    tab = show(timed, late)
+    assert tab.run("m4.map.x(4, 0) === m4.map.x(4, 1)")
+    tab.run("m4.store.set({clock: 'time', view: m4.map.whole()})")
+    tab.run(DRAWN)
+    first, second = tab.run("[m4.map.x(4, 0), m4.map.x(4, 1)]")
+    left = tab.run("m4.map.pane(0).left")
+    assert (second - left) == pytest.approx(2 * (first - left), rel=0.01)
+    round_trip = tab.run("[0.5, 1, 2.25, 4.75].map((event) => m4.map.event(m4.map.x(event, 1), 1))")
+    assert round_trip == pytest.approx([0.5, 1, 2.25, 4.75], abs=1e-3)
+    tab.press("l")
+    tab.run(DRAWN)
+    assert tab.run("m4.map.pane(1).left > m4.map.pane(0).right")
+    tab.click(*middle(tab, 2, life=1))
+    assert state(tab)["selected"] == {"life": 1, "block": 2}
+
+
+def test_empty_heaps_and_heaps_of_one_call_are_drawn(show: Show) -> None:
+    one = panel_lives.life("one", [panel_lives.event(Function.MALLOC, 0, 8)], [panel_lives.block(0x1000, 8, 16, 0, 1)])
+    tab = show(one)
+    assert state(tab)["view"] == {"start": 0, "stop": 1}
+    for key in ("+", "-", "ArrowUp", "Home", " ", "n", "]"):
+        tab.press(key)
+    nothing = {name: getattr(one.blocks, name)[:0] for name in one.blocks.__slots__}
+    tab = show(replace(one, blocks=type(one.blocks)(**nothing), events=replace(one.events, block=np.array([-1]))))
+    assert text(tab, "#map-note") == "No block was handed out in this heap."
+    silent = {name: getattr(one.events, name)[:0] for name in one.events.__slots__}
+    tab = show(replace(one, blocks=type(one.blocks)(**nothing), events=type(one.events)(**silent), curves=()))
+    assert text(tab, "#map-note") == "There is no call in this heap."
+
+
+def test_a_small_window_scrolls_down_only(show: Show) -> None:
+    tab = show(panel_lives.use_after_free(), width=420, height=640)
+    assert tab.run("document.documentElement.scrollWidth") <= 420
+    assert tab.run("m4.map.pane(0).right - m4.map.pane(0).left") > 150
+
+
+def test_two_fingers_stretch_time(show: Show) -> None:
+    tab = show(panel_lives.many())
+
+    def touch(kind: str, *points: tuple[int, int]) -> None:
+        fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        tab.call("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
+
+    touch("touchStart", (400, 400))
+    touch("touchStart", (400, 400), (600, 400))
+    for step in range(10):
+        touch("touchMove", (400 - 10 * step, 400), (600 + 10 * step, 400))
+    touch("touchEnd")
+    seen = state(tab)
+    assert 9_000 < seen["view"]["stop"] - seen["view"]["start"] < 12_000
+    assert seen["rows"][0]["low"] == 0

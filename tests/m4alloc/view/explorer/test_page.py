@@ -1,0 +1,67 @@
+"""The page's source: one file, every script in its place, nothing of the input taken for markup."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from m4alloc.view.explorer.life import Mark
+from m4alloc.view.explorer.page import page, scripts
+from m4alloc.view.explorer.sources_attack import life_of_attack
+
+SOURCE = resources.files("m4alloc.view.explorer")
+NODE = shutil.which("node")
+
+
+def test_every_script_is_on_the_page_once_and_in_order() -> None:
+    names = scripts()
+    assert sorted(names) == sorted(one.name for one in SOURCE.iterdir() if one.name.endswith(".js"))
+    assert names[0] == "decode.js"
+    assert names[-1] == "main.js"
+    maps = [name for name in names if name.startswith("map")]
+    assert maps == sorted(maps)
+    assert names.index("heap.js") < names.index(maps[0]) < names.index(maps[-1]) < names.index("curves.js")
+
+
+def test_nothing_is_fetched_and_nothing_is_left_to_fill_in() -> None:
+    html = page([life_of_attack("double-free", "none")])
+    markup = re.sub(r"<script.*?</script>|<style>.*?</style>", "", html, flags=re.DOTALL)
+    assert not re.search(r"\b(src|href)=\"(?!#)", markup)
+    assert "@import" not in html and "url(http" not in html
+    assert "{{" not in markup and "<!--" not in html
+    assert html.count("<script>") == 1
+
+
+@pytest.mark.parametrize("name", scripts())
+def test_no_script_ends_the_element_that_holds_it(name: str) -> None:
+    text = SOURCE.joinpath(name).read_text("utf-8")
+    assert "</script" not in text.lower() and "<!--" not in text
+    assert text.startswith(('"use strict";', "//"))
+
+
+def test_what_the_input_says_is_text_and_not_markup() -> None:
+    evil = "</script><script>alert(1)</script>{{payload}}"
+    life = life_of_attack("double-free", "none")
+    html = page([replace(life, title=evil, marks=(Mark(0, 0, "label", evil),))], evil)
+    assert "alert(1)</script>" not in html
+    assert html.count("&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{payload}}") == 2
+
+
+def test_the_page_is_the_same_each_time() -> None:
+    life = life_of_attack("use-after-free-read", "adi")
+    assert page([life, life]) == page([life, life])
+
+
+@pytest.mark.skipif(NODE is None, reason="no node")
+def test_the_scripts_are_one_script_that_can_be_read(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.js"
+    whole.write_text("\n".join(SOURCE.joinpath(name).read_text("utf-8") for name in scripts()), encoding="utf-8")
+    assert NODE is not None
+    done = subprocess.run([NODE, "--check", str(whole)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
