@@ -35,6 +35,7 @@ from m4alloc.check.verify_report import (
 )
 from m4alloc.program import Program, locate
 from m4alloc.trace.format import EndReason
+from m4alloc.trace.formats.reading import open_tree
 from m4alloc.trace.index import TraceTree, open_index
 from m4alloc.trace.preload import library_of, preloaded
 from m4alloc.trace.read import Trace
@@ -163,7 +164,7 @@ def verify_trace(
     contract(standard)
     chosen(properties)
     _check_kinds(fail_on)
-    tree = open_index(path)
+    tree = open_tree(path)
     told = Silent() if progress is None else progress
     with interrupts_noted() as interrupts, told:
         judged, images, orphans, seconds = _judge(tree, standard, told, interrupts, reference)

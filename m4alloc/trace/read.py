@@ -83,7 +83,7 @@ class Trace:
                 labels = file.read(length)
             else:
                 labels = content[end : end + length]
-        named = tuple(labels.decode().split("\0")) if length else _texts(path, records, int(header["label_slot"]))
+        named = _split(path, labels) if length else _texts(path, records, int(header["label_slot"]))
         return cls(path, header, _without_tail(records), named)
 
     def __repr__(self) -> str:
@@ -235,6 +235,14 @@ def _header(path: Path, head: bytes) -> np.void:
     if header["end_reason"] not in list(EndReason):
         raise TraceError(f"{path}: damaged: there is no end reason {header['end_reason']}")
     return header
+
+
+def _split(path: Path, labels: bytes) -> tuple[str, ...]:
+    """The labels' texts behind the records.  Raises TraceError: they are no UTF-8."""
+    try:
+        return tuple(labels.decode().split("\0"))
+    except UnicodeDecodeError as error:
+        raise TraceError(f"{path}: damaged: the texts of its labels are no UTF-8 at byte {error.start}") from None
 
 
 def _texts(path: Path, records: Records, slot: int) -> tuple[str, ...]:

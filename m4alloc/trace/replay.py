@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from m4alloc.lib import replayer
-from m4alloc.trace.index import SCHEMA, open_index
+from m4alloc.trace.formats.reading import open_tree
+from m4alloc.trace.index import SCHEMA
 from m4alloc.trace.operations import Operations, compile_trace
 from m4alloc.trace.preload import library_of, preloaded
 
@@ -107,7 +108,7 @@ def replay(
         raise ValueError(f"repeat is {repeat}; at least one replay is needed")
     names = [allocator] if isinstance(allocator, str | os.PathLike) else list(allocator)
     libraries = [library_of(name) for name in names]
-    tree = open_index(path)
+    tree = open_tree(path)
     with tempfile.TemporaryDirectory(prefix="m4alloc-") as folder:
         plans: list[tuple[Path, Operations]] = []
         for trace in tree.traces:

@@ -45,13 +45,13 @@ def write(
     def blocks() -> Iterator[Records]:
         rows: list[tuple[int, ...]] = []
         for count, event in enumerate(events):
-            rows.append(_row(event, count, labels))
+            rows.append(row(event, count, labels))
             if len(rows) == BLOCK:
                 yield np.array(rows, RECORD)
                 rows.clear()
         yield np.array(rows, RECORD)
 
-    header = _header(allocator, command)
+    header = header_of(allocator, command)
     header["quarantine"] = quarantine
     header["quarantine_limit"] = quarantine_limit
     _write(Path(path), header, blocks(), labels)
@@ -71,13 +71,14 @@ def write_records(
     A path that ends in .xz is compressed, each byte as its difference to that of the record before: most of them are 0.
     An existing file is replaced, and only once the new one is complete.  Cost: disk speed; compressed 5 MB a second.
     """
-    header = _header("", command)
+    header = header_of("", command)
     header["end_reason"] = end_reason
     header["executable"] = os.fsencode(executable)[:511]
     _write(Path(path), header, iter([records]), labels)
 
 
-def _header(allocator: str, command: Sequence[str]) -> np.void:
+def header_of(allocator: str, command: Sequence[str]) -> np.void:
+    """The header of a whole history, of a process that nobody knows more of than its allocator and command line."""
     header: np.void = np.zeros(1, HEADER)[0]
     header["magic"] = np.void(MAGIC)
     header["version"] = VERSION
@@ -120,7 +121,7 @@ def _write(path: Path, header: np.void, blocks: Iterator[Records], labels: Colle
         scratch.unlink(missing_ok=True)
 
 
-def _row(event: Event, index: int, labels: dict[str, int]) -> tuple[int, ...]:
+def row(event: Event, index: int, labels: dict[str, int]) -> tuple[int, ...]:
     """The event as one record; a label becomes its number in the table, from 1."""
     function = event.function
     counted = function in (Function.CALLOC, Function.REALLOCARRAY)

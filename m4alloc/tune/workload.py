@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from m4alloc.trace.format import RECORD, EndReason, TraceError
-from m4alloc.trace.index import TraceTree, open_index
+from m4alloc.trace.formats.reading import open_tree
+from m4alloc.trace.index import TraceTree
 from m4alloc.trace.operations import compile_trace
 from m4alloc.trace.read import XZ, Trace
 from m4alloc.trace.write import write_records
@@ -297,7 +298,7 @@ def load(
         tree = TraceTree(path, trace.command, None, (trace,))
         traces = [trace]
     else:
-        tree = open_index(path)
+        tree = open_tree(path)
         traces = [trace for trace in tree.traces if trace.path == path] or list(tree.traces)
     if not traces:
         raise TraceError(f"{path}: no process was recorded; see docs/record.md, What cannot be recorded")

@@ -165,6 +165,15 @@ def test_labels_of_a_compressed_trace_are_read(tmp_path: Path) -> None:
     assert (trace.labels, [event.label for event in trace.events()]) == (("here",), ["", "here"])
 
 
+def test_labels_that_are_no_text_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    write(path, [ONE, Event(Function.LABEL, label="here", begin=7, end=8)])
+    content = path.read_bytes()
+    path.write_bytes(content[:-3] + b"\xff" + content[-2:])
+    with pytest.raises(TraceError, match=r"damaged: the texts of its labels are no UTF-8 at byte 1$"):
+        Trace.open(path)
+
+
 def test_a_compressed_trace_that_is_cut_off_says_so(path: Path) -> None:
     packed = compress(path)
     content = packed.read_bytes()[:-20]

@@ -200,7 +200,7 @@ def test_a_trace_without_requests_takes_no_time(tmp_path: Path) -> None:
 
 def test_bad_input_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("no trace")
-    with pytest.raises(TraceError, match="neither a trace"):
+    with pytest.raises(TraceError, match="neither its first bytes nor its name"):
         replay(tmp_path / "other")
     write(tmp_path / "trace", [])
     with pytest.raises(ValueError, match="repeat is 0; at least one replay is needed"):
@@ -224,7 +224,7 @@ def test_the_command_prints_a_row_for_each_allocator(tmp_path: Path) -> None:
 def test_the_command_refuses_bad_input_with_status_2(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("no trace")
     for words, message in [
-        ([str(tmp_path / "other")], "neither a trace"),
+        ([str(tmp_path / "other")], "neither its first bytes nor its name"),
         ([str(tmp_path / "missing")], "No such file"),
         ([str(tmp_path / "other"), "--allocator", "nothing"], "no allocator library nothing"),
     ]:

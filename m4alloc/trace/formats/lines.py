@@ -1,0 +1,38 @@
+"""Text files line by line, with progress, and with the place of what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from m4alloc.check.progress import Progress
+
+EVERY = 1 << 16
+"""Lines between two words to the progress."""
+
+
+def lines_of(path: Path, content: bytes, progress: Progress, what: str) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers from 1, without their ends; bytes that are no UTF-8 become backslash escapes.
+
+    >>> from m4alloc.check.progress import Silent
+    >>> list(lines_of(Path("x"), b"one\\r\\ntwo", Silent(), "reading"))
+    [(1, 'one'), (2, 'two')]
+    """
+    lines = content.split(b"\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    progress.phase(what, len(lines))
+    for start in range(0, len(lines), EVERY):
+        for place, line in enumerate(lines[start : start + EVERY], start + 1):
+            yield place, line.rstrip(b"\r").decode(errors="backslashreplace")
+        progress.advance(min(start + EVERY, len(lines)))
+
+
+def shown(text: str) -> str:
+    """A piece of a file as a message shows it: quoted, and not all of it when it is long.
+
+    >>> shown("free(0x10)"), len(shown("x" * 1000))
+    ("'free(0x10)'", 66)
+    """
+    quoted = repr(text.strip())
+    return quoted if len(quoted) <= 66 else quoted[:60] + "[...]" + quoted[0]
