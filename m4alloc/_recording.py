@@ -9,6 +9,7 @@ from typing import Any
 
 from m4alloc import labels
 from spec.event import Event, Function
+from spec.listing import History
 
 ENOMEM = 12
 METHODS = ("malloc", "calloc", "realloc", "aligned_alloc", "free")
@@ -24,7 +25,7 @@ class Recording:
 
     def __init__(self, arena: Any) -> None:
         self.arena = arena
-        self.events: list[Event] = []
+        self.events: list[Event] = History()
         self._numbers = count(1)
         self._threads: dict[int, int] = {}
         self._inner: dict[str, Callable[..., Any]] = {}

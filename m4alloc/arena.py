@@ -39,12 +39,10 @@ class Stats:
     misuses: int
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><th style="text-align:left">{field.name.replace("_", " ")}</th>'
-            f'<td style="text-align:right">{getattr(self, field.name):,}</td></tr>'
-            for field in fields(self)
-        )
-        return f"<table>{rows}</table>"
+        from spec.picture import table
+
+        rows = [[field.name.replace("_", " "), f"{getattr(self, field.name):,}"] for field in fields(self)]
+        return table(rows, right=[1])
 
 
 class ArenaFace:

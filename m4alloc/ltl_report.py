@@ -44,6 +44,13 @@ class LogicReport(ABC):
     def lines(self) -> list[str]:
         """The report as text."""
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the text; of an automaton or a monitor its picture too."""
+        from spec.picture import lines
+
+        drawn = getattr(self, "automaton", None) or getattr(self, "monitor", None)
+        return lines(self.lines()) + (drawn._repr_html_() if drawn is not None else "")
+
     @abstractmethod
     def fields(self) -> dict[str, Any]:
         """What is particular to the report, as plain data."""

@@ -96,6 +96,12 @@ class Heap:
 
         return picture(self)
 
+    def _repr_svg_(self) -> str:
+        """The same where nobody says what the page looks like."""
+        from spec.picture import alone
+
+        return alone(self._repr_html_())
+
     def lookup(self, address: int) -> Block | None:
         """The live block that contains `address`, or None.  Cost: O(log n)."""
         block = self._at_or_below(address)

@@ -43,7 +43,7 @@ def picture(heap: Heap) -> str:
     """
     spans = _spans(heap)
     live = sum(block.size for block in heap.live.values())
-    usable = sum(block.usable for block in heap.live.values())
+    usable = sum(max(block.usable, block.size) for block in heap.live.values())
     count = len(heap.live)
     title = f"{count:,} live block{'s' * (count != 1)}, {live:,} bytes asked for, {usable:,} usable"
     parts = [words(8, 16, title, bold=True)]

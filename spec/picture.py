@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from capability.picture import alone as alone
+
 BAD = "#cf4434"
 """The colour of what is wrong, and of cycles: dark enough on white, light enough on black."""
 GOOD = "#2a8a4a"
@@ -78,8 +80,10 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), *, right: S
 
     def cells(tag: str, row: Sequence[str]) -> str:
         sides = ["right" if column in right else "left" for column in range(len(row))]
+        # Padding of its own: Jupyter gives tables some, marimo gives them none.
         return "".join(
-            f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>' for cell, side in zip(row, sides, strict=True)
+            f'<{tag} style="text-align:{side};padding:2px 10px">{escape(cell)}</{tag}>'
+            for cell, side in zip(row, sides, strict=True)
         )
 
     head = f"<thead><tr>{cells('th', header)}</tr></thead>" if header else ""
@@ -99,5 +103,6 @@ def badge(verdict: str, good: bool | None) -> str:
 
 
 def lines(said: Iterable[str]) -> str:
-    """Lines of fixed width, as in a terminal."""
-    return f'<pre style="margin:6px 0;line-height:1.4">{escape(chr(10).join(said))}</pre>'
+    """Lines of fixed width, as in a terminal; long ones are scrolled sideways, not broken."""
+    style = "margin:6px 0;font:12px/1.4 ui-monospace,monospace;overflow-x:auto;background:none;color:inherit"
+    return f'<pre style="{style}">{escape(chr(10).join(said))}</pre>'

@@ -49,6 +49,12 @@ class Outcome:
         """Every claim holds, and nothing was found that no claim foresaw."""
         return not self.failures and not self.unclaimed
 
+    def _repr_html_(self) -> str:
+        """For notebooks: whether it is as the script says, what is not, and the heap at its end."""
+        from spec.script_picture import outcome
+
+        return outcome(self)
+
 
 def run(script: Script, allocator: Allocator) -> Outcome:
     """Put the requests of `script` to `allocator`, one after another, and check the replies and the claims.

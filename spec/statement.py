@@ -114,3 +114,15 @@ class Script:
     steps: tuple[Step, ...]
     settings: Settings = field(default_factory=Settings)
     source: str = "<script>"
+
+    def __str__(self) -> str:
+        """The text of it."""
+        from spec.script_writer import render
+
+        return render(self)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the text, what is claimed of it apart from what is asked."""
+        from spec.script_picture import script
+
+        return script(self)

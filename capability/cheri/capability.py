@@ -213,6 +213,12 @@ class Capability:
 
         return picture(self)
 
+    def _repr_svg_(self) -> str:
+        """The same where nobody says what the page looks like."""
+        from capability.picture import alone
+
+        return alone(self._repr_html_())
+
 
 @lru_cache(maxsize=1 << 12)
 def _rights(format: Format, perms: int) -> Perms:

@@ -16,7 +16,9 @@ from capability.cheri.field import Field
 from capability.cheri.format import Format
 from capability.word import mask
 
-_WIDTH, _ROW, _GAP, _LEFT = 960, 34, 136, 20
+_WIDTH, _ROW, _LEFT = 960, 34, 20
+_BELOW = 15
+"""Between two names that stand below a row, because their fields are too narrow for them."""
 _LETTER = 6.6
 """Pixels that a letter of the labels takes, about."""
 
@@ -30,21 +32,23 @@ def picture(capability: Capability) -> str:
     ('<svg', True, True)
     """
     format = capability.format
-    line = 40 + _GAP + _ROW + 76
+    upper = [*_upper_fields(format, capability.pesbt)]
+    names = [_hangs(name, field, capability.pesbt, format.address_bits) for name, field in upper]
+    second = 40 + _ROW + 34 + _BELOW * sum(names)
+    line = second + _ROW + 76
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {_WIDTH + 2 * _LEFT} {line + 70}" '
         'style="max-width:100%;font:11px monospace;fill:currentColor">',
         f"<title>{escape(str(capability))}</title>",
         _text(_LEFT, 16, f"{format.title}: {capability}", "start"),
     ]
-    upper = [*_upper_fields(format, capability.pesbt)]
     address = [("address", Field(format.address_bits - 1, 0))]
     if format.flags_from_bit:
         first = format.flags_from_bit
         address = [("flags", Field(format.address_bits - 1, first)), ("address", Field(first - 1, 0))]
     parts += _row(40, format.address_bits, upper, capability.pesbt)
-    parts += _row(40 + _GAP, format.address_bits, address, capability.address)
-    parts.append(_text(_LEFT, 40 + _GAP + _ROW + 26, f"tag {int(capability.tag)}, beside the bits", "start"))
+    parts += _row(second, format.address_bits, address, capability.address)
+    parts.append(_text(_LEFT, second + _ROW + 26, f"tag {int(capability.tag)}, beside the bits", "start"))
     parts += _line(line, capability)
     return "".join([*parts, "</svg>"])
 
@@ -80,13 +84,27 @@ def bounds_fields(format: Format, split: Mantissas) -> Iterator[tuple[str, Field
     yield from (("B", Field(width - 1, low)), ("E low", Field(low - 1, 0)))
 
 
+def _labels(name: str, field: Field, word: int) -> tuple[str, str, str]:
+    """Name, value and place of a field."""
+    place = f"{field.high}:{field.low}" if field.width > 1 else str(field.low)
+    return name, f"{field.get(word):#x}", place
+
+
+def _hangs(name: str, field: Field, word: int, bits: int) -> bool:
+    """Whether a field is too narrow for what is said of it."""
+    return max(map(len, _labels(name, field, word))) * _LETTER >= field.width * _WIDTH / bits
+
+
 def _row(top: int, bits: int, fields: list[tuple[str, Field]], word: int) -> Iterator[str]:
-    """One word: a box for each field, as wide as its bits, with name, value and the bits it takes."""
+    """One word: a box for each field, as wide as its bits, with name, value and the bits it takes.
+
+    What has no room in its box hangs below it, the leftmost deepest, so that no line crosses a text.
+    """
     unit = _WIDTH / bits
+    below = sum(_hangs(name, field, word, bits) for name, field in fields)
     for number, (name, field) in enumerate(fields):
         left, width = _LEFT + (bits - 1 - field.high) * unit, field.width * unit
-        value = f"{field.get(word):#x}"
-        place = f"{field.high}:{field.low}" if field.width > 1 else str(field.low)
+        _, value, place = _labels(name, field, word)
         strength = 0.06 if name.startswith("RESERVED") else 0.16 + 0.1 * (number % 2)
         tip = f"<title>{escape(name)} = {value}, bits {place}</title>"
         yield (
@@ -94,12 +112,14 @@ def _row(top: int, bits: int, fields: list[tuple[str, Field]], word: int) -> Ite
             f'fill-opacity="{strength:.2f}" stroke="currentColor" stroke-width="0.6"/>'
         )
         middle = left + width / 2
-        if max(len(name), len(value), len(place)) * _LETTER < width:
+        if not _hangs(name, field, word, bits):
             yield _text(middle, top - 4, place) + _text(middle, top + 14, name) + _text(middle, top + 28, value)
         else:
-            below = f"{name} {place}: {value}"
-            turned = f'transform="translate({middle - 3:.1f} {top + _ROW + 4}) rotate(90)"'
-            yield f'<text {turned} style="font-size:8px">{escape(below)}</text>'
+            deep = top + _ROW + _BELOW * below
+            yield f'<path d="M{middle:.1f} {top + _ROW} V{deep - 4} h5" fill="none" stroke="currentColor"/>'
+            said = f"{name} {place}: {value}"
+            yield _text(min(middle + 8, _LEFT + _WIDTH - len(said) * _LETTER), deep, said, "start")
+            below -= 1
         yield "</g>"
 
 

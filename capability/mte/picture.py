@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from capability.memory import TaggedMemory
 from capability.mte.protection import MtePointer
 from capability.mte.tag import GRANULE
+from capability.picture import INK, alone
 from capability.word import WidthError
 
 _CELL, _MARGIN, _LABEL = 28, 8, 150
@@ -70,16 +71,20 @@ class TagMap:
         return "\n".join([*lines, *self._captions()])
 
     def svg(self) -> str:
-        """The map as an SVG document: a square for each granule, coloured by tag; stale pointers are dashed."""
+        """The map as an SVG document, on a page of its own: `_repr_html_` without the ink of another page."""
+        return alone(self._repr_html_())
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a square for each granule, coloured by tag; stale pointers are dashed."""
         rows = list(self._rows())
         captions = list(self._captions())
         width = max(_LABEL + self.columns * _CELL, *(8 * len(caption) for caption in captions), 0) + 2 * _MARGIN
         height = len(rows) * _CELL + len(captions) * 20 + 2 * _MARGIN
         pieces = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-            f' viewBox="0 0 {width} {height}" role="img" font-family="monospace" font-size="12">',
+            f' viewBox="0 0 {width} {height}" role="img"'
+            ' style="max-width:100%;height:auto;font:12px ui-monospace,monospace;fill:currentColor">',
             f"<title>Allocation tags of {self.size // GRANULE} granules from {self.base:#x}</title>",
-            f'<rect width="{width}" height="{height}" fill="#fff"/>',
         ]
         for number, (start, tags) in enumerate(rows):
             y = _MARGIN + number * _CELL
@@ -94,7 +99,7 @@ class TagMap:
 
     def _outline(self, pointer: MtePointer) -> Iterator[str]:
         """A frame around the part of each row that is in the pointer's block."""
-        style = 'stroke="#000"' if self.matches(pointer) else 'stroke="#c00" stroke-dasharray="4 2"'
+        style = 'stroke="currentColor"' if self.matches(pointer) else 'stroke="#cf4434" stroke-dasharray="4 2"'
         first = max(pointer.base & -GRANULE, self.base)
         top = min(pointer.top, self.base + self.size)
         for at in range(first, top, GRANULE):
@@ -103,16 +108,16 @@ class TagMap:
                 left = (top - at + GRANULE - 1) // GRANULE
                 wide = min(left, self.columns - column) * _CELL
                 x, y = _LABEL + column * _CELL, _MARGIN + row * _CELL
-                yield f'<rect x="{x}" y="{y}" width="{wide}" height="{_CELL}" fill="none" {style} stroke-width="2"/>'
+                yield f'<rect x="{x}" y="{y}" width="{wide}" height="{_CELL}" fill="none" {style} stroke-width="2.5"/>'
 
-    def _repr_html_(self) -> str:
-        return self.svg()
+    _repr_svg_ = svg
 
 
 def _granule(x: int, y: int, address: int, tag: int) -> str:
-    """One square: white for tag 0, else one of fifteen hues, light enough for black digits."""
-    fill = f"hsl({(tag - 1) * 24} 65% 80%)" if tag else "#fff"
+    """One square: empty for tag 0, else one of fifteen hues, light enough for dark digits on any page."""
+    fill, ink = (f"hsl({(tag - 1) * 24} 65% 80%)", INK) if tag else ("none", "currentColor")
     return (
         f'<g><title>{address:#x}: tag {tag}</title><rect x="{x}" y="{y}" width="{_CELL}" height="{_CELL}"'
-        f' fill="{fill}" stroke="#999"/><text x="{x + _CELL // 2}" y="{y + 18}" text-anchor="middle">{tag}</text></g>'
+        f' fill="{fill}" stroke="#888"/><text x="{x + _CELL // 2}" y="{y + 18}" text-anchor="middle" fill="{ink}">'
+        f"{tag}</text></g>"
     )

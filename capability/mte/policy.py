@@ -198,7 +198,8 @@ class Xzone:
     """Apple's xzone malloc: the current tag and those of the granules on both sides are excluded, at each retagging.
 
     page: bytes; a neighbour in another page is not looked at. Within a page neighbours therefore always differ, and
-    `adjacent`, the least favourable case, is about a page's last block and the next page's first.
+    `adjacent`, the least favourable case, is about a page's last block and the next page's first. The odds presuppose
+    slots of one size: of freed memory that is cut up, a part may be drawn its old tag.
     Source: Apple libmalloc, src/xzone_malloc and private/memtag.h.
 
     >>> Xzone().odds().adjacent, Xzone().odds().elsewhere

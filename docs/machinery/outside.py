@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from docs.machinery import notebook
 from docs.machinery.markdown import relinked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +74,8 @@ class Outside:
     def _text(self, file: Path, page: Path) -> str:
         if file.suffix == ".md":
             return self.links(file.read_text(encoding="utf-8"), file, page)
+        if file.suffix == ".ipynb":
+            return self.links(notebook.text(file), file, page)
         name = file.relative_to(ROOT).as_posix()
         if file.is_dir():
             inside = sorted(one for one in file.iterdir() if one.name[0] not in "._" and one.is_file())

@@ -58,6 +58,13 @@ class AttackReport:
                 return verdict
         raise KeyError((attack, defence))
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the report as the command prints it."""
+        from m4alloc.check.attack_text import lines
+        from m4alloc.view.notebook_report import report
+
+        return report("", lines(self))
+
     def to_json(self) -> dict[str, Any]:
         """As in docs/json-schema/attack.json; probabilities are fractions as text, "13/14"."""
         return {

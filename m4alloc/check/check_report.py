@@ -100,6 +100,13 @@ class CheckReport:
         """Requests and accesses that were judged, by all engines."""
         return sum(engine.operations for engine in self.engines)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, and the report as the command prints it."""
+        from m4alloc.check.check_text import lines
+        from m4alloc.view.notebook_report import report
+
+        return report(self.verdict.value, lines(self))
+
     def to_json(self) -> dict[str, Any]:
         """The report as plain data; docs/json-schema/check.json describes it."""
         return {

@@ -50,6 +50,12 @@ class Counterexample:
         events = self.broken.history or self.episode.events
         return told(events if self.repeated else events[: self.broken.number + 1], self.terms)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the rule, what was seen, the script, and the heap as it was then."""
+        from m4alloc.view.notebook_report import counterexample
+
+        return counterexample(self)
+
     def __str__(self) -> str:
         """The rule, what was seen, and the script, which `spec.script` reads and any allocator can run."""
         lines = [f"# {self.target} breaks {self.broken.rule.name}", f"# {self.broken.message}"]

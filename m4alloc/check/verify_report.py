@@ -268,6 +268,13 @@ class VerifyReport:
             return 130
         return 0 if self.verdict is Verdict.HOLDS else 3
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, and the report as the command prints it."""
+        from m4alloc.check.verify_text import lines
+        from m4alloc.view.notebook_report import report
+
+        return report(self.verdict.value, lines(self))
+
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values, as docs/json-schema/verify.json describes them. Curves included, maps not."""
         return {

@@ -41,6 +41,12 @@ class Answered:
         """Of the search that decided."""
         return self.result.verdict
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, the question, and the run that shows it, in words."""
+        from m4alloc.view.notebook_report import report
+
+        return report(self.verdict.value, [self.name, *self.told])
+
     @property
     def path(self) -> Path | None:
         """The counterexample."""
@@ -101,6 +107,16 @@ class ModelReport:
         if Verdict.VIOLATED in verdicts:
             return 1
         return 3 if Verdict.EXHAUSTED in verdicts else 0
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{answer.name} {answer.verdict.value}" for answer in self.answers)
+        return f"<ModelReport of {self.program.name}: {told}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: each answer, and its counterexample drawn."""
+        from m4alloc.view.notebook_report import model
+
+        return model(self)
 
     def answer(self, name: str) -> Answered:
         """The answer of that name.  Raises KeyError for what was not asked."""

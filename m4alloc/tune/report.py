@@ -126,6 +126,13 @@ class TuneReport:
             return 130
         return 3 if self.verdict == UNDECIDED else 0
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the report as the command prints it."""
+        from m4alloc.tune.text import lines
+        from m4alloc.view.notebook_report import report
+
+        return report("", lines(self))
+
     def to_json(self) -> dict[str, Any]:
         """The report as plain data; docs/json-schema/tune.json describes it. Infinite numbers are null."""
         plain: dict[str, Any] = {"schema": SCHEMA, "verb": "tune", "exit_status": self.exit_status}

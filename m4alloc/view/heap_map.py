@@ -5,7 +5,8 @@ A small heap is drawn block by block; a large one as a grid of cells whose stren
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +20,20 @@ from m4alloc.view.svg import Child, Element, element, group, picture
 _TOP, _BOTTOM = 34, 42
 _GAP = 7.0
 _ADDRESS_ROOM = 46
+_WORDS = 12
 _STRENGTHS = (0.3, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that is marked on a map: when, where (-1: no address), its kind, a letter in a role's colour, words."""
+
+    at: float
+    address: int
+    kind: str
+    letter: str
+    role: str
+    words: str
 
 
 class _Layout:
@@ -37,6 +51,13 @@ class _Layout:
         for index in self.gaps:
             shifts[index:] += _GAP
         self.floor = self.bottom - np.arange(rows) * self.row_height - shifts
+
+    def height_of(self, address: int) -> float:
+        """Where an address is drawn; at the top edge what has none, or lies in none of the rows."""
+        row = int(np.searchsorted(self.axis.rows, address >> self.axis.shift)) if address >= 0 else -1
+        if not 0 <= row < len(self.axis.rows) or int(self.axis.rows[row]) != address >> self.axis.shift:
+            return _TOP + 8.0
+        return float(self.floor[row]) - (address - self.axis.base(row)) / self.axis.row_length * self.row_height
 
     def frame(self) -> list[Child]:
         """The panel behind, the address labels at both ends of every stretch, and the gaps between stretches."""
@@ -66,15 +87,68 @@ class _Layout:
         return parts
 
 
-def _whole(layout: _Layout, body: list[Child], groups: set[int], axis: Axis, title: str, description: str) -> Element:
-    parts = [*layout.frame(), *body]
+def _marked(layout: _Layout, axis: Axis, notes: Sequence[Note]) -> list[Child]:
+    """A letter in a disc for each note; those that would lie on one another are one, with their number."""
+    heaps: dict[tuple[int, int], list[Note]] = {}
+    for note in notes:
+        x = axis.place(note.at, layout.left, layout.right)
+        heaps.setdefault((int(x // 16), int(layout.height_of(note.address) // 16)), []).append(note)
+    drawn: list[Child] = []
+    for found in heaps.values():
+        x = min(layout.right - 8, axis.place(found[0].at, layout.left, layout.right))
+        y = min(layout.bottom - 9, layout.height_of(found[0].address))
+        words = "\n".join(note.words for note in found[:_WORDS])
+        more = f"\nand {len(found) - _WORDS} more" if len(found) > _WORDS else ""
+        letters = "".join(dict.fromkeys(note.letter for note in found))
+        text = letters + (f"\u00d7{len(found)}" if len(found) > len(letters) else "")
+        width = 16.0 if len(text) == 1 else 9.0 + 7.0 * len(text)
+        drawn.append(
+            group(
+                [
+                    element("title", words + more),
+                    element(
+                        "rect",
+                        x=x - 8,
+                        y=y - 8,
+                        width=width,
+                        height=16,
+                        rx=8,
+                        fill=variable("page"),
+                        stroke=variable(found[0].role),
+                        stroke_width=2,
+                    ),
+                    element("text", text, x=x - 8 + width / 2, y=y + 4, text_anchor="middle", class_="small"),
+                ]
+            )
+        )
+    return drawn
+
+
+def _whole(
+    layout: _Layout,
+    body: list[Child],
+    groups: set[int],
+    axis: Axis,
+    title: str,
+    description: str,
+    notes: Sequence[Note] = (),
+) -> Element:
+    parts = [*layout.frame(), *body, *_marked(layout, axis, notes)]
     parts += x_labels(axis, layout.left, layout.right, layout.bottom)
-    parts.append(legend([(GROUP_LABELS[index], f"group-{index}") for index in sorted(groups)], 8, 16))
+    colours = [(GROUP_LABELS[index], f"group-{index}") for index in sorted(groups)]
+    letters = dict.fromkeys((f"{note.letter} {note.kind}", note.role) for note in notes)
+    parts.append(legend([*colours, *letters], 8, 16))
     return picture(parts, WIDTH, layout.height, title, description)
 
 
-def cells(raster: Raster, time_label: str, show: Callable[[float], str], title: str = "Heap map") -> Element:
-    """The grid as rectangles: neighbouring equal cells of a row are one rectangle. Cost: O(cells)."""
+def cells(
+    raster: Raster,
+    time_label: str,
+    show: Callable[[float], str],
+    title: str = "Heap map",
+    notes: Sequence[Note] = (),
+) -> Element:
+    """The grid as rectangles: neighbouring equal cells of a row are one rectangle. Cost: O(cells + notes)."""
     layout = _Layout(raster.axis)
     pitch = (layout.right - layout.left) / raster.columns
     levels = np.clip(np.ceil(raster.fill * 4).astype(np.int64) - 1, 0, 3)
@@ -107,7 +181,7 @@ def cells(raster: Raster, time_label: str, show: Callable[[float], str], title: 
         f"{plural(len(raster.axis.rows), 'row')} of {binary_size(raster.axis.row_length)}; the stronger a cell, "
         "the fuller its addresses were; a dotted line stands for addresses that no block ever used."
     )
-    return _whole(layout, rows, seen, Axis(time_label, raster.start, raster.stop, show), title, description)
+    return _whole(layout, rows, seen, Axis(time_label, raster.start, raster.stop, show), title, description, notes)
 
 
 def blocks(
@@ -118,15 +192,22 @@ def blocks(
     show: Callable[[float], str],
     title: str = "Heap map",
     max_rows: int = 96,
+    notes: Sequence[Note] = (),
+    labels: Sequence[str] = (),
 ) -> Element:
-    """Every block as one rectangle from birth to death; for some thousands of blocks at most. Cost: O(n log n)."""
+    """Every block as one rectangle from birth to death; for some thousands of blocks at most. Cost: O(n log n).
+
+    labels: what is written into each, where there is room.
+    """
     axis = address_axis(lives, max_rows)
     layout = _Layout(axis)
     time = Axis(time_label, start, stop, show)
     groups = group_indices(lives.length)
     drawn: list[Child] = []
     columns = (lives.base, lives.length, lives.born, lives.died, groups)
-    for base, length, born, died, colour in zip(*(column.tolist() for column in columns), strict=True):
+    written: list[Child] = []
+    named = labels or [""] * len(lives)
+    for base, length, born, died, colour, label in zip(*(column.tolist() for column in columns), named, strict=True):
         left = time.place(max(born, start), layout.left, layout.right)
         right = max(left + 1, time.place(min(died, stop), layout.left, layout.right))
         for low, high in _pieces(layout, base, length):
@@ -147,8 +228,22 @@ def blocks(
                     ]
                 )
             )
+            if label and low - high >= 11 and right - left >= 12 + 6.5 * len(label):
+                written.append(
+                    element(
+                        "text",
+                        label,
+                        x=left + 6,
+                        y=(low + high) / 2 + 4,
+                        class_="small",
+                        paint_order="stroke",
+                        stroke=variable("panel"),
+                        stroke_width=3,
+                        stroke_linejoin="round",
+                    )
+                )
     description = f"{plural(len(lives), 'block')}; one row is {binary_size(axis.row_length)}."
-    return _whole(layout, drawn, set(groups.tolist()), time, title, description)
+    return _whole(layout, [*drawn, *written], set(groups.tolist()), time, title, description, notes)
 
 
 def _pieces(layout: _Layout, base: int, length: int) -> list[tuple[float, float]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from m4alloc.view.palette import ROLES
 from m4alloc.view.quantity import number, plural, size
 from m4alloc.view.svg import STYLE, Element, element, escape, group, picture
+from spec.picture import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ _INK = (("muted", 70), ("line", 25), ("panel", 6))
 """Roles that are ink, and at what strength in per cent."""
 _TEXT = ("accent", "good", "bad", "warn", "series-1", "series-2", "series-3", "series-4")
 """Roles that text is set in: mixed with ink, so that they can be read on any page."""
+_PAGE = "oklch(from currentColor calc((0.6 - l)*100) 0 0)"
+"""White where the ink is dark, black where it is light: the page's own colour is not to be had."""
 _MOST_CLASSES = 24
 
 
@@ -37,21 +40,10 @@ def scoped(body: str) -> str:
     mixed = ((role, f"color-mix(in srgb,currentColor {share}%,transparent)") for role, share in _INK)
     told = ((role, f"color-mix(in srgb,{ROLES[role][0]} 70%,currentColor)") for role in _TEXT)
     plain = {role: light for role, (light, _) in ROLES.items()}
-    roles = plain | {"ink": "currentColor", "page": "transparent", **dict(mixed), **dict(told)}
+    roles = plain | {"ink": "currentColor", "page": _PAGE, **dict(mixed), **dict(told)}
     colours = "".join(f"--{role}:{colour};" for role, colour in roles.items())
     style = f".{_SCOPE}{{{colours}}}\n{STYLE}"
     return f'<div class="{_SCOPE}"><style>{style}</style>{body}</div>'
-
-
-def _table(rows: Sequence[Sequence[str]], header: Sequence[str] = (), right: Sequence[int] = ()) -> str:
-    def cells(tag: str, row: Sequence[str]) -> str:
-        sides = ("right" if column in right else "left" for column in range(len(row)))
-        pairs = zip(row, sides, strict=False)
-        return "".join(f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>' for cell, side in pairs)
-
-    head = f"<thead><tr>{cells('th', header)}</tr></thead>" if header else ""
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
 def arena(face: ArenaFace) -> str:
@@ -77,7 +69,7 @@ def arena(face: ArenaFace) -> str:
         ["calls refused as misuse", number(totals["misuses"])],
     ]
     drawn = _classes(face.classes())
-    return scoped(f"<p><b>{escape(told)}</b></p>{drawn.write() if drawn else ''}{_table(figures, right=[1])}")
+    return scoped(f"<p><b>{escape(told)}</b></p>{drawn.write() if drawn else ''}{table(figures, right=[1])}")
 
 
 def _classes(counts: Sequence[Mapping[str, int]]) -> Element | None:
@@ -121,8 +113,8 @@ def strategy(one: Strategy) -> str:
     changed = [row for differs, row in rows if differs]
     told = f"{plural(len(changed), 'knob')} unlike the default" if changed else "the default strategy"
     header = ["knob", "value", "by default"]
-    first = _table(changed, header, right=[1, 2]) if changed else ""
-    whole = _table([row for _, row in rows], header, right=[1, 2])
+    first = table(changed, header, right=[1, 2]) if changed else ""
+    whole = table([row for _, row in rows], header, right=[1, 2])
     return scoped(f"<p><b>Strategy: {told}</b></p>{first}<details><summary>all knobs</summary>{whole}</details>")
 
 
@@ -155,7 +147,7 @@ def trace(one: Trace) -> str:
     blocks = lives.blocks()
     shown = heap_map(blocks, max(1, lives.requests), "request") if len(blocks) else ""
     more = f"<p>Drawn are the first {number(DRAWN)} of {number(used)} calls.</p>" if used > DRAWN else ""
-    return f"<p><b>Trace {escape(one.path.name)}</b></p>{_table(rows)}{more}{shown}"
+    return f"<p><b>Trace {escape(one.path.name)}</b></p>{table(rows)}{more}{shown}"
 
 
 def heap_map(blocks: Blocks, stop: int, clock: str) -> str:

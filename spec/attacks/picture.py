@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from spec.picture import BAD, GOOD, box, lines, svg, words
+from spec.picture import BAD, GOOD, badge, box, lines, svg, table, words
 
 if TYPE_CHECKING:
+    from spec.attacks.story import Story
     from spec.attacks.verdict import Verdict
 
 _LEFT, _WIDTH, _ROW = 90.0, 420.0, 24.0
@@ -44,3 +45,21 @@ def picture(verdict: Verdict) -> str:
     ]
     floor = [f"the architecture promises {fraction_text(verdict.floor)}"] if verdict.floor is not None else []
     return svg(_LEFT + _WIDTH + 120, y + 8, title, parts) + lines([*ways, *floor] or [str(verdict)])
+
+
+def story(told: Story) -> str:
+    """A run step by step, how it ended, and under it what becomes of all runs.
+
+    >>> from spec.attack import tell
+    >>> "a = malloc 64" in story(tell("use-after-reuse-write", "flat"))
+    True
+    """
+    from spec.attacks.verdict import Outcome
+
+    rows = [[str(line.step), line.text, line.answer] for line in told.lines]
+    good = {Outcome.MISSED: False, Outcome.HARMLESS: None}.get(told.outcome, True)
+    how = told.ending.removeprefix(told.outcome.value).lstrip(": ")
+    ending = f"<p>{badge(told.outcome.value.upper(), good)} {escape(how)}.</p>"
+    certain = told.verdict.share(told.outcome) == 1
+    all_runs = "<p>So does every run.</p>" if certain else f"<p>That was one run. Of all:</p>{picture(told.verdict)}"
+    return table(rows, ["step", "what is done", "what came of it"], right=[0]) + ending + all_runs

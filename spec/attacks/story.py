@@ -43,6 +43,12 @@ class Story(NamedTuple):
     ending: str
     verdict: Verdict
 
+    def _repr_html_(self) -> str:
+        """For notebooks: a row a step, how this run ended, and what becomes of all runs."""
+        from spec.attacks.picture import story
+
+        return story(self)
+
 
 def tell(plan: Plan, seed: int = 0) -> Story:
     """Tell one run, with what the model's generators draw from this seed; of repeated tries the last.

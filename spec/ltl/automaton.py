@@ -123,6 +123,13 @@ class Automaton:
 
         return automaton(self)
 
+    def _repr_svg_(self) -> str | None:
+        """The same where nobody says what the page looks like; None when it is a table."""
+        from spec.picture import alone
+
+        drawn = self._repr_html_()
+        return alone(drawn) if drawn.startswith("<svg") else None
+
     def check(self) -> None:
         """Raise ValueError unless labels, targets and marks are within what is declared.  Cost: O(edges)."""
         if not 0 <= self.initial < self.states:

@@ -57,6 +57,12 @@ class Lasso(Generic[Node, Label]):
 
         return lasso([*map(str, self.prefix)], [*map(str, self.cycle)], [*map(str, self.labels)])
 
+    def _repr_svg_(self) -> str:
+        """The same where nobody says what the page looks like."""
+        from spec.picture import alone
+
+        return alone(self._repr_html_())
+
 
 class Counted(Generic[Node, Label]):
     """The same graph with one acceptance set, of nodes: a node with the number of the mark that is waited for.

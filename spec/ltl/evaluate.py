@@ -21,17 +21,34 @@ def holds(formula: Formula, word: Word, position: int = 0) -> bool:
     >>> holds(parse("X p"), parse_word("p")), holds(parse("N p"), parse_word("p"))
     (False, True)
     """
-    if not word.letters:
+    found = values(formula, word)[formula]
+    if not 0 <= position < len(found):
+        raise ValueError(f"position {position} of a word of {len(found)} letters")
+    return found[position]
+
+
+def values(formula: Formula, word: Word) -> dict[Formula, list[bool]]:
+    """What `holds` says of `formula` and of each part of it, operands first, at every written position of `word`.
+
+    A position of the cycle stands for its first turn, where the past can make a difference.
+    Cost, and Raises: as one call of `holds`.
+
+    >>> from spec.ltl.parser import parse, parse_word
+    >>> for part, row in values(parse("p S q"), parse_word("q; p; cycle{p; 1}")).items(): print(part, row)
+    p [False, True, True, False]
+    q [True, False, False, False]
+    p S q [True, True, True, False]
+    """
+    letters = len(word.letters)
+    if not letters:
         raise ValueError("the empty word: a word has one letter at least")
-    if not 0 <= position < len(word.letters):
-        raise ValueError(f"position {position} of a word of {len(word.letters)} letters")
     if formula.past and word.cycle:
         turns = 1 + sum(1 for part in subformulas(formula) if part.past)
         word = word.unrolled(turns)
-    values: dict[Formula, list[bool]] = {}
+    rows: dict[Formula, list[bool]] = {}
     for part in subformulas(formula):
-        values[part] = _Row(part, [values[operand] for operand in part.operands], word).values()
-    return values[formula][position]
+        rows[part] = _Row(part, [rows[operand] for operand in part.operands], word).values()
+    return {part: row[:letters] for part, row in rows.items()}
 
 
 class _Row:

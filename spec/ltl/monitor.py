@@ -53,6 +53,19 @@ class Monitor:
         """How many states there are."""
         return len(self.table)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: its states, what each says of the run so far, and the letters between them."""
+        from spec.ltl.picture import monitor
+
+        return monitor(self)
+
+    def _repr_svg_(self) -> str | None:
+        """The same where nobody says what the page looks like; None when it is a table."""
+        from spec.picture import alone
+
+        drawn = self._repr_html_()
+        return alone(drawn) if drawn.startswith("<svg") else None
+
     def number(self, letter: Letter) -> int:
         """The number of a letter; propositions that the monitor does not know are ignored."""
         return sum(1 << i for i, name in enumerate(self.propositions) if name in letter)

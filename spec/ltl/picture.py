@@ -7,14 +7,18 @@ from math import hypot
 from typing import TYPE_CHECKING
 
 from spec.ltl.cover import label_formula
-from spec.picture import BAD, LETTER, arrow, line, svg, table, words
+from spec.ltl.truth import FourTruth
+from spec.picture import BAD, GOOD, LETTER, arrow, line, svg, table, words
 
 if TYPE_CHECKING:
     from spec.ltl.automaton import Automaton
+    from spec.ltl.monitor import Monitor
 
 MOST_STATES = 24
 """Automata with more states are shown as a table of edges."""
 MOST_EDGES = 400
+MOST_PROPOSITIONS = 8
+"""Monitors of more are shown as a table of states: their edges bear too many letters to be written."""
 _RADIUS = 15.0
 
 
@@ -36,6 +40,34 @@ def automaton(graph: Automaton) -> str:
     if graph.states > MOST_STATES:
         return _edges(graph, title)
     return _drawing(graph, title)
+
+
+def monitor(machine: Monitor) -> str:
+    """The monitor as SVG: under each state what is known when a run has led there, a double ring where it is for good.
+
+    One of more than MOST_STATES states or MOST_PROPOSITIONS propositions is a table of its states.
+    Cost: that of the labels' formulas.
+
+    >>> from spec.ltl.monitor import monitor as made
+    >>> from spec.ltl.parser import parse
+    >>> "presumably false" in monitor(made(parse("<>free"))), monitor(made(parse("[]!q"))).count("<circle")
+    (True, 3)
+    """
+    from spec.ltl.automaton import Automaton, Edge
+
+    values = [machine.four(state) for state in range(machine.states)]
+    over = ", ".join(machine.propositions) or "true"
+    title = f"monitor: {machine.states} state{'s' * (machine.states != 1)} over {over}"
+    if machine.states > MOST_STATES or len(machine.propositions) > MOST_PROPOSITIONS:
+        rows = [[str(state), value.value.replace("-", " ")] for state, value in enumerate(values[:MOST_EDGES])]
+        return f"<p>{title}</p>" + table(rows, ["state", "what is known there"])
+    edges = []
+    for row in machine.table:
+        labels: dict[int, int] = {}
+        for letter, target in enumerate(row):
+            labels[target] = labels.get(target, 0) | 1 << letter
+        edges.append(tuple(Edge(label, target) for target, label in labels.items()))
+    return _drawing(Automaton(machine.propositions, tuple(edges), machine.initial), title, values)
 
 
 def _said(graph: Automaton, label: int, marks: int) -> str:
@@ -70,7 +102,8 @@ def _layers(graph: Automaton) -> list[list[int]]:
     return [*layers[:-1], *([rest] if rest else [])]
 
 
-def _drawing(graph: Automaton, title: str) -> str:
+def _drawing(graph: Automaton, title: str, values: Sequence[FourTruth] = ()) -> str:
+    """The graph under its title. values: of a monitor, what is known in each state."""
     joined: dict[tuple[int, int], list[str]] = {}
     for state, edges in enumerate(graph.edges):
         for edge in edges:
@@ -82,7 +115,7 @@ def _drawing(graph: Automaton, title: str) -> str:
     layers = _layers(graph)
     tallest = max(len(layer) for layer in layers)
     high = 13.0 * max(map(len, loops), default=1)
-    left, row_pitch = max(54.0, wide / 2 + 8), 74.0 + high
+    left, row_pitch = max(54.0, wide - 6), 74.0 + high
     top = 22.0 + high
     at: dict[int, tuple[float, float]] = {}
     for column, layer in enumerate(layers):
@@ -92,24 +125,42 @@ def _drawing(graph: Automaton, title: str) -> str:
     x, y = at[graph.initial]
     parts += [line(f"M{x - 40:.1f} {y:.1f}H{x - _RADIUS - 6:.1f}"), arrow((x - _RADIUS, y), (1, 0))]
     for (state, target), texts in joined.items():
-        parts += _loop(at[state], texts) if state == target else _edge(at[state], at[target], texts)
+        if state == target:
+            # Edges leave the first column to the right, so what is said of its loops ends above them.
+            parts += _loop(at[state], texts, first=at[state][0] == left and len(layers) > 1)
+        else:
+            parts += _edge(at[state], at[target], texts)
     for state, (x, y) in at.items():
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}" fill="none" stroke="currentColor" stroke-width="1.4"/>'
         )
         parts.append(words(x, y + 4, str(state), anchor="middle"))
-    width = left + (len(layers) - 1) * pitch + max(60, wide / 2 + 12)
+        if values:
+            parts += _known(x, y, values[state])
+    width = left + (len(layers) - 1) * pitch + max(70, wide / 2 + 12)
     height = top + (tallest - 1) * row_pitch + 44 + _RADIUS + 16 + 13 * max(map(len, others), default=0) + 0.06 * pitch
     return svg(max(width, len(title) * LETTER + 16), height, title, parts)
 
 
-def _loop(centre: tuple[float, float], texts: Sequence[str]) -> list[str]:
-    """An edge from a state to itself, above it."""
+def _known(x: float, y: float, value: FourTruth) -> list[str]:
+    """What is known in a state, under it."""
+    colour = {FourTruth.TRUE: GOOD, FourTruth.FALSE: BAD}.get(value, "")
+    ring = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS - 4}" fill="none" stroke="{colour}" stroke-width="1.4"/>'
+    said = value.value.replace("-", " ")
+    return [
+        *([ring] if colour else []),
+        words(x, y + _RADIUS + 13, said, anchor="middle", fill=colour, bold=bool(colour)),
+    ]
+
+
+def _loop(centre: tuple[float, float], texts: Sequence[str], *, first: bool) -> list[str]:
+    """An edge from a state to itself, above it; its letters end there when it is in the first column."""
     x, y = centre
     high = y - _RADIUS
     bend = f"C{x - 26:.1f} {high - 34:.1f} {x + 26:.1f} {high - 34:.1f} {x + 10:.1f} {high - 2:.1f}"
     curve = f"M{x - 9:.1f} {high + 3:.1f}{bend}"
-    said = [words(x, high - 28 - 13 * row, text, anchor="middle") for row, text in enumerate(reversed(texts))]
+    place, anchor = (x + 14, "end") if first else (x, "middle")
+    said = [words(place, high - 28 - 13 * row, text, anchor=anchor) for row, text in enumerate(reversed(texts))]
     return [line(curve), arrow((x + 9, high + 3), (-0.35, 1)), *said]
 
 
@@ -170,8 +221,8 @@ def lasso(prefix: Sequence[str], cycle: Sequence[str], labels: Sequence[str] = (
             parts.append(words(78, y + pitch / 2 + 4, f"- {labels[place]}"))
     if cycle:
         first, last = heights[len(prefix)], heights[-1]
-        far = 60 - min(34.0, 14 + (last - first) / 6)
-        bow = 16.0 if first == last else 0.0
+        far = 60 - min(34.0, 14 + (last - first) / 6) if first != last else 26.0
+        bow = 18.0 if first == last else 0.0
         bend = f"C{far:.1f} {last + bow:.1f} {far:.1f} {first - bow:.1f} 48 {first - bow / 4:.1f}"
         curve = f"M54 {last + bow / 4:.1f}{bend}"
         parts += [line(curve, colour=BAD, width=1.6), arrow((54, first), (1, bow / 16), BAD)]

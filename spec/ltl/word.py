@@ -58,6 +58,12 @@ class Word(NamedTuple):
 
         return lasso([*map(show_letter, self.prefix)], [*map(show_letter, self.cycle)], title="word")
 
+    def _repr_svg_(self) -> str:
+        """The same where nobody says what the page looks like."""
+        from spec.picture import alone
+
+        return alone(self._repr_html_())
+
 
 def show_letter(letter: Letter) -> str:
     """A letter in the usual notation: its propositions, in order; `1` when none is true.

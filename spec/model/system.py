@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 
 from spec.ltl.word import Letter, Word
-from spec.picture import badge, lines
+from spec.picture import alone, badge, lines
 
 State = TypeVar("State", bound=Hashable)
 
@@ -92,6 +92,10 @@ class Path(NamedTuple):
         states = [*map(str, self.states)]
         cut = len(states) if self.back is None else self.back
         return lasso(states[:cut], states[cut:], [step.text for step in self.steps], "run")
+
+    def _repr_svg_(self) -> str:
+        """The same where nobody says what the page looks like."""
+        return alone(self._repr_html_())
 
 
 class Result(NamedTuple):

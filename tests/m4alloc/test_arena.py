@@ -266,7 +266,7 @@ def test_stats_draw_themselves_as_a_table(make: Callable[..., Any]) -> None:
         heap.malloc(5000)
         html = heap.stats()._repr_html_()
     assert html.startswith("<table>") and html.count("<tr>") == 6
-    assert 'live blocks</th><td style="text-align:right">1</td>' in html
+    assert ">live blocks</td>" in html and ">1</td>" in html
 
 
 def test_a_recording_holds_each_request_with_reply_and_evidence(make: Callable[..., Any]) -> None:

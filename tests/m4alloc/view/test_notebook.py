@@ -9,18 +9,35 @@ import pytest
 
 import m4alloc
 from capability.cheri.capability import Capability
-from m4alloc.arena import Arena
+from capability.mte.picture import TagMap
+from m4alloc.arena import Arena, Stats
+from m4alloc.check.attack_report import AttackReport
+from m4alloc.check.check_report import CheckReport
+from m4alloc.check.search import Counterexample
+from m4alloc.check.verify_report import VerifyReport
+from m4alloc.grade.report import GradeReport
+from m4alloc.ltl_report import LogicReport
+from m4alloc.model.report import ModelReport
 from m4alloc.strategy import Strategy
 from m4alloc.trace.read import Trace
 from m4alloc.trace.write import write
+from m4alloc.tune.report import TuneReport
+from m4alloc.view.explorer.run import ViewReport
+from m4alloc.view.notebook_report import Explorer
 from spec.attack import Verdict as AttackVerdict
+from spec.attacks.story import Story
 from spec.event import Event, Function
 from spec.heap import Heap
+from spec.listing import History
 from spec.ltl.automaton import Automaton
 from spec.ltl.emptiness import Lasso
+from spec.ltl.monitor import Monitor
+from spec.ltl.word import Word
 from spec.model.system import Path as Run
 from spec.model.system import Result, Step, Verdict
 from spec.property_verdict import PropertyVerdict
+from spec.script_run import Outcome
+from spec.statement import Script
 
 LARGEST = 50_000
 """Characters of one picture; heaps and traces of many blocks may have more."""
@@ -32,7 +49,11 @@ def _parsed(shown: str) -> ElementTree.Element:
 
 @pytest.mark.parametrize(
     "kind",
-    [Arena, Heap, Trace, Capability, Lasso, Verdict, AttackVerdict, PropertyVerdict, Automaton, Strategy, Run, Result],
+    [
+        *(Arena, Stats, Heap, Trace, Capability, TagMap, Lasso, Word, Verdict, AttackVerdict, Story, PropertyVerdict),
+        *(Automaton, Monitor, Strategy, Run, Result, Script, Outcome, History, ModelReport, ViewReport, Counterexample),
+        *(CheckReport, GradeReport, TuneReport, VerifyReport, AttackReport, LogicReport),
+    ],
 )
 def test_every_value_that_people_look_at_has_a_picture(kind: type) -> None:
     assert callable(kind._repr_html_)  # type: ignore[attr-defined]
@@ -79,3 +100,59 @@ def test_a_result_shows_the_run_that_violates() -> None:
     _parsed(shown)
     assert all(word in shown for word in ("VIOLATED", "freed-eventually", "busy", "1 for ever"))
     assert ">HOLDS<" in Verdict.HOLDS._repr_html_()
+
+
+def test_a_model_shows_each_answer_and_the_run_that_violates() -> None:
+    report = m4alloc.model("peterson")
+    shown = report._repr_html_()
+    _parsed(shown)
+    assert shown.count(">HOLDS<") == 2
+    assert shown.count(">VIOLATED<") == 1
+    assert "[](waiting0 -&gt; &lt;&gt;critical0)" in shown
+    assert "the run that shows it" in shown
+    assert repr(report) == "<ModelReport of peterson: deadlock HOLDS, exclusive HOLDS, enters VIOLATED>"
+    assert "enters" in report.answer("enters")._repr_html_()
+
+
+def test_a_view_shows_the_map_the_findings_and_where_the_page_is(tmp_path: Path) -> None:
+    script = "tests/scripts/misuse/double-free.heap"
+    report = m4alloc.view(script, output=tmp_path / "heap.html")
+    shown = report._repr_html_()
+    assert "double-free" in "".join(_parsed(shown).itertext())
+    assert f'href="{tmp_path}/heap.html"' in shown
+    assert repr(report) == f"<ViewReport of double-free.heap in {tmp_path}/heap.html>"
+    frame = _parsed(Explorer(report, 300)._repr_html_())[0]
+    assert frame.attrib["srcdoc"].split() == (tmp_path / "heap.html").read_text("utf-8").split()
+    assert "height:300px" in frame.attrib["style"]
+    with pytest.raises(ValueError, match="no page was written"):
+        Explorer(m4alloc.view(script, output=None))
+
+
+def test_a_counterexample_shows_rule_script_and_heap() -> None:
+    from m4alloc.check import adapter
+    from m4alloc.check.judgement import Terms
+    from m4alloc.check.search import find_history
+
+    class Same:
+        """Every block lies at one address."""
+
+        def malloc(self, size: int) -> int:
+            return 4096
+
+        def free(self, address: int) -> None:
+            pass
+
+    found = find_history(adapter.from_object(Same), 5, terms=Terms("c17"))
+    assert found is not None
+    shown = found._repr_html_()
+    _parsed(shown)
+    assert found.broken.rule.name in shown
+    assert "<b>! violates" in shown
+    assert "<svg" in shown
+
+
+def test_reports_are_what_the_command_prints_under_the_verdict() -> None:
+    shown = m4alloc.ltl.sat("[]p")._repr_html_()
+    assert "satisfiable, by cycle{p}" in shown
+    assert "<svg" in m4alloc.ltl.monitor("<>p")._repr_html_()
+    assert "tag-guess" in m4alloc.attack(name="tag-guess")._repr_html_()

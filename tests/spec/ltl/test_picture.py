@@ -8,6 +8,7 @@ import pytest
 
 from spec.ltl.automaton import Automaton, Edge
 from spec.ltl.emptiness import Lasso
+from spec.ltl.monitor import monitor
 from spec.ltl.parser import parse, parse_word
 from spec.ltl.picture import MOST_STATES, automaton, lasso
 from spec.ltl.translate import translate
@@ -15,11 +16,56 @@ from spec.ltl.translate import translate
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.mark.parametrize("formula", ["[]<>p", "p U q", "<>[]p || [](q -> <>r)", "true", "false", "[]<>p && []<>q"])
+FORMULAS = (
+    "[]<>p",
+    "p U q",
+    "<>[]p || [](q -> <>r)",
+    "true",
+    "false",
+    "[]<>p && []<>q",
+    "(!a W m) && [](f -> X(!a W m))",
+)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
 def test_every_state_is_drawn_and_every_label_stands_within_the_picture(formula: str) -> None:
     graph = translate(parse(formula))
     tree = ElementTree.fromstring(graph._repr_html_())
     assert len(list(tree.iter(f"{SVG}circle"))) == graph.states
+    _within(tree)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_monitor_says_in_each_state_what_is_known_and_rings_what_is_for_good(formula: str) -> None:
+    machine = monitor(parse(formula))
+    tree = ElementTree.fromstring(machine._repr_html_())
+    known = [machine.four(state) for state in range(machine.states)]
+    said = [text.text for text in tree.iter(f"{SVG}text")]
+    assert all(said.count(value.value.replace("-", " ")) >= known.count(value) for value in known)
+    definite = sum(verdict.definite for verdict in machine.verdict)
+    assert len(list(tree.iter(f"{SVG}circle"))) == machine.states + definite
+    _within(tree)
+
+
+def test_a_monitor_of_many_states_is_a_table() -> None:
+    shown = monitor(parse(" && ".join(f"<>p{i}" for i in range(5))))._repr_html_()
+    assert shown.count("<tr>") == 2**5 + 1
+    assert "presumably false" in shown
+
+
+def test_where_nobody_says_what_the_page_looks_like_the_ink_is_dark_on_white() -> None:
+    for drawn in (
+        translate(parse("[]p")),
+        monitor(parse("[]p")),
+        parse_word("cycle{p}"),
+        Lasso((0,), (1,), ("a", "b")),
+    ):
+        alone = drawn._repr_svg_() or ""  # type: ignore[attr-defined]
+        assert ElementTree.fromstring(alone).attrib["style"].startswith("color:#1b1f24;background:#ffffff;")
+        assert drawn._repr_html_() in alone.replace("color:#1b1f24;background:#ffffff;", "")  # type: ignore[attr-defined]
+
+
+def _within(tree: ElementTree.Element) -> None:
     width, height = float(tree.attrib["width"]), float(tree.attrib["height"])
     for text in tree.iter(f"{SVG}text"):
         wide = 6.0 * len(text.text or "")
