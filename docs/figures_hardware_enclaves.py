@@ -234,7 +234,7 @@ def steps() -> Element:
         3: "no new epoch since EMODT",
         5: "the thread was in before it",
         6: "its translations are gone",
-        8: "the enclave has not agreed",
+        8: "a thread inside, no consent",
         9: "that is its consent",
     }
     for number, (leaf, who, answer) in enumerate(rows):

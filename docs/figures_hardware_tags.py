@@ -81,7 +81,6 @@ def slack() -> Element:
         reached = _reached(model, size, shown)
         parts.append(words(name, 0, y + 20, size=11))
         parts.append(box(left, y, size * unit, 30, "series-1", strength=0.45))
-        parts.append(words("40 bytes asked for", left + size * unit / 2, y + 20, anchor="middle", size=11))
         if reached > size:
             parts.append(box(left + size * unit, y, (reached - size) * unit, 30, "warn", strength=0.3, dashed=True))
             parts += brace(
@@ -92,6 +91,7 @@ def slack() -> Element:
         if ruled > 1:
             for at in range(0, shown + 1, ruled):
                 parts.append(line(left + at * unit, y - 4, left + at * unit, y + 34, "ink"))
+        parts.append(words("40 bytes asked for", left + 8, y + 20, size=11))
     text = "CHERI stops at byte 40; MTE at the end of the third granule, byte 48; ADI at the end of the line, byte 64."
     return picture(parts, WIDTH, 192, "Slack behind a block of 40 bytes", text)
 
