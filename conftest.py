@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import gc
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -42,7 +45,9 @@ class Examples(pytest.Item):
         report: list[str] = []
         test = doctest.DocTest(self.examples, {"__name__": "__main__"}, self.name, str(self.path), 0, None)
         flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-        doctest.DocTestRunner(optionflags=flags).run(test, out=report.append)
+        # a library that an example builds is built quickly
+        with mock.patch.dict(os.environ, {"CFLAGS": os.environ.get("CFLAGS", "-O0")}):
+            doctest.DocTestRunner(optionflags=flags).run(test, out=report.append)
         if report:
             raise ExampleError("".join(report))
 
@@ -52,3 +57,15 @@ class Examples(pytest.Item):
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     return Page.from_parent(parent, path=file_path) if file_path.suffix == ".md" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting makes stays to the end: the garbage collector need not go through it, now or in any test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()

@@ -6,6 +6,7 @@ extra `fast`); nothing else does, and a test holds every answer to the readable 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -25,6 +26,7 @@ except ModuleNotFoundError as missing:  # pragma: no cover - the tests run with 
 Words = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 u8 = np.uint64
+Function = Callable[..., Any]
 
 
 class ManyBounds(NamedTuple):
@@ -183,7 +185,16 @@ _ZERO, _ONE, _TWO, _THREE, _ALL_BITS = u8(0), u8(1), u8(2), u8(3), u8(64)
 _LARGEST_ENCODED = u8(63)
 
 
-@njit
+def _compiled(function: Function) -> Function:
+    """The function, compiled when it is first called; kept on disk if there is a place that can be written."""
+    try:
+        kept: Function = njit(cache=True)(function)
+    except RuntimeError:
+        kept = njit(function)
+    return kept
+
+
+@_compiled
 def _decode(p: Any, word: Any, address: Any) -> Any:
     """`Concentrate.decode` on words: base, top without its last bit, that bit, validity, the encoded exponent."""
     bottom = word & p.b_ones
@@ -238,7 +249,7 @@ def _decode(p: Any, word: Any, address: Any) -> Any:
     return base, end, beyond == _ONE, True, encoded
 
 
-@njit
+@_compiled
 def _counted(p: Any, address: Any) -> Any:
     if p.is_signed:
         address &= p.sign_ones
@@ -247,13 +258,13 @@ def _counted(p: Any, address: Any) -> Any:
     return address
 
 
-@njit
+@_compiled
 def _decode_all(p: Any, words: Any, addresses: Any, base: Any, top: Any, beyond: Any, valid: Any) -> None:
     for i in range(words.size):
         base[i], top[i], beyond[i], valid[i], _ = _decode(p, words[i], addresses[i])
 
 
-@njit
+@_compiled
 def _bit_length(value: Any) -> Any:
     count = _ZERO
     for step in (u8(32), u8(16), u8(8), u8(4), u8(2), u8(1)):
@@ -263,7 +274,7 @@ def _bit_length(value: Any) -> Any:
     return count + value
 
 
-@njit
+@_compiled
 def _encode(p: Any, base: Any, length: Any) -> Any:
     """`Concentrate.encode` on words: the bits, whether they are exact, and the exponent."""
     top = (base + length) & p.ones
@@ -294,7 +305,7 @@ def _encode(p: Any, base: Any, length: Any) -> Any:
     return bits, lost == _ZERO, exponent
 
 
-@njit
+@_compiled
 def _rounded(p: Any, base: Any, top: Any, wraps: bool, shift: Any) -> Any:
     """What rounding to 2**shift loses, and base and top in these units, outward."""
     below = (_ONE << shift) - _ONE
@@ -302,7 +313,7 @@ def _rounded(p: Any, base: Any, top: Any, wraps: bool, shift: Any) -> Any:
     return (base | top) & below, base >> shift, end + (_ONE if top & below else _ZERO)
 
 
-@njit
+@_compiled
 def _narrow_all(
     p: Any,
     otype: Any,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from m4alloc.view.notebook import heap_map, scoped
 from m4alloc.view.quantity import number, plural, size
@@ -92,7 +93,7 @@ def view(one: ViewReport) -> str:
     parts = [_life(life) for life in one.lives]
     if one.output:
         name = escape(Path(one.output).name)
-        page = f'<a href="{escape(one.output)}" target="_blank">{name}</a>'
+        page = f'<a href="{escape(quote(one.output))}" target="_blank">{name}</a>'
         parts.append(f"<p>To explore: {page}, {size(one.bytes)}; it opens from disk.</p>")
     return "".join(parts)
 
@@ -104,7 +105,7 @@ def _life(life: Life) -> str:
     counts = f"{plural(len(life.events), 'event')}, {plural(len(life.blocks), 'block')}"
     head = f"<p><b>{escape(life.title)}</b>, on {escape(life.allocator)}: {counts}. {escape(life.sentence)}</p>"
     drawn = heap_map(blocks, max(1, len(life.events)), "event") if len(blocks) else ""
-    rows = [[number(mark.event + 1), mark.kind, mark.name, mark.reason] for mark in life.marks if mark.kind != "label"]
+    rows = [[number(mark.event), mark.kind, mark.name, mark.reason] for mark in life.marks if mark.kind != "label"]
     more = [["", "", f"and {number(len(rows) - _MARKS)} more", ""]] if len(rows) > _MARKS else []
     marks = table([*rows[:_MARKS], *more], ["event", "kind", "name", "reason"], right=[0]) if rows else ""
     return head + drawn + marks

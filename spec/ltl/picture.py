@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from math import hypot
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ def monitor(machine: Monitor) -> str:
     title = f"monitor: {machine.states} state{'s' * (machine.states != 1)} over {over}"
     if machine.states > MOST_STATES or len(machine.propositions) > MOST_PROPOSITIONS:
         rows = [[str(state), value.value.replace("-", " ")] for state, value in enumerate(values[:MOST_EDGES])]
-        return f"<p>{title}</p>" + table(rows, ["state", "what is known there"])
+        return f"<p>{escape(title)}</p>" + table(rows, ["state", "what is known there"])
     edges = []
     for row in machine.table:
         labels: dict[int, int] = {}
@@ -84,7 +85,7 @@ def _edges(graph: Automaton, title: str) -> str:
         for edge in edges
     ]
     more = [["...", f"{len(rows) - MOST_EDGES:,} edges more", ""]] if len(rows) > MOST_EDGES else []
-    return f"<p>{title}</p>" + table([*rows[:MOST_EDGES], *more], ["from", "letter", "to"])
+    return f"<p>{escape(title)}</p>" + table([*rows[:MOST_EDGES], *more], ["from", "letter", "to"])
 
 
 def _layers(graph: Automaton) -> list[list[int]]:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(_backend.backend != "fast", reason="the native c
 
 
 def test_every_row_has_a_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--seconds", "0.3", "--depth", "2", "--json", str(tmp_path / "rates.json")])
+    main(["--seconds", "0.1", "--depth", "2", "--json", str(tmp_path / "rates.json")])
     rates = json.loads((tmp_path / "rates.json").read_text(encoding="utf-8"))
     assert len(rates) == 7 and all(rate > 0 for rate in rates.values())
     printed = capsys.readouterr().out

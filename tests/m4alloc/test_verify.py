@@ -268,7 +268,7 @@ def test_a_run_without_a_request_is_undecided_and_says_why(called: Run) -> None:
         (["--output", "/no/where/r.html", "--", "true"], "/no/where is not a directory"),
         (["--output", "/", "--", "true"], "/ is a directory"),
         (["--trace", "/no/trace", "--output", "-"], "No such file"),
-        (["--trace", "/bin/sh", "--output", "-"], "neither a trace"),
+        (["--trace", "/bin/sh", "--output", "-"], "neither its first bytes nor its name"),
         (["--trace", "x", "--", "true"], "give one or the other"),
         (["--limit", "many", "--", "true"], "--limit many: a number of bytes"),
     ],

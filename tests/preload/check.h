@@ -22,6 +22,14 @@
 
 static atomic_ulong check_held, check_failed;
 
+/* CHECK_PART=N asks a check for the Nth part of its work; 1 is all of it. */
+__attribute__((unused)) static int check_part(void) {
+    const char *part = getenv("CHECK_PART");
+    return part && atoi(part) > 1 ? atoi(part) : 1;
+}
+/* How often a check repeats itself that would do so `full` times. */
+__attribute__((unused)) static int rounds_of(int full) { return (full + check_part() - 1) / check_part(); }
+
 #define EXPECT(condition, ...)                                                      \
     do {                                                                            \
         if (condition) {                                                            \

@@ -39,7 +39,7 @@ CHECK(calloc_zeroes_reused_memory_at_large_sizes) {
     enum { MANY = 4 };
     static unsigned char *used[MANY], *clean[MANY];
     size_t reused = 0;
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0, last = rounds_of(3); round < last; round++) {
         for (size_t size = 3000; size < 12 * MIB; size += size / 5 + 13) {
             for (int i = 0; i < MANY; i++) used[i] = filled(size);
             for (int i = 0; i < MANY; i++) free(used[i]);
@@ -81,8 +81,9 @@ CHECK(realloc_keeps_contents_between_small_and_large) {
     static const size_t sizes[] = {1,     16,    1000,  4095,   4096,   4097,   30000,       32768,      32769,     65535,
                                    65536, 65537, 98304, 131071, 131072, 131073, 262144,      262145,     MIB - 1,   MIB,
                                    MIB + 1, 2 * MIB, 2 * MIB + 1, 4 * MIB - 1, 4 * MIB + 4097, 9 * MIB};
+    const size_t step = (size_t)check_part();
     for (size_t from = 0; from < COUNT(sizes); from++) {
-        for (size_t to = 0; to < COUNT(sizes); to++) {
+        for (size_t to = from % step; to < COUNT(sizes); to += step) {
             size_t kept = sizes[from] < sizes[to] ? sizes[from] : sizes[to];
             unsigned char *block = malloc(sizes[from]);
             fill(block, sizes[from], from + 3);
@@ -135,7 +136,7 @@ CHECK(every_usable_byte_of_every_block_is_its_own) {
     static unsigned char *block[MANY];
     static size_t usable[MANY];
     uint64_t state = 1;
-    for (int round = 0; round < 4; round++) {
+    for (int round = 0, last = rounds_of(4); round < last || round < 2; round++) {
         for (int i = 0; i < MANY; i++) {
             size_t size = i < 3000 ? (size_t)i : next_random(&state) % (i % 50 ? 5000 : 300000);
             block[i] = i % 7 ? malloc(size) : memalign((size_t)16 << i % 8, size);
@@ -151,11 +152,11 @@ CHECK(every_usable_byte_of_every_block_is_its_own) {
 }
 
 CHECK(a_random_history_never_loses_a_byte) {
-    enum { LIVE = 2000, STEPS = 250000 };
+    enum { LIVE = 2000 };
     static unsigned char *block[LIVE];
     static size_t size[LIVE];
     uint64_t state = 12345;
-    for (int step = 0; step < STEPS; step++) {
+    for (int step = 0, last = rounds_of(250000); step < last; step++) {
         size_t i = next_random(&state) % LIVE, kind = next_random(&state) % 16;
         size_t wanted = next_random(&state) % (kind < 12 ? 200 : kind < 15 ? 5000 : 200000);
         if (block[i]) {

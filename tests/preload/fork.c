@@ -95,7 +95,7 @@ CHECK(a_child_goes_on_while_four_threads_were_in_mid_call) {
     static struct held *own[OWN];
     uint64_t state = 99;
     start_workers();
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0, last = rounds_of(200); round < last; round++) {
         for (int i = 0; i < OWN; i++) own[i] = make(some_size(&state));
         pid_t child = fork();
         if (child == 0) _exit(use_the_inherited_heap(own, 0));
@@ -111,7 +111,7 @@ CHECK(a_child_goes_on_while_four_threads_were_in_mid_call) {
 static void *forks_from_a_thread(void *seed) {
     struct held *own[OWN];
     uint64_t state = (uintptr_t)seed;
-    for (int round = 0; round < 30; round++) {
+    for (int round = 0, last = rounds_of(30); round < last; round++) {
         for (int i = 0; i < OWN; i++) own[i] = make(some_size(&state));
         pid_t child = fork();
         if (child == 0) _exit(use_the_inherited_heap(own, 0));
@@ -142,7 +142,7 @@ static void *verify_own_blocks(void *seed) {
 
 CHECK(a_child_can_start_threads_and_exit_normally) {
     start_workers();
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0, last = rounds_of(40); round < last; round++) {
         pid_t child = fork();
         if (child == 0) {
             alarm(20);
@@ -167,7 +167,7 @@ static void in_child(void) { around[2] = make(70000), free(around[0]); }
 CHECK(handlers_of_atfork_may_allocate_and_free) {
     if (pthread_atfork(in_prepare, in_parent, in_child)) abort();
     start_workers();
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0, last = rounds_of(50); round < last; round++) {
         pid_t child = fork();
         if (child == 0) _exit(verify(around[2]) ? 0 : 7);
         expect_clean_exit(child, "child of atfork");

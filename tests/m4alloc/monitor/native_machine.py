@@ -35,7 +35,7 @@ def build(folder: Path) -> None:
     )
     subprocess.run(
         [
-            *("cc", "-O2", "-fPIC", "-shared", "-pthread", "-DCYTHON_INLINE=", "-Wall", "-Wno-unused-function"),
+            *("cc", "-O1", "-fPIC", "-shared", "-pthread", "-DCYTHON_INLINE=", "-Wall", "-Wno-unused-function"),
             *(f"-I{root / 'm4alloc'}", f"-I{sysconfig.get_path('include')}"),
             *(str(source.with_suffix(".c")), "-o", str(folder / "native_machine.so")),
         ],

@@ -39,7 +39,7 @@ def program(source: str, way: str) -> Path:
     target = Path(_folder().name) / f"{source}-{way}"
     words = [
         "-O0" if plus else "-O1",
-        "-g",
+        "-g0" if plus else "-g",  # no case in C++ looks at lines, and they take long to write
         "-w",
         "-pthread",
         f"-I{include()}",

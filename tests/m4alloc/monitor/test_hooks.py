@@ -14,6 +14,8 @@ from tests.m4alloc.native import need
 
 KINDS = ("kernel-address", "thread")
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-O2 -D_FORTIFY_SOURCE=2")
+BETWEEN = {"-O1", "-O3", "-Os"}
+"""Levels at which the code differs little from that at another, left to the campaign."""
 EXPECTED = {
     # construct: bytes read, bytes written
     "load_1": ((0, 1), None),
@@ -113,7 +115,12 @@ def ends(part: set[int]) -> set[int]:
 
 every_build = pytest.mark.parametrize(
     ("compiler", "hooks", "level"),
-    [(compiler, hooks, level) for compiler in ("gcc", "clang") for hooks in KINDS for level in LEVELS],
+    [
+        pytest.param(compiler, hooks, level, marks=[pytest.mark.campaign] if level in BETWEEN else [])
+        for compiler in ("gcc", "clang")
+        for hooks in KINDS
+        for level in LEVELS
+    ],
 )
 
 

@@ -161,6 +161,16 @@ def test_without_a_debugger_the_symbol_table_names_functions(tools: str) -> None
     assert ("file" in finding["stacks"]["malloc"][0]) == (tools == "has its tool")
 
 
+def test_a_tool_that_ends_without_an_answer_is_given_up_at_once(tmp_path: Path) -> None:
+    (tmp_path / "addr2line").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "addr2line").chmod(0o755)
+    began = time.monotonic()
+    told = tell("use", also={"PATH": str(tmp_path)})
+    assert time.monotonic() - began < 9, "it was waited for as for one that still runs"
+    assert functions(told.findings[0]["stacks"]["malloc"]) == ["make", "main"]
+
+
+@pytest.mark.campaign  # ten seconds of waiting
 def test_a_tool_that_never_answers_is_given_up(tmp_path: Path) -> None:
     (tmp_path / "addr2line").write_text("#!/bin/sh\nexec /bin/sleep 100\n")
     (tmp_path / "addr2line").chmod(0o755)

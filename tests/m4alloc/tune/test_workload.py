@@ -426,7 +426,7 @@ def broken(folder: Path, how: str) -> Path:
         ("empty", "empty; a trace begins with a header of 4096 bytes"),
         ("short", "cut off: 100 bytes, and the header alone has 4096"),
         ("version", "trace version 2; this m4alloc reads version 1"),
-        ("text", "neither a trace"),
+        ("text", "neither its first bytes nor its name"),
         ("xz", "cut off: its xz stream has no end"),
         ("index", "its trace x is not beside it"),
     ],

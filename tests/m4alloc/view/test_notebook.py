@@ -118,12 +118,15 @@ def test_a_view_shows_the_map_the_findings_and_where_the_page_is(tmp_path: Path)
     script = "tests/scripts/misuse/double-free.heap"
     report = m4alloc.view(script, output=tmp_path / "heap.html")
     shown = report._repr_html_()
-    assert "double-free" in "".join(_parsed(shown).itertext())
+    said = "".join(_parsed(shown).itertext())
+    assert "2misusedouble-freerealloc(0x1000, 48) at event 2" in said  # counted from 0, as the page does
     assert f'href="{tmp_path}/heap.html"' in shown
     assert repr(report) == f"<ViewReport of double-free.heap in {tmp_path}/heap.html>"
     frame = _parsed(Explorer(report, 300)._repr_html_())[0]
     assert frame.attrib["srcdoc"].split() == (tmp_path / "heap.html").read_text("utf-8").split()
     assert "height:300px" in frame.attrib["style"]
+    odd = m4alloc.view(script, output=tmp_path / "a#b?.html")
+    assert f'href="{tmp_path}/a%23b%3F.html"' in odd._repr_html_()
     with pytest.raises(ValueError, match="no page was written"):
         Explorer(m4alloc.view(script, output=None))
 

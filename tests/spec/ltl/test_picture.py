@@ -80,6 +80,15 @@ def test_a_large_automaton_is_a_table_of_its_edges() -> None:
     assert automaton(ring).count("<tr>") == states + 1
 
 
+@pytest.mark.parametrize("states", [2, MOST_STATES + 1])
+def test_what_a_proposition_is_called_is_text_and_not_markup(states: int) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    ring = Automaton((evil,), tuple((Edge(0b10, (state + 1) % states),) for state in range(states)))
+    assert "<img" not in automaton(ring)
+    many = " && ".join(['[]!"<img>"', *(f"<>p{i}" for i in range(5))])
+    assert "<img>" not in monitor(parse(many))._repr_html_()
+
+
 def test_a_word_shows_its_letters_and_closes_its_cycle() -> None:
     drawn = parse_word("a; b&c; cycle{a; 1}")._repr_html_()
     tree = ElementTree.fromstring(drawn)
