@@ -40,11 +40,13 @@ def main() -> None:
         block = arena.calloc(128 * 128, 8)
         data = array(block, 128, 128)
         data[64, 64] = 1000.0
-        print(f"one array of {data.nbytes:,} bytes in a block of {block.size:,}; a copy? {data.flags.owndata}")
+        copied = data.ctypes.data != block.address
+        print(f"one array of {data.nbytes:,} bytes in a block of {block.size:,}; a copy? {copied}")
         smoothed(arena, data, 40)
         print(f"after 40 rounds its sum is {data.sum():.1f}, its greatest value {data.max():.2f}")
         stats = arena.stats()
-        print(f"the arena holds {stats.live_blocks} block, {stats.live:,} bytes; at its peak {stats.spans_peak:,}")
+        spans = f"its spans took {stats.spans_peak:,} at most"
+        print(f"the arena holds {stats.live_blocks} block, {stats.live:,} bytes; {spans}")
 
         try:
             arena.free(block)

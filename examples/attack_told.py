@@ -1,4 +1,4 @@
-"""One attack on four machines, told step by step: a stale pointer writes to its memory's next owner.
+"""One attack against four defences, told step by step: a stale pointer writes to its memory's next owner.
 
 You learn where a use after free is stopped, by whom, and with what certainty; and to ask the catalogue for any other
 attack on any other defence (`python examples/attack_told.py double-free isav9`).

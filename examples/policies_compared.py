@@ -31,7 +31,7 @@ class WorstFit(FirstFit):
 
 
 def run(policy: Policy) -> str:
-    """The program on one policy: where its highest byte lay, and what is wasted when it is busiest."""
+    """The program on one policy: where its highest byte lay, and what is wasted after the last round."""
     draw = random.Random(1)
     heap = ReferenceAllocator(policy, capacity=CAPACITY, base=BASE)
     live: list[tuple[int, int]] = []  # (dies in this round, address)

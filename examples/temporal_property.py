@@ -1,7 +1,7 @@
 """A temporal property of one's own, on what a program really did: no block of a request outlives it.
 
 You learn to say an order in time as a formula, to label a program, and to read a verdict. The server below keeps its
-answers in an arena; one kind of request forgets a buffer, another writes to it when the request is over.
+answers in an arena; one kind of request forgets its buffer, another gives it back when the request is over.
 Run it: python examples/temporal_property.py
 """
 

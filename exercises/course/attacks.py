@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from types import ModuleType
+from typing import cast
 
 from capability.architecture import Architecture
+from capability.cheri.capability import Capability
+from capability.cheri.narrow import set_bounds
+from capability.cheri.permit import clear_perms
 from capability.cheri.protection import Cheri
+from capability.fault import Fault
 from capability.flat import Flat
-from capability.mte.protection import MTE
+from capability.memory import TaggedMemory
+from capability.mte.draw import TagSource
+from capability.mte.protection import MTE, MtePointer
+from capability.perms import DATA, Perms
 from exercises.course import cheri
 from exercises.course.played import failing, steps, survived
 from exercises.course.promise import BrokenPromise, Promise
-from exercises.course.seam import SIZE, Holder
+from exercises.course.seam import BASE, SIZE, Holder
+from spec.error import Misuse
 
 FREES = (
     "double-free",
@@ -79,16 +88,95 @@ def all_fail(on: Callable[[ModuleType], Architecture], attacks: tuple[str, ...])
 
 def clean(module: ModuleType) -> None:
     """A block is zero when it is handed out, also when its memory was somebody's, and the attacks find nothing."""
-    holder = Holder(module, Flat())
-    for _ in range(3):
-        held = holder.must_have(SIZE // 4 * 3, "no other block is live")
-        found = holder.memory.leading_zeros(held.pointer.address, held.size)
-        if found < held.size:
-            raise holder.broken(f"Byte {found} of {held.name} is 0x5e, which the last owner of its memory wrote there.")
-        holder.memory.fill(held.pointer.address, held.size, 0x5E)
-        holder.lines.append(f"fill {held.name} 0x5e")
-        holder.free(held)
+    for whole, size, times in ((SIZE, SIZE // 2, 5), (1 << 12, 64, 80)):
+        holder = Holder(module, Flat(), whole)
+        for _ in range(times):
+            held = holder.must_have(size, "no other block is live")
+            found = holder.memory.leading_zeros(held.pointer.address, held.size)
+            if found < held.size:
+                last = "which the last owner of its memory wrote there"
+                raise holder.broken(f"Byte {found} of {held.name} is 0x5e, {last}.")
+            holder.memory.fill(held.pointer.address, held.size, 0x5E)
+            holder.lines.append(f"fill {held.name} 0x5e")
+            holder.free(held)
     all_fail(flat, STALE)(module)
+
+
+def wrong_frees(module: ModuleType) -> None:
+    """The attacks that free what is no live block; the null pointer is no block, and nothing to refuse."""
+    all_fail(flat, FREES)(module)
+    holder = Holder(module, Flat())
+    holder.called("free None", lambda: holder.heap.free(None))
+
+
+def put_off(module: ModuleType) -> None:
+    """While there is room, the block freed last is never the next one, however many have been freed before."""
+    all_fail(flat, REUSE)(module)
+    holder = Holder(module, Flat())
+    last = 0
+    for _ in range(24):
+        held = holder.must_have(64, "most of the heap is free")
+        if held.pointer.address == last:
+            raise holder.broken(f"{held.name} has the memory that was freed a moment ago, though most of it is free.")
+        last = held.pointer.address
+        holder.free(held)
+
+
+def believed(module: ModuleType) -> None:
+    """A free with a pointer that was not handed out is refused, and changes nothing; examine alone is asked, too."""
+    for attack in BELIEVED:
+        survived(module, attack, capabilities(module))
+    isa = Cheri().isa
+    holder = Holder(module, Cheri())
+    held = holder.must_have(64, "nothing is allocated")
+    holder.memory.fill(held.pointer.address, 64, 0x5E)
+    issued = cast(Capability, held.pointer)
+    for what, forged in (
+        ("an untagged copy of the pointer to a", issued.clear_tag()),
+        ("the pointer to a, narrowed to 16 bytes", set_bounds(issued, 16, isa)),
+        ("the pointer to a, without the right to store", clear_perms(issued, Perms.PERMIT_STORE, isa)),
+    ):
+        holder.lines.append(f"free {forged}")
+        try:
+            holder.heap.free(forged)
+        except (Misuse, Fault):
+            if holder.memory.leading_zeros(held.pointer.address, 1):
+                raise holder.broken(f"free was given {what}, and refused it, but a had been cleared by then.") from None
+            continue
+        raise holder.broken(f"free was given {what}, and took the block back: does it call examine?")
+
+
+def told_apart(module: ModuleType) -> None:
+    """Overflows into neighbours are caught for certain, also those of a block in a hole between two others."""
+    all_fail(tagged, NEIGHBOURS)(module)
+    for _, (left, block, right) in holes(module):
+        if block.tag in (left.tag, right.tag):
+            raise BrokenPromise(
+                f"Three blocks side by side; the middle one is freed, and its place handed out again, with the tag "
+                f"{block.tag}, which a neighbour has: {left}, {block}, {right}."
+            )
+
+
+def after_free(module: ModuleType) -> None:
+    """A pointer to freed memory is caught for certain, whatever the tags of the neighbours are."""
+    all_fail(tagged, AFTER_FREE)(module)
+    for memory, (_, block, _) in holes(module):
+        MTE(module.Tags()).retire(memory, block)
+        if memory.allocation_tag(block.address) == block.tag:
+            raise BrokenPromise(
+                f"A block has the tag {block.tag}, and its memory has the same after the free: {block}."
+            )
+
+
+def holes(module: ModuleType) -> Iterator[tuple[TaggedMemory, list[MtePointer]]]:
+    """Three blocks side by side, the middle one allocated last, in a place that was used before; many draws of tags."""
+    for seed in range(64):
+        mte, memory = MTE(module.Tags()), TaggedMemory(BASE, SIZE)
+        memory.state(TagSource).seed = seed
+        blocks = [mte.derive(memory, BASE + 64 * place, 64, DATA) for place in range(4)]
+        mte.retire(memory, blocks[1])
+        blocks[1] = mte.derive(memory, BASE + 64, 64, DATA)
+        yield memory, blocks[:3]
 
 
 def guesses(module: ModuleType) -> None:
@@ -113,7 +201,7 @@ PROMISES = (
         "wrong frees",
         "What is no live block is not freed, on any machine.",
         "Look the address up in `pointers` before anything else is changed; raise Misuse if nothing is there.",
-        all_fail(flat, FREES),
+        wrong_frees,
     ),
     Promise(
         "stale contents",
@@ -127,7 +215,7 @@ PROMISES = (
         "Without help from hardware, a stale pointer meets no new owner soon.",
         "A quarantine: put what may be reused at the end of a queue, and hand on to `space` only what has waited for "
         "some frees. Empty it when memory runs out.",
-        all_fail(flat, REUSE),
+        put_off,
     ),
     Promise(
         "bounds",
@@ -140,20 +228,20 @@ PROMISES = (
         "On CHERI only the pointer that was handed out gives a block up.",
         "In examine: self.architecture.check(memory, given, given.address, 1, Access.LOAD) raises for what is no valid "
         "capability; then compare `given` with `issued`, for a narrower one is valid, too. Let free call it.",
-        all_fail(capabilities, BELIEVED),
+        believed,
     ),
     Promise(
         "neighbours",
         "With tags, an overflow into the next block is caught for certain.",
         "Never draw the tag that the memory before or behind has: site.draw(mask_of(0, site.before(), site.after())).",
-        all_fail(tagged, NEIGHBOURS),
+        told_apart,
     ),
     Promise(
         "after free",
         "With tags, a stale pointer is caught for certain.",
         "Memory that is nobody's needs a tag that no pointer has: which one does `allocate` never give away? It needs "
         "it at once: retire at the free, and let the block wait after that.",
-        all_fail(tagged, AFTER_FREE),
+        after_free,
     ),
     Promise(
         "guess",

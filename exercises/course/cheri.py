@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import permutations
 from types import ModuleType
 
@@ -66,6 +67,10 @@ def representable(module: ModuleType) -> None:
             for held in (one, two):
                 if not holder.allows(held.pointer, held.pointer.address, held.size):
                     raise holder.broken(f"{held.name} does not reach all of its {held.size} bytes.")
+        holder = Holder(module, architecture)
+        holder.must_have(0, "a block of 0 bytes is a block, too", "Round the size up: one granule will do.")
+        for _ in range(8):
+            holder.free(holder.must_have(LARGE[0], "nothing else is live; each refusal takes a place from `space`"))
 
 
 def granules(module: ModuleType) -> None:
@@ -110,9 +115,22 @@ def comes_back(module: ModuleType) -> None:
     """What was revoked is used again, and joined."""
     for architecture in (Flat(), Cheri(), Cheri(sweep_at=SIZE // 4), MTE()):
         holder = Holder(module, architecture)
-        for size in (SIZE // 4, SIZE // 8, SIZE // 2, SIZE // 4, SIZE // 2, SIZE):
+        whole = SIZE if Holder(module, architecture).malloc(SIZE) else SIZE // 2  # of a buddy system, for one
+        for size in (SIZE // 4, SIZE // 8, SIZE // 2, SIZE // 4, SIZE // 2, whole):
             held = holder.must_have(size, "no other block is live")
             holder.free(held)
+        holder.called("free None", partial(holder.heap.free, None))
+        holder = Holder(module, architecture, 1 << 12)
+        while holder.malloc(64):
+            pass
+        many = len(holder.live)
+        for _ in range(2):
+            for held in [*holder.live]:
+                holder.free(held)
+            while holder.malloc(64):
+                pass
+            if len(holder.live) < many:
+                raise holder.broken(f"There was room for {many} such blocks at first, and now for {len(holder.live)}.")
 
 
 PROMISES = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from exercises.course.promise import BrokenPromise, StuckError, where
+from exercises.course.promise import BrokenPromise, StuckError, slip, where
 from m4alloc.check.adapter_memory import BufferMemory
 from m4alloc.check.adapter_object import ObjectFace
 from m4alloc.check.executor import Executor
@@ -26,6 +26,7 @@ SIZE = 4096
 TOP = BASE + SIZE
 RAISED = "call-returns"
 OUTSIDE = "result-contained"
+NULL_FREED = "0 is the null pointer, and no block: free(0) returns at once."
 Make = Callable[[int, int], Any]
 """The student's class: Heap(base, size)."""
 
@@ -41,6 +42,7 @@ class Client:
         self.events: list[Event] = []
         self.found: dict[str, tuple[str, int]] = {}
         self.ended = False
+        self.hint = ""
         self.acceptor = Acceptor("c17", arena=(base, base + size))
         memory = BufferMemory(bytearray(size), base)
         self.executor = Executor(ObjectFace(make(base, size), memory, "heap"))
@@ -58,10 +60,11 @@ class Client:
             self.note(OUTSIDE, f"The block does not lie inside the heap: {error}.")
             self.ended = True
             return self.events[-1]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.events.append(event._replace(flags=event.flags | NEVER_RETURNED))
             said = f": {error}" if str(error) else ""
             self.note(RAISED, f"The heap raised {type(error).__name__}{said}{where(error)}.")
+            self.hint = slip(error)
             self.ended = True
             return self.events[-1]
         for one in seen:
@@ -108,12 +111,12 @@ class Client:
         """Give a block up."""
         self.ask(Event(Function.FREE, address=address))
 
-    def must_serve(self, size: int, because: str, *, alignment: int = 0) -> int:
-        """A block that the heap has to have.  Raises BrokenPromise."""
+    def must_serve(self, size: int, because: str, *, alignment: int = 0, hint: str = "") -> int:
+        """A block that the heap has to have.  Raises BrokenPromise, with a hint in place of the promise's own."""
         address = self.aligned_alloc(alignment, size) if alignment else self.malloc(size)
         self.must_not_have_raised()
         if not address:
-            raise BrokenPromise(f"A block of {size} bytes was refused, though {because}.", self.history())
+            raise BrokenPromise(f"A block of {size} bytes was refused, though {because}.", self.history(), hint)
         return address
 
     def must_refuse(self, size: int, because: str) -> None:
@@ -126,7 +129,7 @@ class Client:
     def must_not_have_raised(self) -> None:
         """Raises BrokenPromise."""
         if self.ended:
-            raise BrokenPromise(next(iter(self.found.values()))[0], self.history())
+            raise BrokenPromise(next(iter(self.found.values()))[0], self.history(), self.hint)
 
 
 @dataclass
@@ -144,7 +147,8 @@ class Search:
 
         client = Client(self.make).play(shrunk(self.broken[rule], breaks))
         message, length = client.found[rule]
-        return BrokenPromise(message, client.history(length))
+        hint = NULL_FREED if rule == RAISED and client.events[-1][:3] == (Function.FREE, 0, 0) else ""
+        return BrokenPromise(message, client.history(length), client.hint or hint)
 
 
 SEARCHES: dict[int, tuple[Make, Search]] = {}
@@ -175,7 +179,7 @@ def plans(number: int = 160, seed: int = 4) -> Iterator[list[Operation]]:
                 case 0 | 1 | 2 | 3:
                     plan.append(Operation(Function.MALLOC, size=size))
                 case 4:
-                    alignment = draw.choice((16, 32, 64, 256))
+                    alignment = draw.choice((16, 32, 64, 256, 2048))
                     plan.append(Operation(Function.ALIGNED_ALLOC, size=size, alignment=alignment))
                 case 5 if not plan:
                     plan.append(Operation(Function.FREE))

@@ -23,12 +23,12 @@ def freed_in_order(module: ModuleType, sizes: tuple[int, ...], order: tuple[int,
 
 def forwards(module: ModuleType) -> None:
     """The block joins the free range behind it."""
-    freed_in_order(module, (1024, SIZE - 1024), (1, 0), "a ends where b, which is free, begins: they are one range")
+    freed_in_order(module, (SIZE // 2,) * 2, (1, 0), "a ends where b, which is free, begins: they are one range")
 
 
 def backwards(module: ModuleType) -> None:
     """The block joins the free range before it."""
-    freed_in_order(module, (1024, SIZE - 1024), (0, 1), "b begins where a, which is free, ends: they are one range")
+    freed_in_order(module, (SIZE // 2,) * 2, (0, 1), "b begins where a, which is free, ends: they are one range")
 
 
 def both(module: ModuleType) -> None:
@@ -37,9 +37,11 @@ def both(module: ModuleType) -> None:
 
 
 def any_order(module: ModuleType) -> None:
-    """However blocks are freed, one range is left in the end."""
-    for order in permutations(range(4)):
-        freed_in_order(module, (48, 1024, 16, SIZE - 1088), order, "every block has been freed")
+    """However blocks are freed, one range is left in the end. Powers of two, which a buddy system has, too."""
+    for sizes in ((2048, 1024, 512, 512), (16, 16, 32, 64, 128, 256, 512, 1024, 2048)):
+        for order in permutations(range(4)):
+            first, last = range(4, len(sizes), 2), range(5, len(sizes), 2)
+            freed_in_order(module, sizes, (*first, *order, *last), "every block has been freed")
 
 
 def only_neighbours(module: ModuleType) -> None:

@@ -13,6 +13,7 @@ def whole_heap(module: ModuleType) -> None:
     client = Client(module.Heap)
     client.must_serve(SIZE, f"the heap has {SIZE} bytes and nothing is allocated")
     client.must_refuse(1, "every byte of the heap is allocated")
+    Client(module.Heap).must_serve(0, "it is a block like any other, with an address of its own", hint=_EMPTY)
 
 
 def refused(module: ModuleType) -> None:
@@ -22,33 +23,61 @@ def refused(module: ModuleType) -> None:
 
 
 def used_again(module: ModuleType) -> None:
-    """Freed memory comes back."""
-    client = Client(module.Heap)
-    for _ in range(20):
-        block = client.must_serve(SIZE // 2, "no other block is live: what was freed has to be used again")
-        client.free(block)
-        client.must_not_have_raised()
+    """Freed memory comes back, all of it: blocks of every length, wherever they lie, in whatever order."""
+    none_live = "no other block is live: what was freed has to be used again"
+    for size in (SIZE // 2, SIZE, 1001):
+        client = Client(module.Heap)
+        for _ in range(5):
+            client.free(client.must_serve(size, none_live))
+            client.must_not_have_raised()
+    for size in (SIZE // 4, SIZE // 16):
+        for order in ORDERS:
+            client = Client(module.Heap)
+            for _ in range(2):
+                because = "the heap was full of such blocks, and all of them were freed"
+                blocks = [client.must_serve(size, because) for _ in range(SIZE // size)]
+                for block in blocks[order]:
+                    client.free(block)
+                    client.must_not_have_raised()
+    for size in (0, 17):
+        client = Client(module.Heap, size=64)
+        block = client.malloc(size)  # refused: this heap's blocks are longer than 64 bytes
+        for _ in range(5 if block else 0):
+            client.free(block)
+            client.must_not_have_raised()
+            block = client.must_serve(size, none_live)
 
 
 def gap_stays_free(module: ModuleType) -> None:
-    """What an aligned block skips is not lost."""
+    """What an aligned block skips is not lost: in one piece, or in pieces, as a buddy system has it."""
     client = Client(module.Heap)
     client.must_serve(64, "nothing is allocated")
     at = client.must_serve(1024, "half of the heap is free", alignment=1024)
     if at != BASE + 1024:
         return  # another policy than first fit: then what follows would have another reason
     client.must_serve(2048, "the 2048 bytes behind the aligned block are free")
-    client.must_serve(960, "the 960 bytes that the aligned block skipped are free")
+    if client.malloc(960):
+        return
+    for size in (512, 256, 128, 64):
+        client.must_serve(size, "the 960 bytes that the aligned block skipped are free")
 
 
 def free_null(module: ModuleType) -> None:
     """free(0) does nothing."""
-    client = Client(module.Heap)
-    block = client.malloc(16)
+    client = Client(module.Heap, size=64)
+    client.must_serve(16, "nothing is allocated")
     client.free(0)
     client.must_not_have_raised()
-    if client.malloc(16) == block:
-        raise BrokenPromise("After free(0) the live block was handed out again.", client.history())
+    while client.malloc(16) and not client.found:
+        pass
+    over = client.found.get("result-disjoint") or client.found.get("reuse-only-after-free")
+    if over:
+        raise BrokenPromise(f"After free(0) a live block was handed out again. {over[0]}", client.history())
+
+
+ORDERS = (slice(None), slice(None, None, -1))
+"""In which order blocks are freed: the oldest first, the youngest first."""
+_EMPTY = "Round a size of 0 up to one unit, `max(..., UNIT)`: then nothing else has to know of it."
 
 
 PROMISES = (
@@ -69,8 +98,9 @@ PROMISES = (
     Promise(
         "apart",
         "No two live blocks share a byte, and what a client writes stays.",
-        "When a block is cut from a range, what is left begins where the block *ends*: at address + length, with the "
-        "rounded length. A block of 0 bytes needs an address of its own.",
+        "Three ways lead here. A cut: what is left begins where the block *ends*, at address + length, with the "
+        "rounded length, and a block of 0 bytes is one unit long. A look at the room from `start`, when the block is "
+        "to begin later, at `address`. Or a free that put back more than the block, or the block twice.",
         rule("result-disjoint", "zero-size-distinct", "reuse-only-after-free", "block-keeps-contents"),
     ),
     Promise(

@@ -139,7 +139,7 @@ class Attacked:
             return call()
         except (Misuse, BrokenPromise, StuckError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise raised(error) from error
 
 

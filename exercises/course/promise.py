@@ -72,15 +72,26 @@ def judge(promise: Promise, module: ModuleType) -> Result:
         what = f"The heap had not answered after {SECONDS:g} seconds{where(error)}."
         hint = "Look for a loop that no longer comes nearer to its end."
         return Result(promise, BrokenPromise(what, hint=hint, stuck=True))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Result(promise, raised(error))
     return Result(promise, None)
 
 
-def raised(error: Exception, history: Sequence[str] = (), hint: str = "") -> BrokenPromise:
+def raised(error: Exception | SystemExit, history: Sequence[str] = (), hint: str = "") -> BrokenPromise:
     """A student's exception as a finding: what it was, and the line of theirs that it came from."""
     said = f": {error}" if str(error) else ""
-    return BrokenPromise(f"The heap raised {type(error).__name__}{said}{where(error)}.", history, hint)
+    return BrokenPromise(f"The heap raised {type(error).__name__}{said}{where(error)}.", history, hint or slip(error))
+
+
+def slip(error: BaseException) -> str:
+    """The hint for an exception that says nothing of the promise: a name that is not there.
+
+    >>> slip(NameError("name 'addres' is not defined")).partition(":")[0], slip(KeyError(0))
+    ('A slip of the pen', '')
+    """
+    if not isinstance(error, NameError | AttributeError | ImportError) or "NoneType" in str(error):
+        return ""
+    return "A slip of the pen: there is nothing of that name. Mend the line, and run again."
 
 
 def where(error: BaseException) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, product
+from string import ascii_lowercase
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -19,6 +21,7 @@ UNREPRESENTABLE = (
     "The exception has `granule`: base and length must both be multiples of it. Give the place back to `space`, and "
     "try again with that alignment, and the length rounded up to it. It may be refused more than once."
 )
+TWICE = "Its memory went back to `space` while it was live, or it went back twice: once for each block is enough."
 MakeHeap = Callable[[Architecture, TaggedMemory, int, int], Any]
 
 
@@ -55,7 +58,7 @@ class Holder:
         self.lines = [f"on {named(architecture)}"]
         self.top = BASE + size
         self.live: list[Held] = []
-        self.names = iter("abcdefghijklmnopqrstuvwxyz")
+        self.names = map("".join, chain(product(ascii_lowercase), product(ascii_lowercase, repeat=2)))
         make: MakeHeap = module.Heap
         self.heap = make(architecture, self.memory, BASE, size)
 
@@ -67,14 +70,17 @@ class Holder:
         if pointer is None:
             return None
         held = Held(name, pointer, size)
+        for other in self.live:
+            if pointer.address < other.pointer.address + other.size and other.pointer.address < pointer.address + size:
+                raise BrokenPromise(f"{name} lies over {other.name}, which is live.", self.history(), TWICE)
         self.live.append(held)
         return held
 
-    def must_have(self, size: int, because: str) -> Held:
-        """A block that the heap has to have.  Raises BrokenPromise."""
+    def must_have(self, size: int, because: str, hint: str = "") -> Held:
+        """A block that the heap has to have.  Raises BrokenPromise, with a hint in place of the promise's own."""
         held = self.malloc(size)
         if held is None:
-            raise BrokenPromise(f"A block of {size} bytes was refused, though {because}.", self.history())
+            raise BrokenPromise(f"A block of {size} bytes was refused, though {because}.", self.history(), hint)
         return held
 
     def free(self, held: Held) -> None:
@@ -89,7 +95,7 @@ class Holder:
             return call()
         except (BrokenPromise, StuckError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             hint = UNREPRESENTABLE if isinstance(error, UnrepresentableError) else ""
             raise raised(error, self.history(), hint) from error
 

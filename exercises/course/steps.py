@@ -42,7 +42,7 @@ class Step:
         except SyntaxError as error:
             where = f"{Path(error.filename or '').name} line {error.lineno}"
             raise UnreadableError(f"{where} is no Python: {error.msg}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "exercises" in frame.filename]
             where = f"{Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else self.file.name
             raise UnreadableError(f"{where}: {type(error).__name__}: {error}") from error

@@ -37,6 +37,9 @@ ALONE = "[](!(malloc && free) && !(malloc && quarantine_end) && !(free && quaran
 END = "quarantine_end"
 MODEL = "quarantine.m4m"
 TOLD = 16
+OUT_OF_MEMORY = (
+    "When `space` has no room, all quarantines end at once: say so of each block, give it back to `space`, try again."
+)
 
 
 def formula(module: ModuleType) -> None:
@@ -86,6 +89,7 @@ class Watched(Holder):
     def __init__(self, module: ModuleType, architecture: Architecture, size: int = SIZE) -> None:
         super().__init__(module, architecture, size)
         self.events: list[Event] = []
+        self.usable: dict[int, int] = {}
         self.heap.say = self.heard
 
     def heard(self, label: str, address: int) -> None:
@@ -97,7 +101,7 @@ class Watched(Holder):
         held = super().malloc(size)
         if held is not None:
             pointer = held.pointer
-            usable = pointer.top - pointer.base
+            usable = self.usable[pointer.address] = pointer.top - pointer.base
             self.events.append(Event(Function.MALLOC, size=size, result=pointer.address, usable=usable))
         return held
 
@@ -112,11 +116,25 @@ class Watched(Holder):
         if verdict.answer is Answer.VIOLATED:
             raise self.broken(f"{name} is violated: {because}.")
 
+    def quarantines(self, address: int) -> list[int]:
+        """For each end of the block's quarantines, how many blocks of its size were freed after it."""
+        size, counted, found = 0, 0, []
+        for event in self.events:
+            if event.function is Function.MALLOC and event.result == address:
+                size = event.usable
+            elif event.function is Function.FREE and event.address == address:
+                counted = -1
+            if event.function is Function.FREE and self.usable[event.address] == size:
+                counted += 1
+            if event.label == END and event.address == address:
+                found.append(counted)
+        return found
+
 
 def rounds(watched: Watched, size: int, times: int) -> Iterator[None]:
     """A block is allocated and freed, over and over."""
     for _ in range(times):
-        watched.free(watched.must_have(size, "no other block is live"))
+        watched.free(watched.must_have(size, "no other block is live", OUT_OF_MEMORY))
         yield
 
 
@@ -133,26 +151,33 @@ def keeps_quarantine(module: ModuleType) -> None:
 
 def waits_long_enough(module: ModuleType) -> None:
     """Where there is room, a block sits out WAIT others of its size."""
-    for other in (64, 32):
+    for first, other in ((64, 64), (64, 32), (64, 48), (64, 80), (16384, 16384)):
         watched = Watched(module, Flat())
-        watched.free(watched.must_have(64, "nothing is allocated"))
+        held = watched.must_have(first, "nothing is allocated")
+        watched.free(held)
         for number in range(8):
-            size = 64 if number == 5 else other
+            size = first if number == 5 else other
             watched.free(watched.must_have(size, "most of the heap is free"))
             live = "a byte of it was freed fewer than 4 frees of its size ago"
             watched.judge("no-early-reuse (4)", "no-early-reuse", live, waits=4)
+            early = [frees for frees in watched.quarantines(held.pointer.address) if frees < 4]
+            if early:
+                often = f"{early[0]} other blocks of its size" if early[0] else "no other block of its size"
+                raise watched.broken(f"The heap says that the quarantine of a is over, and {often} had been freed.")
 
 
 def each_ends(module: ModuleType) -> None:
     """After close, no quarantine is still open; and before it, memory came back."""
-    watched = Watched(module, Flat())
-    for _ in rounds(watched, 64, 8):
-        pass
-    if not any(event.label == "quarantine_end" for event in watched.events):
-        raise watched.broken("Eight blocks were freed, and no quarantine has ended.")
-    watched.called("close", watched.heap.close)
-    why = "the program is over, and the heap has not said quarantine_end of a block that was freed"
-    watched.judge("PROPERTY", f"address: {MEANT}", why, exited=True)
+    for architecture, size in ((Flat(), 64), (Flat(), 16384), (Cheri(sweep_at=1 << 16), 64)):
+        watched = Watched(module, architecture)
+        for _ in rounds(watched, size, 8):
+            pass
+        if isinstance(architecture, Flat) and not any(event.label == END for event in watched.events):
+            longer = "As soon as a queue is longer than WAIT, its oldest block leaves: not only in close()."
+            raise BrokenPromise("Eight blocks were freed, and no quarantine has ended.", watched.history(), longer)
+        watched.called("close", watched.heap.close)
+        why = "the program is over, and the heap has not said quarantine_end of a block that was freed"
+        watched.judge("PROPERTY", f"address: {MEANT}", why, exited=True)
 
 
 def only_once(module: ModuleType) -> None:
@@ -161,6 +186,12 @@ def only_once(module: ModuleType) -> None:
     for _ in rounds(watched, 64, 8):
         text = "address: (!quarantine_end W free) && [](malloc -> (!quarantine_end W free))"
         watched.judge("[](malloc -> (!quarantine_end W free))", text, "the heap says that of a block which is live")
+        said = [event.address for event in watched.events if event.label == END]
+        other = next((address for address in said if address not in watched.usable), None)
+        if other is not None:
+            raise watched.broken(f"The heap says quarantine_end of {other:#x}, where no block began.")
+        text = "address: [](quarantine_end -> X(!quarantine_end W free))"
+        watched.judge("[](quarantine_end -> X(!quarantine_end W free))", text, "the heap says twice that one is over")
 
 
 # The model
@@ -200,6 +231,13 @@ def model_holds(text: str, otherwise: str) -> Callable[[ModuleType], None]:
 
 def model_lives(module: ModuleType) -> None:
     """Blocks are handed out, freed, and handed out again."""
+    system = execution(module)
+    tracked = system.program.tracked
+    if tracked is None or len(list(system.initial())) < 2:
+        raise BrokenPromise(
+            "Your model has no two blocks: who ends quarantines could have a favourite, and nobody would see it.",
+            hint="const BLOCKS = 2, and track block: 0..BLOCKS-1, as they were given.",
+        )
     for text, what in (
         ("[]!malloc", "no block is ever handed out"),
         ("[]!free", "no block is ever freed"),
@@ -207,7 +245,6 @@ def model_lives(module: ModuleType) -> None:
     ):
         if checked(module, text)[1].verdict is Verdict.HOLDS:
             raise BrokenPromise(f"In your model {what}: what is never done is never done wrong.")
-    system = execution(module)
     stopped = check(system).counterexample
     if stopped is not None:
         raise BrokenPromise("The model comes to a stop, or does something that it cannot.", run(system, stopped))
@@ -257,7 +294,8 @@ PROMISES = (
     Promise(
         "ends",
         "Every quarantine ends: for most while the program runs, for the rest in close().",
-        "close() goes through all queues and ends what is in them, saying so.",
+        "close() goes through all queues and ends what is in them, saying so. On CHERI a block may wait for a sweep "
+        "before it comes to a queue: retire(memory, None) completes it.",
         each_ends,
     ),
     Promise(

@@ -40,11 +40,11 @@ class Heap(DefendedHeap):
     def sweep(self) -> bool:
         """Out of memory: all quarantines end."""
         some = super().sweep() or any(self.queues.values())
-        self.close()
-        return some
-
-    def close(self) -> None:
-        """End what has not ended yet."""
         for queue in self.queues.values():
             while queue:
                 self.end(queue)
+        return some
+
+    def close(self) -> None:
+        """End what has not ended yet; on CHERI that is also what waits for a sweep."""
+        self.sweep()

@@ -62,11 +62,14 @@ def isolated(work: Callable[[], Any], timeout: float, *, memory: int = 0, about:
     os.close(sending)
     until = time.monotonic() + timeout
     said, hung = bytearray(), False
+    alive = os.pidfd_open(child)  # the pipe alone will not do: what the child has forked may hold it for ever
     try:
         while True:
-            ready, _, _ = select.select([receiving], [], [], max(0.0, until - time.monotonic()))
+            ready, _, _ = select.select([receiving, alive], [], [], max(0.0, until - time.monotonic()))
             if not ready:
                 hung = True
+                break
+            if receiving not in ready:
                 break
             piece = os.read(receiving, 1 << 16)
             if not piece:
@@ -74,6 +77,7 @@ def isolated(work: Callable[[], Any], timeout: float, *, memory: int = 0, about:
             said += piece
     finally:
         os.close(receiving)
+        os.close(alive)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
@@ -82,7 +86,9 @@ def isolated(work: Callable[[], Any], timeout: float, *, memory: int = 0, about:
     if hung:
         return Outcome(hung=True, seconds=timeout)
     if said[:1] == b"V":
-        return Outcome(json.loads(said[1:]))
+        with contextlib.suppress(ValueError):
+            return Outcome(json.loads(said[1:]))
+        return Outcome(raised="the process said something that is no answer")
     if said[:1] == b"R":
         return Outcome(raised=said[1:].decode(errors="replace"))
     ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0

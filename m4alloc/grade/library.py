@@ -37,6 +37,8 @@ PREFIXES = ("mm_", "my_", "je_", "mi_", "tc_")
 PATIENCE = 8.0
 """Seconds that shrinking a fault may take."""
 RACES = 7
+LONGEST = 1e5
+"""Seconds that no replay takes."""
 
 
 class LibraryGrader:
@@ -59,7 +61,8 @@ class LibraryGrader:
                 self.functions = driver.functions
                 self.terms: Terms = driver.terms(asked_of(path, "", (), (), False))
         except WorkerError as error:
-            raise GradeError(explained(str(error), self.prefix())) from error
+            prefix = self.prefix() if "exports no malloc" in str(error) else ""
+            raise GradeError(explained(str(error), prefix)) from error
         replayer()  # it is there, or grading ends here: no trace can be raced without it
         if not ROLLUP.exists():
             raise GradeError(f"this kernel has no {ROLLUP}, which counts a heap's pages; only Python can be graded")
@@ -74,7 +77,7 @@ class LibraryGrader:
         """What the names of its functions begin with, where that is why no malloc was found."""
         for prefix in PREFIXES:
             try:
-                with Foreign(self.library, prefix=prefix):
+                with Foreign(self.library, prefix=prefix, timeout=self.timeout):
                     return prefix
             except WorkerError:
                 continue
@@ -86,10 +89,15 @@ class LibraryGrader:
         if absent is not None:
             name, times = absent
             return Graded(fault=Fault(f"the trace calls {name} {plural(times, 'time')}, and the library exports none"))
-        with self.hunt() as hunt:
-            broken = hunt.see(instructions(workload, self.functions), told=True)
-            if broken is not None:
-                return Graded(fault=self.fault(hunt, workload, broken))
+        try:
+            fault = self.judged(workload)
+        except BrokenPipeError:  # a driver may end between two requests, of what an earlier one has done
+            try:
+                fault = self.judged(workload)
+            except BrokenPipeError:
+                fault = Fault("the process in which it was judged ended between two requests, twice")
+        if fault is not None:
+            return Graded(fault=fault)
         pages = isolated(partial(footprint, self.library, workload), self.timeout)
         if "static TLS" in pages.problem:
             pages = isolated(partial(with_static_tls, self.library, workload), self.timeout)
@@ -102,6 +110,12 @@ class LibraryGrader:
         return Graded(
             Measured(**pages.value, seconds=statistics.median(mine), reference_seconds=statistics.median(theirs))
         )
+
+    def judged(self, workload: Workload) -> Fault | None:
+        """What rule the library breaks on the trace. Raises BrokenPipeError."""
+        with self.hunt() as hunt:
+            broken = hunt.see(instructions(workload, self.functions), told=True)
+            return None if broken is None else self.fault(hunt, workload, broken)
 
     @contextmanager
     def hunt(self) -> Iterator[Hunt]:
@@ -139,7 +153,10 @@ def raced(library: str, workload: Workload, functions: frozenset[Function]) -> t
         records["function"][calls] = functions_of(workload, functions)
         records.flush()
         report = replay(path, allocator=[library, "system"], repeat=RACES)
-    return tuple(result.all_seconds for result in report.results)
+    seconds = tuple(result.all_seconds for result in report.results)
+    if not all(0 < one < LONGEST for some in seconds for one in some):
+        raise ValueError("its time cannot be read; does it write to standard output, where the replay tells it?")
+    return seconds
 
 
 def explained(message: str, prefix: str = "") -> str:

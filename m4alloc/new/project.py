@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -55,6 +56,9 @@ HARDWARE = {
 """What `--hardware` takes."""
 
 
+OTHER = "choose another name, or another place with --directory DIR"
+
+
 class ProjectError(ValueError):
     """The project cannot be written there; the message says why, and what would do."""
 
@@ -76,7 +80,7 @@ class NewReport:
     def commands(self) -> tuple[tuple[str, str], ...]:
         """What to try first, and what each line does."""
         return (
-            (f"cd {self.directory}", ""),
+            (f"cd {shlex.quote(os.fspath(self.directory))}", ""),
             ("make", f"builds {self.library}"),
             ("python3 -m pytest", "the tests of both twins"),
             (f"m4alloc check ./{self.library}", "every rule of C and POSIX, for a minute"),
@@ -115,7 +119,12 @@ def new(name: str, *, directory: str | os.PathLike[str] | None = None, hardware:
     folder = Path(name if directory is None else directory)
     check_folder(folder)
     files = written(name, hardware)
-    with tempfile.TemporaryDirectory(dir=folder.resolve().parent, prefix=f".{name}.") as scratch:
+    parent = folder.resolve().parent
+    try:
+        place = tempfile.TemporaryDirectory(dir=parent, prefix=f".{name}.")
+    except OSError as error:
+        raise ProjectError(f"nothing can be written in {parent}: {error.strerror}; {OTHER}") from error
+    with place as scratch:
         fresh = Path(scratch) / name
         fresh.mkdir()
         for file, text in files.items():
@@ -129,18 +138,19 @@ def new(name: str, *, directory: str | os.PathLike[str] | None = None, hardware:
 
 def check_folder(folder: Path) -> None:
     """Refuse a folder that is in use, or has no place. Raises ProjectError."""
-    other = "choose another name, or another place with --directory DIR"
     if folder.is_symlink() and not folder.exists():
-        raise ProjectError(f"{folder} is a symbolic link to nothing; {other}")
+        raise ProjectError(f"{folder} is a symbolic link to nothing; {OTHER}")
     if folder.exists() and not folder.is_dir():
-        raise ProjectError(f"{folder} exists and is a file; {other}")
+        raise ProjectError(f"{folder} exists and is a file; {OTHER}")
     if folder.exists() and any(folder.iterdir()):
-        raise ProjectError(f"{folder} exists and is not empty; {other}")
+        raise ProjectError(f"{folder} exists and is not empty; {OTHER}")
     parent = folder.resolve().parent
+    if parent.exists() and not parent.is_dir():
+        raise ProjectError(f"{parent} is a file, no folder; {OTHER}")
     if not parent.is_dir():
-        raise ProjectError(f"{parent} does not exist; make it first: mkdir -p {parent}")
+        raise ProjectError(f"{parent} does not exist; make it first: mkdir -p {shlex.quote(str(parent))}")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise ProjectError(f"nothing can be written in {parent}; {other}")
+        raise ProjectError(f"nothing can be written in {parent}; {OTHER}")
 
 
 def written(name: str, hardware: str = "") -> dict[str, str]:

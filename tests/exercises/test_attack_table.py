@@ -16,8 +16,8 @@ MISTAKES = {
         "wrong frees",
         "2. free 0xdead0000",
     ),
-    "nothing-zeroed": ([(FILL, "")], "stale contents", "Byte 0 of b is 0x5e"),
-    "half-zeroed": ([("issued.top - issued.base, 0", "16, 0")], "stale contents", "Byte 16 of b is 0x5e"),
+    "nothing-zeroed": ([(FILL, "")], "stale contents", "Byte 0 of c is 0x5e"),
+    "half-zeroed": ([("issued.top - issued.base, 0", "16, 0")], "stale contents", "Byte 16 of c is 0x5e"),
     "no-quarantine": ([("WAITING = 8", "WAITING = 0")], "reuse", "This always succeeds"),
     "believes-any-pointer": (
         [

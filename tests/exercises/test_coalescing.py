@@ -30,8 +30,8 @@ def test_the_starter_frees_without_joining_and_the_history_has_two_blocks(judged
     found = judged(2, starter=True)
     assert list(found) == ["joins behind", "joins before", "joins both", "any order"]
     assert [line.split(" <-")[0].strip() for line in found["joins behind"].history] == [
-        "a = malloc 1024 -> 0x10000 usable 1024",
-        "b = malloc 3072 -> 0x10400 usable 3072",
+        "a = malloc 2048 -> 0x10000 usable 2048",
+        "b = malloc 2048 -> 0x10800 usable 2048",
         "free b",
         "free a",
         "malloc 4096 -> NULL",

@@ -17,8 +17,12 @@ FORMULAS = {
     "[](free -> (!malloc U": ("cannot be read", "line 1"),
 }
 HEAPS = {
-    "off-by-one": ([("len(queue) > WAIT", "len(queue) >= WAIT")], "waits", "fewer than 4 frees of its size ago"),
-    "one-queue-for-all": ([("block.top - block.base", "0")], "waits", "fewer than 4 frees of its size ago"),
+    "off-by-one": (
+        [("len(queue) > WAIT", "len(queue) >= WAIT")],
+        "waits",
+        "and 3 other blocks of its size had been freed",
+    ),
+    "one-queue-for-all": ([("block.top - block.base", "0")], "waits", "and no other block of its size had been freed"),
     "says-nothing": ([('        self.say("quarantine_end", base)\n', "")], "says so", "before the heap had said"),
     "no-close": (
         [

@@ -6,10 +6,12 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from m4alloc import _backend
+from m4alloc.check.hunt import Hunt
 from m4alloc.cli.main import main
 from m4alloc.grade.grade import grade
 from m4alloc.grade.library import explained
@@ -138,3 +140,21 @@ def test_an_alignment_is_raced_on_the_library_s_own_function(folder: Path, tmp_p
     )
     (row,) = grade("system", [tmp_path / "aligned.m4t"], findings=None).traces
     assert row.fault is None and row.measured is not None and row.measured.footprint >= 4096
+
+
+@pytest.mark.parametrize(("times", "faults"), [(1, 0), (2, 1)])
+def test_a_driver_that_ends_between_two_requests_is_started_once_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, times: int, faults: int
+) -> None:
+    seen = Hunt.see
+    left = [BrokenPipeError()] * times
+
+    def see(self: Hunt, *arguments: Any, **options: Any) -> Any:
+        if left:
+            raise left.pop()
+        return seen(self, *arguments, **options)
+
+    monkeypatch.setattr(Hunt, "see", see)
+    (row,) = grade(folder / "bump.so", [folder / "half.rep"], findings=None).traces
+    assert (row.fault is not None) == bool(faults)
+    assert row.fault is None or "between two requests" in row.fault.message

@@ -193,3 +193,32 @@ def test_all_that_is_written_passes_unchanged(tmp_path: Path) -> None:
     ):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
+
+
+def test_a_folder_whose_name_has_spaces_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "mit Leerzeichen"
+    with pytest.raises(ProjectError) as error:
+        new("pool", directory=folder / "deep" / "pool")
+    made = str(error.value).partition("make it first: ")[2]
+    subprocess.run(["sh", "-c", made], check=True)
+    report = new("pool", directory=folder / "deep" / "pool")
+    command = report.commands[0][0]
+    assert subprocess.run(["sh", "-c", f"{command} && ls"], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_place_in_a_file_or_where_nothing_can_be_written_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProjectError, match="file is a file, no folder"):
+        new("pool", directory=tmp_path / "file" / "pool")
+    with pytest.raises(ProjectError, match="nothing can be written in /proc: "):
+        new("pool", directory="/proc/pool")
+
+
+@native
+def test_make_clean_leaves_what_new_wrote(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pool"
+    shutil.copytree(project, folder)
+    for leftover in ("run", "run.4711.0", "heap.html"):
+        (folder / leftover).write_text("")
+    subprocess.run(["make", "clean"], cwd=folder, check=True, capture_output=True)
+    assert {path.name for path in folder.iterdir()} <= {file.format(name="pool") for file in FILES} | {"__pycache__"}
