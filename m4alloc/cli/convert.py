@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from m4alloc.cli import UsageError
 
@@ -17,8 +18,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "rep, mtrace, ltrace, heaptrack, csv, arrow, parquet; written are m4t, heap, rep, csv, arrow, parquet, "
         "perfetto, chrome, dhat. Exit status: 0 done, 2 the input or the request was at fault.",
     )
-    parser.add_argument("source", metavar="IN", help="a file that tells a heap's history")
-    parser.add_argument("target", metavar="OUT", help="the file to write; an old one is replaced, once all is well")
+    parser.add_argument("source", metavar="IN", help="a file that tells a heap's history; - is the standard input")
+    parser.add_argument(
+        "target",
+        metavar="OUT",
+        help="the file to write; an old one is replaced, once all is well; "
+        "- is the standard output, and the report goes to standard error",
+    )
     parser.add_argument("--from", dest="source_format", default="", metavar="F", help="the format of IN")
     parser.add_argument("--to", dest="target_format", default="", metavar="F", help="the format of OUT")
     parser.add_argument(
@@ -39,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     from m4alloc.check.progress import on_stderr
     from m4alloc.trace.format import TraceError
     from m4alloc.trace.formats.convert import convert
+    from m4alloc.trace.formats.scratch import STANDARD
     from m4alloc.trace.preload import AllocatorError
 
     try:
@@ -54,5 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
             )
     except (TraceError, AllocatorError, OSError) as error:
         raise UsageError(str(error)) from error
-    print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(report.lines()))
+    said = json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(report.lines())
+    print(said, file=sys.stderr if report.target == STANDARD["-"][1] else sys.stdout)
     return 0

@@ -26,9 +26,14 @@ def runs(units: set[int]) -> list[Range]:
     return found
 
 
-def play(steps: list[tuple[int, int]]) -> tuple[FreeRanges, set[int]]:
-    """Take what is wholly free and give what is wholly taken; the set is the model."""
+def play(steps: list[tuple[int, int]], by_length: bool = False) -> tuple[FreeRanges, set[int]]:
+    """Take what is wholly free and give what is wholly taken; the set is the model.
+
+    by_length: ask for ranges by their length first, so that the index for that is there from the start.
+    """
     free, units = FreeRanges(BASE, TOP), set(range(UNITS))
+    if by_length:
+        assert list(free.at_least(1)) == [Range(BASE, TOP)]
     for first, count in steps:
         wanted = set(range(first, min(first + count, UNITS)))
         base, size = BASE + first * UNIT, len(wanted) * UNIT
@@ -80,9 +85,11 @@ def test_between_cuts_the_ranges_at_both_ends(steps: list[tuple[int, int]], low:
         assert list(free.between(BASE + low * UNIT, BASE + high * UNIT)) == runs(inside)
 
 
-@given(operations, st.integers(1, 12))
-def test_at_least_lists_long_enough_ranges_shortest_first(steps: list[tuple[int, int]], count: int) -> None:
-    free, units = play(steps)
+@given(operations, st.integers(1, 12), st.booleans())
+def test_at_least_lists_long_enough_ranges_shortest_first(
+    steps: list[tuple[int, int]], count: int, by_length: bool
+) -> None:
+    free, units = play(steps, by_length)
     long_enough = [found for found in runs(units) if found.top - found.base >= count * UNIT]
     assert list(free.at_least(count * UNIT)) == sorted(long_enough, key=lambda found: (found.top - found.base, found))
 

@@ -121,6 +121,8 @@ def _dictionary(arrow: Any, indices: Any, values: list[str]) -> Any:
 
 
 def _history(arrow: Any, path: Path, format: str, table: Any) -> History:
+    metadata = table.schema.metadata or {}
+    table = table.rename_columns([name.strip().lower() for name in table.column_names])
     notes = check_columns(path, table.column_names)
     columns = {name: _column(arrow, path, table, name) for name in NUMBERS}
     texts = _texts(arrow, path, table, "function").to_pylist()
@@ -139,10 +141,15 @@ def _history(arrow: Any, path: Path, format: str, table: Any) -> History:
                 if function[place] != Function.LABEL or "\0" in text:
                     raise FormatError(path, f"row {place + 1}: only a label has a text, and no NUL: {text!r}")
                 label[place] = labels.setdefault(text, len(labels) + 1)
-    metadata = table.schema.metadata or {}
     meta = meta_of(path, metadata[META]) if META in metadata else {}
     made = Table(function, columns, label, tuple(labels), np.zeros(0, np.int64), meta)
     return history_of(path, format, made).note(*notes)
+
+
+def _nanoseconds(arrow: Any, column: Any) -> Any:
+    """Durations and moments, in whatever unit, as numbers."""
+    made = arrow.duration("ns") if arrow.types.is_duration(column.type) else arrow.timestamp("ns", column.type.tz)
+    return column.cast(made).cast(arrow.int64())
 
 
 def _texts(arrow: Any, path: Path, table: Any, name: str) -> Any:
@@ -159,7 +166,10 @@ def _column(arrow: Any, path: Path, table: Any, name: str) -> Any:
     if name not in table.column_names:
         return np.full(len(table), default, kind)
     try:
-        column = table[name].cast(arrow.from_numpy_dtype(kind)).fill_null(default)
+        column = table[name]
+        if arrow.types.is_duration(column.type) or arrow.types.is_timestamp(column.type):
+            column = _nanoseconds(arrow, column)
+        column = column.cast(arrow.from_numpy_dtype(kind)).fill_null(default)
     except arrow.ArrowException as error:
         raise FormatError(
             path, f"column {name}: expected {np.dtype(kind)}, found {table[name].type}: {error}"

@@ -1,4 +1,4 @@
-"""Chrome traces (JSON): the older form that chrome://tracing, Perfetto and speedscope read.
+"""Chrome traces (JSON): the older form that chrome://tracing and Perfetto read.
 
 Every block is a pair of asynchronous events ("b" and "e") of one id, which may overlap as they like; live bytes, live
 blocks and the footprint are counters, labels are instants. Perfetto calls this form legacy.
@@ -21,6 +21,7 @@ from m4alloc.trace.formats.columns import FUNCTIONS
 from m4alloc.trace.formats.history import History
 from m4alloc.trace.formats.scratch import replacing
 from m4alloc.trace.formats.timeline import Timeline, timeline_of
+from m4alloc.view.quantity import plural
 from m4alloc.view.quantity import size as size_text
 from spec.event import Function
 
@@ -38,7 +39,10 @@ def write_chrome(path: Path, history: History, progress: Progress) -> tuple[str,
                 _write(cast(BinaryIO, packed), history, timeline)
         else:
             _write(file, history, timeline)
-    return tuple(note for note in timeline.notes() if "not drawn" not in note)
+    marks = np.count_nonzero(timeline.calls.records["function"] == Function.LABEL)
+    others = len(timeline.calls.records) - len(timeline.calls) - int(marks)
+    left = f"{plural(others, 'call')} about no block left out" if others else ""
+    return tuple(note for note in (*timeline.notes(), left) if note and "not drawn" not in note)
 
 
 def _write(file: BinaryIO, history: History, timeline: Timeline) -> None:

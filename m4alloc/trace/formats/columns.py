@@ -163,10 +163,10 @@ def check_columns(path: Path, names: Sequence[str]) -> list[str]:
             path,
             f"no column {' or '.join(missing)} among {', '.join(names) or 'none'}; docs/formats.md lists the columns",
         )
-    twice = sorted({name for name in names if list(names).count(name) > 1})
+    twice = sorted({name for name in names if name and list(names).count(name) > 1})
     if twice:
         raise FormatError(path, f"two columns are called {twice[0]}")
-    others = [name for name in names if name not in NAMES]
+    others = [name for name in names if name and name not in NAMES]
     return [f"columns not read: {', '.join(others)}"] if others else []
 
 
@@ -174,8 +174,13 @@ def meta_of(path: Path, text: bytes) -> dict[str, Any]:
     """What the metadata of a table says.  Raises FormatError: it is no JSON object."""
     try:
         meta = json.loads(text)
-    except ValueError:
+        json.dumps(meta, ensure_ascii=False).encode()  # half a surrogate is no text
+    except (ValueError, RecursionError):
         meta = None
-    if not isinstance(meta, dict) or not isinstance(meta.get("command", []), list):
+    if not isinstance(meta, dict) or not all(isinstance(meta.get(name, []), list) for name in ("command", "notes")):
         raise FormatError(path, "damaged: its metadata 'm4alloc' is no JSON object")
+    for name, highest in (("pid", 1 << 32), ("quarantine", 1 << 32), ("quarantine_limit", 1 << 64)):
+        number = meta.get(name, 0)
+        if not isinstance(number, int) or not 0 <= number < highest:
+            raise FormatError(path, f"damaged: in its metadata 'm4alloc' {name} is {number!r:.60}")
     return meta

@@ -11,7 +11,8 @@ from m4alloc.check.progress import Progress, Silent
 from m4alloc.trace.formats.blocks import FREE, calls_of, live_of
 from m4alloc.trace.formats.problem import FormatError
 from m4alloc.trace.formats.reading import open_history
-from m4alloc.trace.formats.registry import by_name, of_input, of_output
+from m4alloc.trace.formats.registry import by_name, of_output
+from m4alloc.trace.formats.scratch import STANDARD, is_stream, writable
 from m4alloc.trace.index import SCHEMA
 from m4alloc.view.quantity import number, plural, size
 
@@ -83,6 +84,7 @@ def convert(
 ) -> ConvertReport:
     """Read `source` and write `target`, which appears whole or not at all.
 
+    source, target: "-" is the standard input, or output; pipes and devices are read and written as they are.
     source_format, target_format: names of formats, "" to tell from the file. image, allocator: as of `open_history`.
     Raises TraceError: what is wrong with the input, or a format that is unknown, cannot be read or written, or needs a
     package. AllocatorError, LibraryError, OSError.
@@ -95,7 +97,8 @@ def convert(
     >>> report.events, report.blocks, report.peak_bytes, (folder / "two.rep").read_text().split("\\n")[4:]
     (3, 2, 40, ['a 0 24', 'a 1 16', 'f 0', ''])
     """
-    source, target = Path(source), Path(target)
+    source = STANDARD[name][0] if (name := os.fspath(source)) in STANDARD else Path(source)
+    target = STANDARD[name][1] if (name := os.fspath(target)) in STANDARD else Path(target)
     told = progress or Silent()
     wanted = by_name(target_format) if target_format else of_output(target)
     wanted.refuse_writing(target)
@@ -103,16 +106,17 @@ def convert(
         raise FormatError(target, f"there is no folder {target.parent} to write it to")
     if target.is_dir():
         raise FormatError(target, "a folder; the name of a file is wanted")
-    if target.exists() and source.exists() and target.samefile(source):
+    if not is_stream(target) and target.exists() and source.exists() and target.samefile(source):
         raise FormatError(target, "the output is the input itself; write to another name")
-    given = by_name(source_format) if source_format else of_input(source)
-    history = open_history(source, format=given.name, image=image, allocator=allocator, progress=told).whole()
+    history = open_history(source, format=source_format, image=image, allocator=allocator, progress=told).whole()
     calls = calls_of(history)
     live, blocks = live_of(calls)
-    lost = wanted.write(target, history, told)
+    with writable(target) as file:
+        lost = wanted.write(file, history, told)
+        written = file.stat().st_size
     return ConvertReport(
         source=source,
-        source_format=given.name,
+        source_format=history.format,
         target=target,
         target_format=wanted.name,
         events=len(calls.records),
@@ -124,5 +128,5 @@ def convert(
         placed_by=history.placed_by,
         read=history.notes,
         lost=lost,
-        written_bytes=target.stat().st_size,
+        written_bytes=written,
     )

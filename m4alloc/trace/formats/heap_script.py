@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from m4alloc.check.progress import Progress
+from m4alloc.trace.formats.compressed import decompressed
 from m4alloc.trace.formats.history import History, of_records, records_of
 from m4alloc.trace.formats.problem import FormatError
 from m4alloc.trace.formats.scratch import replacing
@@ -25,12 +26,16 @@ def read_script(path: Path, image: str, progress: Progress) -> History:
     """
     progress.phase("reading the script")
     try:
-        script = parse(path.read_text(encoding="utf-8"), str(path))
+        script = parse(decompressed(path).decode("utf-8-sig").replace("\r\n", "\n"), str(path))
         return of_script(path, script, to_events(script)) if replied(script) else rerun(path, script)
     except UnicodeDecodeError as error:
         raise FormatError(path, f"not UTF-8: {error.reason}", byte=error.start) from error
     except ScriptError as error:
         raise FormatError(path, error.message, line=error.line, column=error.column) from error
+    except FormatError:
+        raise
+    except ValueError as error:  # a number of thousands of digits
+        raise FormatError(path, str(error)) from error
 
 
 def rerun(path: Path, script: Script) -> History:
@@ -82,4 +87,7 @@ def write_script(path: Path, history: History, progress: Progress) -> tuple[str,
         raise FormatError(history.source, f"no heap script can tell it: {error}") from error
     with replacing(path) as file:
         file.write(text.encode())
-    return ("a script holds no times",) if trace.records["time_ns"].any() else ()
+    lost = ["a script holds no times"] if trace.records["time_ns"].any() else []
+    if trace.allocator or trace.command:
+        lost.append("a script does not say what ran on which allocator")
+    return tuple(lost)

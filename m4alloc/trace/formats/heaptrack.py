@@ -26,6 +26,8 @@ BEFORE_VERSIONS = 0x10200
 """heaptrack that wrote version 1 without saying so."""
 SHIFT = 32
 """Interpreted data has no addresses: block n stands at (n + 1) * 4 GiB until an allocator gives it one."""
+LONGEST = 1 << 43
+"""Milliseconds, 278 years: what 64 bits of nanoseconds hold, signed."""
 UNUSED = frozenset("RISAmsx#")
 """Kinds of lines that say nothing of the heap's history."""
 
@@ -38,9 +40,16 @@ def read_heaptrack(path: Path, image: str, progress: Progress) -> History:
     """
     reader = _Reader(path)
     content = decompressed(path)
+    whole = content.endswith(b"\n")
+    last = content.count(b"\n") + 1
     for number, line in lines_of(path, content, progress, "reading heaptrack's lines"):
-        if line:
-            reader.line(number, line)
+        try:
+            if line:
+                reader.line(number, line)
+        except FormatError:
+            if whole or number != last or not reader.version:
+                raise
+            reader.notes.append(f"line {number} is cut off and left out")
     if not reader.version:
         raise FormatError(path, "not heaptrack's data: its first line begins with 'v', the version")
     return reader.history()
@@ -61,6 +70,7 @@ class _Reader:
         self.strangers = 0
         self.made = 0
         self.command: tuple[str, ...] = ()
+        self.notes: list[str] = []
 
     def line(self, number: int, line: str) -> None:
         """Take one line.  Raises FormatError."""
@@ -82,7 +92,7 @@ class _Reader:
         elif kind == "i":
             self.places.append(self.number(number, line, [*line.split(), "", ""][1]))
         elif kind == "c":
-            self.now = max(self.now, self.numbers(number, line, 1)[0] * 1_000_000)
+            self.now = max(self.now, self.milliseconds(number, line) * 1_000_000)
         elif kind == "v":
             self.begin(number, line)
         elif kind == "X":
@@ -101,6 +111,12 @@ class _Reader:
             raise FormatError(
                 self.path, f"version {self.version} of heaptrack's format; versions 1 to {NEWEST} are read", line=number
             )
+
+    def milliseconds(self, number: int, line: str) -> int:
+        (value,) = self.numbers(number, line, 1)
+        if value >= LONGEST:
+            raise FormatError(self.path, f"no recording lasts {value:#x} milliseconds", line=number, column=3)
+        return value
 
     def call(self, number: int, line: str, values: list[int]) -> None:
         """A '+' or a '-', raw or interpreted."""
@@ -173,7 +189,7 @@ class _Reader:
         for name, column in zip(("function", "address", "size", "result", "time_ns", "site"), columns, strict=True):
             records[name] = column
         records["usable"] = records["intact"] = -1
-        notes = ["reallocs stand as a free and a malloc, and of threads and alignments nothing is said"]
+        notes = [*self.notes, "reallocs stand as a free and a malloc, and of threads and alignments nothing is said"]
         if not self.raw:
             notes.append("of several blocks of one size from one place, the youngest is taken to be the one freed")
         if self.strangers:

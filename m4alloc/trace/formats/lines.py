@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,14 +19,11 @@ def lines_of(path: Path, content: bytes, progress: Progress, what: str) -> Itera
     >>> list(lines_of(Path("x"), b"one\\r\\ntwo", Silent(), "reading"))
     [(1, 'one'), (2, 'two')]
     """
-    lines = content.split(b"\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    progress.phase(what, len(lines))
-    for start in range(0, len(lines), EVERY):
-        for place, line in enumerate(lines[start : start + EVERY], start + 1):
-            yield place, line.rstrip(b"\r").decode(errors="backslashreplace")
-        progress.advance(min(start + EVERY, len(lines)))
+    progress.phase(what, content.count(b"\n") + (not content.endswith(b"\n")))
+    for place, line in enumerate(io.BytesIO(content), 1):
+        if not place % EVERY:
+            progress.advance(place)
+        yield place, line.rstrip(b"\r\n").decode(errors="backslashreplace")
 
 
 def shown(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m4alloc.check.progress import Progress
+from m4alloc.trace.formats.compressed import decompressed
 from m4alloc.trace.formats.history import History, of_records, records_of
 from m4alloc.trace.formats.lines import lines_of, shown
 from m4alloc.trace.formats.ltrace_calls import FAMILY, Call, call_of
@@ -24,13 +25,14 @@ _PREFIX = (
 )
 _CLOCK = re.compile(_PREFIX)
 _BEGIN = re.compile(
-    _PREFIX + rf"(?P<name>{FAMILY})\((?P<arguments>[^()]*?)\s*"
+    _PREFIX + rf"(?P<name>{FAMILY})(?:@[^\s()]+)?\((?P<arguments>[^()]*?)\s*"
     r"(?:(?P<left><unfinished \.\.\.>|<no return \.\.\.>)|\)\s*=\s*(?P<result>\S+)(?:\s+<[\d.]+>)?)\s*"
 )
 _RESUMED = re.compile(
-    _PREFIX + rf"<\.\.\. (?P<name>{FAMILY}) resumed>\s*(?:[^=]*\))?\s*=\s*(?P<result>\S+)(?:\s+<[\d.]+>)?\s*"
+    _PREFIX
+    + rf"<\.\.\. (?P<name>{FAMILY})(?:@[^\s()]+)? resumed>\s*(?:[^=]*\))?\s*=\s*(?P<result>\S+)(?:\s+<[\d.]+>)?\s*"
 )
-_ABOUT = re.compile(_PREFIX + rf"(?:<\.\.\. )?(?:{FAMILY})(?:\(| resumed>)")
+_ABOUT = re.compile(_PREFIX + rf"(?:<\.\.\. )?(?:{FAMILY})(?:@[^\s()]+)?(?:\(| resumed>)")
 LOWEST = 1 << 16
 """No block lies below: Linux gives no process pages there (vm.mmap_min_addr).
 
@@ -61,7 +63,7 @@ def read_ltrace(path: Path, image: str, progress: Progress) -> History:
     Raises FormatError: the line of a call that cannot be read, or no line is a call of the family.  Cost: 10 us a line.
     """
     reader = _Reader(path)
-    content = path.read_bytes()
+    content = decompressed(path)
     for number, line in lines_of(path, content, progress, "reading ltrace's lines"):
         reader.line(number, line, last=not content.endswith(b"\n") and number == content.count(b"\n") + 1)
     events = reader.finish()
@@ -89,25 +91,26 @@ class _Reader:
 
     def line(self, number: int, line: str, last: bool) -> None:
         """Take one line; last: it has no end, so it may be cut off."""
-        label = _LABEL.fullmatch(line)
+        label = _LABEL.fullmatch(line) if "@villoc" in line else None
         if label is not None:
             self.events.append(
                 Event(Function.LABEL, label=label["text"].replace("\0", ""), begin=2 * number, end=2 * number + 1)
             )
             return
-        clock = _CLOCK.match(line)
+        begin = _BEGIN.fullmatch(line)
+        resumed = _RESUMED.fullmatch(line) if begin is None and " resumed>" in line else None
+        clock = begin or resumed or _CLOCK.match(line)
         if clock is not None and clock["clock"]:
             self.tick(clock["clock"])
-        begin = _BEGIN.fullmatch(line)
-        resumed = None if begin else _RESUMED.fullmatch(line)
         if begin is None and resumed is None:
-            if last or _ABOUT.match(line) is None:
-                return
             found = _ABOUT.match(line)
-            column = found.end() if found else 1
-            raise FormatError(
-                self.path, f"expected a call and its result, found {shown(line)}", line=number, column=column
-            )
+            if found is None:
+                return
+            if last:
+                self.notes.append(f"line {number} is cut off and left out")
+                return
+            what = f"expected a call and its result, found {shown(line)}"
+            raise FormatError(self.path, what, line=number, column=found.end())
         match = begin or resumed
         assert match is not None
         thread = int(match["pid"] or match["tid"] or 0)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from m4alloc.trace.formats.lines import shown
 from m4alloc.trace.formats.problem import FormatError
 from spec.event import FREEING, Event, Function
 
 ENOMEM = 12
+WORD = 2**64 - 1
 
 _PLAIN: dict[str, tuple[Function, tuple[str, ...]]] = {
     "malloc": (Function.MALLOC, ("size",)),
@@ -32,7 +34,7 @@ _PLAIN: dict[str, tuple[Function, tuple[str, ...]]] = {
 _OPERATOR = r"operator (?:new|delete)(?:\[\])?(?:\([^()]*\))?|_Zn[wa][jm]\w*|_Zd[la]Pv\w*"
 FAMILY = "|".join([*sorted(_PLAIN, key=len, reverse=True), _OPERATOR])
 """A regular expression for the names of the family."""
-_NUMBER = re.compile(r"0x[0-9a-f]+|\d+|\(?nil\)?|NULL")
+_NUMBER = re.compile(r"0x[0-9a-f]{1,16}|-?\d{1,20}|\(?nil\)?|NULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,18 @@ def call_of(path: Path, number: int, line: str, name: str, arguments: str, colum
     words = [word.strip() for word in arguments.split(",")] if arguments.strip() else []
     if len(words) < len(fields):
         wanted = ", ".join(each or "POINTER" for each in fields).upper()
-        raise FormatError(path, f"expected {name}({wanted}), found {name}({arguments})", line=number, column=column + 1)
+        raise FormatError(
+            path,
+            f"expected {name}({wanted}), found {shown(f'{name}({arguments})')[1:-1]}",
+            line=number,
+            column=column + 1,
+        )
     values: dict[str, int] = {}
     place = column
     for each, word in zip(fields, words, strict=False):
         place = line.find(word, place) if word in line[place:] else place
-        if _NUMBER.fullmatch(word) is None:
-            raise FormatError(path, f"expected a number, found {word!r}", line=number, column=place + 1)
+        if each and _NUMBER.fullmatch(word) is None:
+            raise FormatError(path, f"expected a number, found {shown(word)}", line=number, column=place + 1)
         if each:
             values[each] = _number(word)
         place += len(word)
@@ -82,7 +89,7 @@ def _returned(path: Path, number: int, text: str, event: Event) -> Event:
     if event.function in FREEING:
         return event
     if _NUMBER.fullmatch(text) is None:
-        raise FormatError(path, f"expected the result of the call, found {text!r}", line=number)
+        raise FormatError(path, f"expected the result of the call, found {shown(text)}", line=number)
     value = _number(text)
     if event.function is Function.POSIX_MEMALIGN:
         return event._replace(errno=value & 0xFFFF)
@@ -91,4 +98,7 @@ def _returned(path: Path, number: int, text: str, event: Event) -> Event:
 
 
 def _number(word: str) -> int:
-    return 0 if word.strip("()") in ("nil", "NULL") else int(word, 16 if word.startswith("0x") else 10)
+    """What a word says; a negative number is the 64 bits that it is."""
+    if word.strip("()") in ("nil", "NULL"):
+        return 0
+    return int(word, 16 if word.startswith("0x") else 10) & WORD

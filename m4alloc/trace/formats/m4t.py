@@ -6,7 +6,7 @@ import lzma
 from pathlib import Path
 
 from m4alloc.check.progress import Progress
-from m4alloc.trace.format import HEADER_SIZE, RECORD_SIZE
+from m4alloc.trace.format import HEADER_SIZE, RECORD_SIZE, TraceError
 from m4alloc.trace.formats.history import History
 from m4alloc.trace.formats.problem import FormatError
 from m4alloc.trace.formats.scratch import replacing
@@ -56,6 +56,10 @@ def tree_of(path: Path) -> TraceTree:
         return open_index(path)
     except UnicodeDecodeError as error:
         raise FormatError(path, f"damaged: the texts of its labels are not UTF-8: {error.reason}") from error
+    except TraceError:
+        raise
+    except (RecursionError, ValueError, TypeError) as error:
+        raise FormatError(path, f"damaged: its index is none that m4alloc writes: {error}") from error
 
 
 def write_m4t(path: Path, history: History, progress: Progress) -> tuple[str, ...]:

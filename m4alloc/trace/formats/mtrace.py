@@ -9,17 +9,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+
 from m4alloc.check.progress import Progress
-from m4alloc.trace.formats.history import History, of_records, records_of
+from m4alloc.trace.format import RECORD
+from m4alloc.trace.formats.compressed import decompressed
+from m4alloc.trace.formats.history import History, of_records
 from m4alloc.trace.formats.lines import lines_of, shown
 from m4alloc.trace.formats.problem import FormatError
-from spec.event import Event, Function
+from spec.event import Function
 
 ENOMEM = 12
 _LINE = re.compile(
-    r"(?:@ (?P<caller>.*) )?(?P<sign>[-+<>!]) (?P<address>\(nil\)|0x[0-9a-f]+|0)(?: (?P<size>0x[0-9a-f]+|0))?"
+    r"(?:@ (?P<caller>.*) )?(?P<sign>[-+<>!]) (?P<address>\(nil\)|0x[0-9a-f]{1,16}|0)"
+    r"(?: (?P<size>0x[0-9a-f]{1,16}|0))?"
 )
-_SITE = re.compile(r"\[(0x[0-9a-f]+)\]$")
+_SITE = re.compile(r"\[(0x[0-9a-f]{1,16})\]$")
 _MARKS = ("= Start", "= End")
 
 
@@ -28,9 +33,9 @@ def read_mtrace(path: Path, image: str, progress: Progress) -> History:
 
     Raises FormatError: the line and column of what is wrong.  Cost: 3 us a line.
     """
-    content = path.read_bytes()
+    content = decompressed(path)
     whole = content.endswith(b"\n")
-    events: list[Event] = []
+    rows: list[tuple[int, int, int, int, int, int]] = []  # function, address, size, result, errno, site
     notes: list[str] = []
     moved: tuple[int, int, int] | None = None  # the line, the address and the site of a `<`
     number = 0
@@ -51,27 +56,28 @@ def read_mtrace(path: Path, image: str, progress: Progress) -> History:
         if moved is not None and sign != ">":
             raise FormatError(path, f"expected the '>' of the realloc in line {moved[0]}, found {sign!r}", line=number)
         if sign == "+":
-            events.append(Event(Function.MALLOC, size=size, result=address, errno=0 if address else ENOMEM, site=site))
+            rows.append((Function.MALLOC, 0, size, address, 0 if address else ENOMEM, site))
         elif sign == "-":
-            events.append(Event(Function.FREE, address=address, site=site))
+            rows.append((Function.FREE, address, 0, 0, 0, site))
         elif sign == "!":
-            events.append(Event(Function.REALLOC, address=address, size=size, errno=ENOMEM, site=site))
+            rows.append((Function.REALLOC, address, size, 0, ENOMEM, site))
         elif sign == "<":
             moved = (number, address, site)
         elif moved is None:
             raise FormatError(path, "a '>' without the '<' that says what is resized", line=number)
         else:
-            events.append(Event(Function.REALLOC, address=moved[1], size=size, result=address, site=moved[2]))
+            rows.append((Function.REALLOC, moved[1], size, address, 0, moved[2]))
             moved = None
     if moved is not None:
         notes.append(f"the realloc in line {moved[0]} is cut off and left out")
-    if not events and number and not content.startswith(b"="):
+    if not rows and number and not content.startswith(b"="):
         raise FormatError(path, "no line of mtrace's in it, such as '= Start' or '@ ./prog:[0x1139] + 0x5581 0x18'")
-    try:
-        records, labels = records_of(events)
-    except ValueError as error:
-        raise FormatError(path, str(error)) from error
-    return of_records(path, "mtrace", records, labels, notes=notes)
+    records = np.zeros(len(rows), RECORD)
+    columns = np.array(rows, np.uint64).reshape(-1, 6).T
+    for name, column in zip(("function", "address", "size", "result", "errno", "site"), columns, strict=True):
+        records[name] = column
+    records["usable"] = records["intact"] = -1
+    return of_records(path, "mtrace", records, notes=notes)
 
 
 def _wrong(path: Path, number: int, line: str) -> FormatError:

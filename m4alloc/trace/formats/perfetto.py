@@ -35,7 +35,7 @@ BEGIN, END, INSTANT, COUNT = 1, 2, 3, 4
 UNIT_COUNT, UNIT_BYTES = 2, 3
 CALLS, BLOCKS, LABELS = 1, 2, 3
 """Interned categories."""
-BYTES, ADDRESS, ALIGNMENT = 1, 2, 3
+BYTES, ADDRESS = 1, 2
 """Interned names of annotations."""
 PROCESS_TRACK, LIVE_TRACK, COUNT_TRACK, FOOTPRINT_TRACK, BLOCKS_TRACK = 1, 2, 3, 4, 5
 THREADS_FROM, SIZES_FROM, LANES_FROM = 1 << 20, 1 << 24, 1 << 28
@@ -83,7 +83,7 @@ def _interned(history: History, sizes: list[int]) -> bytes:
     tables = (
         (1, [(CALLS, "call"), (BLOCKS, "block"), (LABELS, "label")]),
         (2, names),
-        (3, [(BYTES, "bytes"), (ADDRESS, "address"), (ALIGNMENT, "alignment")]),
+        (3, [(BYTES, "bytes"), (ADDRESS, "address")]),
     )
     content = b"".join(
         text(field, integer(1, number) + text(2, name)) for field, table in tables for number, name in table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from m4alloc.check.progress import Progress, Silent
@@ -12,6 +13,7 @@ from m4alloc.trace.formats.m4t import tree_of
 from m4alloc.trace.formats.place import REFERENCE, check_allocator, placed
 from m4alloc.trace.formats.problem import FormatError
 from m4alloc.trace.formats.registry import by_name, of_input
+from m4alloc.trace.formats.scratch import readable
 from m4alloc.trace.index import TraceTree
 
 
@@ -26,6 +28,7 @@ def open_history(
     """Read the history of one process's heap.
 
     format: a name of m4alloc.trace.formats.registry, "" to tell from the file's first bytes and its name.
+    path: a pipe is read to its end first.
     image: of a recording of several images, as `m4alloc convert --image` takes it; "" for the one of most calls.
     allocator: "" for the addresses that the file holds, or the reference policy where it holds none; else the requests
     are made again on "reference", "m4alloc", "system" or the path of a library, and the history is what that replies.
@@ -44,10 +47,12 @@ def open_history(
     name = os.fspath(allocator)
     if name:
         check_allocator(name)
-    chosen = by_name(format) if format else of_input(path)
-    if image and chosen.name != "m4t":
-        raise FormatError(path, f"only a recording has images, and this is {chosen.title}; leave --image {image} out")
-    history = chosen.read(path, image, told)
+    with readable(path) as file:
+        chosen = by_name(format) if format else of_input(file)
+        if image and chosen.name != "m4t":
+            what = f"only a recording has images, and this is {chosen.title}; leave --image {image} out"
+            raise FormatError(path, what)
+        history = replace(chosen.read(file, image, told), source=path)
     if history.script is not None and name not in ("", history.placed_by):
         return _scripted(history, name)
     if name or not history.addressed:
@@ -64,11 +69,12 @@ def open_tree(path: str | os.PathLike[str], *, format: str = "", progress: Progr
     106191
     """
     path = Path(path)
-    chosen = by_name(format) if format else of_input(path)
-    if chosen.name == "m4t":
-        return tree_of(path)
-    history = open_history(path, format=chosen.name, progress=progress).whole()
-    return TraceTree(path, history.trace.command, None, (history.trace,))
+    with readable(path) as file:
+        chosen = by_name(format) if format else of_input(file)
+        if chosen.name == "m4t":
+            return replace(tree_of(file), path=path)
+        history = open_history(file, format=chosen.name, progress=progress).whole()
+    return TraceTree(path, history.trace.command, None, (replace(history.trace, path=path),))
 
 
 def _scripted(history: History, allocator: str) -> History:

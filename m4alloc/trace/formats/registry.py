@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import cast
 
 from m4alloc.check.progress import Progress
 from m4alloc.trace.format import MAGIC
+from m4alloc.trace.formats.compressed import GZIP, SUFFIXES, ZSTD
 from m4alloc.trace.formats.history import History
 from m4alloc.trace.formats.problem import FormatError, UnknownFormatError
 from m4alloc.trace.read import XZ
@@ -26,7 +28,8 @@ HEAD = 1 << 16
 class Format:
     """One format. suffixes: how names of its files end, the first the usual one; prefixes: how they begin.
 
-    reader, writer: "module:function" in this package, "" for none.
+    reader, writer: "module:function" in this package, "" for none. text: whether its files may be compressed by gzip,
+    xz or zstd when they are read.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Format:
     reader: str = ""
     writer: str = ""
     prefixes: tuple[str, ...] = ()
+    text: bool = False
 
     def read(self, path: Path, image: str, progress: Progress) -> History:
         """Raises FormatError when this format can only be written, and whatever its reader raises."""
@@ -63,18 +67,19 @@ class Format:
 
 FORMATS = (
     Format("m4t", "a trace or recording of m4alloc", (".m4t", ".m4t.xz"), "m4t:read_m4t", "m4t:write_m4t"),
-    Format("heap", "a heap script", (".heap",), "heap_script:read_script", "heap_script:write_script"),
-    Format("rep", "a CS:APP malloc-lab trace", (".rep",), "rep:read_rep", "rep:write_rep"),
-    Format("mtrace", "glibc's mtrace log", (".mtrace",), "mtrace:read_mtrace", prefixes=("mtrace.",)),
-    Format("ltrace", "ltrace's lines", (".ltrace",), "ltrace:read_ltrace", prefixes=("ltrace.",)),
+    Format("heap", "a heap script", (".heap",), "heap_script:read_script", "heap_script:write_script", text=True),
+    Format("rep", "a CS:APP malloc-lab trace", (".rep", ".script"), "rep:read_rep", "rep:write_rep", text=True),
+    Format("mtrace", "glibc's mtrace log", (".mtrace",), "mtrace:read_mtrace", prefixes=("mtrace.",), text=True),
+    Format("ltrace", "ltrace's lines", (".ltrace",), "ltrace:read_ltrace", prefixes=("ltrace.",), text=True),
     Format(
         "heaptrack",
         "heaptrack's data",
         (".heaptrack", ".heaptrack.gz", ".heaptrack.zst"),
         "heaptrack:read_heaptrack",
         prefixes=("heaptrack.",),
+        text=True,
     ),
-    Format("csv", "a CSV table of events", (".csv",), "csv_table:read_csv", "csv_table:write_csv"),
+    Format("csv", "a CSV table of events", (".csv",), "csv_table:read_csv", "csv_table:write_csv", text=True),
     Format(
         "arrow",
         "an Arrow (Feather) table of events",
@@ -117,7 +122,9 @@ def of_output(path: Path) -> Format:
     found = max(FORMATS, key=lambda each: each.named(path))
     if not found.named(path):
         known = ", ".join(f"{' '.join(each.suffixes)} ({each.name})" for each in FORMATS if each.writer)
-        raise UnknownFormatError(f"{path}: the name says no format that can be written; it may end in {known}")
+        raise UnknownFormatError(
+            f"{path}: the name says no format that can be written; it may end in {known}; or --to names the format"
+        )
     return found
 
 
@@ -129,9 +136,14 @@ def of_input(path: Path) -> Format:
     with path.open("rb") as file:
         head = file.read(HEAD)
     sniffed = _sniffed(head)
+    found = max(FORMATS, key=lambda each: each.named(path))
+    if not found.named(path) and head.startswith((GZIP, XZ, ZSTD)) and path.suffix in SUFFIXES:
+        stem = path.with_suffix("")
+        found = max((each for each in FORMATS if each.text), key=lambda each: each.named(stem))
+        if found.named(stem):
+            return found
     if sniffed:
         return by_name(sniffed)
-    found = max(FORMATS, key=lambda each: each.named(path))
     if not found.named(path):
         known = ", ".join(f"{' '.join(each.suffixes)} ({each.name})" for each in FORMATS if each.reader)
         raise UnknownFormatError(
@@ -152,6 +164,10 @@ def _sniffed(head: bytes) -> str:
         return "parquet"
     if start.startswith(b'{"dhatFileVersion"'):
         return "dhat"
+    if head.startswith(b"= Start"):
+        return "mtrace"
+    if re.match(rb"v [0-9a-f]+ [0-9a-f]+\n", head):
+        return "heaptrack"
     return ""
 
 

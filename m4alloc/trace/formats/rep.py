@@ -6,6 +6,7 @@ overlaps are looked for. Neither says anything of the history, so all are read a
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ import numpy as np
 from m4alloc.check.progress import Progress
 from m4alloc.trace.format import RECORD
 from m4alloc.trace.formats.blocks import ALLOCATE, FREE, RESIZE, calls_of
+from m4alloc.trace.formats.compressed import decompressed
 from m4alloc.trace.formats.history import History, of_records
 from m4alloc.trace.formats.lines import shown
 from m4alloc.trace.formats.problem import FormatError
 from m4alloc.trace.formats.scratch import replacing
 from m4alloc.view.quantity import plural
-from spec.event import Function
+from spec.event import ACCESSING, Function
 
 HEADER = ("the suggested heap size or the weight", "the number of ids", "the number of operations", "the fourth number")
 WEIGHT = 1
@@ -31,6 +33,7 @@ _FORMS = {"a": "a ID SIZE", "r": "r ID SIZE", "f": "f ID"}
 def read_rep(path: Path, image: str, progress: Progress) -> History:
     """The requests; block n stands at (n + 1) * 4 GiB until `m4alloc.trace.formats.place` gives it an address.
 
+    A trace without a header is one, too, and '#' begins a comment, as in the scripts of Stanford's CS107.
     `f -1` is free(NULL); `r ID 0` frees; `r` of an id that is not allocated allocates it. A line without its size has
     that of the line before it, as the lab's driver reads it.
     Raises FormatError: the line and column of what is wrong.  Cost: 1 us a line.
@@ -43,24 +46,16 @@ def read_rep(path: Path, image: str, progress: Progress) -> History:
     seen: set[int] = set()
     size = -1
     short = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
+    headed: bool | None = None  # until a line says so
+    for number, line in enumerate(text.split("\n"), 1):
+        words = line.partition("#")[0].split()
+        if not words:
             continue
-        if len(header) < len(HEADER) and len(words) == 1:
-            if not words[0].isdecimal():
-                raise FormatError(
-                    path,
-                    f"expected {HEADER[len(header)]}, found {shown(words[0])}",
-                    line=number,
-                    column=line.index(words[0]) + 1,
-                )
-            header.append(int(words[0]))
+        if headed is None:
+            headed = words[0] not in _FORMS
+        if headed and len(header) < len(HEADER):
+            header += _header(path, number, line, words, len(header))
             continue
-        if len(header) < len(HEADER):
-            raise FormatError(
-                path, f"the header has 4 lines of one number each; {HEADER[len(header)]} is missing", line=number
-            )
         if len(words) == 2 and words[0] in "ar" and size >= 0:
             words.append(str(size))
             line = f"{line} {size}"
@@ -85,7 +80,7 @@ def read_rep(path: Path, image: str, progress: Progress) -> History:
             )
             (live.add if size or block not in live else live.discard)(block)
         seen.add(block)
-    if len(header) < len(HEADER):
+    if headed is not False and len(header) < len(HEADER):
         raise FormatError(path, f"cut off: the header has 4 lines of one number each, and this file {len(header)}")
     records = np.zeros(len(rows), RECORD)
     columns = np.array(rows, np.uint64).reshape(-1, 4).T
@@ -96,20 +91,43 @@ def read_rep(path: Path, image: str, progress: Progress) -> History:
     notes = []
     if short:
         notes.append(f"{plural(short, 'line')} without a size: that of the line before, as the lab's driver has it")
-    if header[2] != len(rows):
+    if not headed:
+        notes.append("there is no header, as in scripts of Stanford's CS107")
+    elif header[2] != len(rows):
         notes.append(f"the header announces {header[2]:,} operations, and there are {len(rows):,}")
-    if header[1] != len(seen):
+    if headed and header[1] != len(seen):
         notes.append(f"the header announces {header[1]:,} ids, and {len(seen):,} are used")
     return of_records(path, "rep", records, notes=notes, addressed=False)
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except UnicodeDecodeError as error:
-        raise FormatError(
-            path, f"not ASCII text, as a malloc-lab trace is: {error.reason}", byte=error.start
-        ) from error
+    """The file with line ends of one kind; only comments may hold more than ASCII."""
+    content = decompressed(path).removeprefix(BOM_UTF8)
+    return content.decode(errors="backslashreplace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _header(path: Path, number: int, line: str, words: list[str], done: int) -> list[int]:
+    """The numbers of the header in a line: one as a rule, but the lab's drivers take any white space for a line end.
+
+    Raises FormatError.
+    """
+    numbers: list[int] = []
+    place = 0
+    for word in words[: len(HEADER) - done]:
+        place = line.index(word, place)
+        if word in _FORMS:
+            message = f"the header has 4 lines of one number each; {HEADER[done + len(numbers)]} is missing"
+            raise FormatError(path, message, line=number)
+        if not (word.isdecimal() and len(word) < 20):
+            what = HEADER[done + len(numbers)]
+            raise FormatError(path, f"expected {what}, found {shown(word)}", line=number, column=place + 1)
+        numbers.append(int(word))
+        place += len(word)
+    if len(words) > len(numbers):
+        word = words[len(numbers)]
+        column = line.index(word, place) + 1
+        raise FormatError(path, f"expected the end of the header, found {shown(word)}", line=number, column=column)
+    return numbers
 
 
 def _request(path: Path, number: int, line: str, words: list[str]) -> tuple[str, int, int]:
@@ -157,15 +175,19 @@ def write_rep(path: Path, history: History, progress: Progress) -> tuple[str, ..
     aligned = int(np.count_nonzero(calls.alignment))
     threads = len(np.unique(calls.records["thread"]))
     labels = int(np.count_nonzero(calls.records["function"] == Function.LABEL))
+    accesses = int(np.count_nonzero(np.isin(calls.records["function"], [*ACCESSING])))
+    empty = int(np.count_nonzero((calls.size == 0) & (calls.action != FREE)))
     return tuple(
         filter(
             None,
             (
-                "a malloc-lab trace holds no addresses",
+                "a malloc-lab trace holds neither addresses nor times nor call sites",
                 f"{plural(zeroed, 'calloc')} became malloc" if zeroed else "",
                 f"{plural(aligned, 'aligned request')} became malloc" if aligned else "",
                 f"{plural(threads, 'thread')} became one" if threads > 1 else "",
                 f"{plural(labels, 'label')} left out" if labels else "",
+                f"{plural(accesses, 'access', 'accesses')} left out" if accesses else "",
+                f"{plural(empty, 'request')} of 0 bytes, which the lab's drivers take for a mistake" if empty else "",
                 f"{plural(calls.skipped, 'call')} about no block left out" if calls.skipped else "",
             ),
         )

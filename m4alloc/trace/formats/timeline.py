@@ -53,6 +53,14 @@ class Timeline:
     def notes(self) -> tuple[str, ...]:
         """Sentences on what the timeline leaves out or makes up."""
         hidden = int(np.count_nonzero(self.lane < 0))
+        records = self.calls.records
+        untold = {
+            "call sites": records["site"].any(),
+            "alignments": self.calls.alignment.any(),
+            "usable sizes": (records["usable"] >= 0).any(),
+            "which calls overlap": (np.maximum.accumulate(records["end"])[:-1] > records["begin"][1:]).any(),
+        }
+        unsaid = ", ".join(name for name, there in untold.items() if there)
         return tuple(
             filter(
                 None,
@@ -61,6 +69,7 @@ class Timeline:
                     f"{plural(hidden, 'stretch', 'stretches')} of blocks not drawn: too many of one size lived at once"
                     if hidden
                     else "",
+                    f"not in a timeline: {unsaid}" if unsaid else "",
                 ),
             )
         )

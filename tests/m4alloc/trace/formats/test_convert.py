@@ -120,7 +120,10 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             "churn.mtrace: only a recording has images, and this is glibc's mtrace log",
         ),
         (["CHURN", "out.m4t", "--from", "m4t"], "churn.mtrace: neither a trace"),
-        (["CHURN", "out.m4t", "--from", "rep"], "churn.mtrace:1: the header has 4 lines of one number each"),
+        (
+            ["CHURN", "out.m4t", "--from", "rep"],
+            "churn.mtrace:1:1: expected the suggested heap size or the weight, found '='",
+        ),
     ],
 )
 def test_what_is_refused_is_said_in_a_line_and_leaves_no_file(

@@ -93,6 +93,8 @@ def test_calls_of_threads_overlap_as_their_lines_do_and_inner_calls_are_one_with
         ("_ZdlPvm(0x10000, 8, 1, 0) = 0", Event(Function.DELETE, address=0x10000, size=8)),
         ("operator new(unsigned long)(8, 1) = 0x10000", Event(Function.NEW, size=8, result=0x10000)),
         ("operator delete[](void*)(0x10000) = <void>", Event(Function.DELETE, address=0x10000)),
+        ("malloc@libc.so.6(24) = 0x10000", Event(Function.MALLOC, size=24, result=0x10000)),  # ltrace -x
+        ("malloc(-1) = nil", Event(Function.MALLOC, size=2**64 - 1, errno=12)),
         ("@villoc(name, again) = <void>", Event(Function.LABEL, label="name, again")),
     ],
 )
@@ -171,6 +173,10 @@ def test_heaptrack_of_every_version_and_compression(version: str, tmp_path: Path
         ("a.heaptrack", "v 10400 3\n+ 0\n", ":2:3: allocation 0x0 of 0x0 that 'a' lines describe"),
         ("a.heaptrack", "v 10400 3\na zz 0\n", ":2:3: expected a hexadecimal number of 64 bits, found 'zz'"),
         ("a.heaptrack", "v 10400 3\na 8 0\n+ 0\n- 0\n- 0\n", ":5:3: all blocks of allocation 0x0 are freed already"),
+        ("a.heaptrack", "v 10400 3\nc ffffffffffffffff\n", ":2:3: no recording lasts 0xffffffffffffffff milliseconds"),
+        ("a.mtrace", f"= Start\n+ 0x10 0x{'9' * 9999}\n", ":2:1: expected '+ ADDRESS SIZE'"),
+        ("a.ltrace", f"malloc({'9' * 9999}) = 0x10000\n", ":1:8: expected a number, found '9999"),
+        ("a.heap", f"a = malloc {'9' * 9999}\n", ": Exceeds the limit (4300 digits)"),
         ("a.heaptrack", "v 10400 3\nq 1\n", ":2:1: no kind of line begins with 'q'"),
     ],
 )
@@ -178,6 +184,21 @@ def test_what_is_wrong_is_told_with_its_place(name: str, text: str, message: str
     with pytest.raises(FormatError) as caught:
         open_history(told(tmp_path / name, text))
     assert str(caught.value).startswith(f"{tmp_path / name}{message}")
+
+
+def test_heaptrack_that_ends_within_a_line_is_read_up_to_there(tmp_path: Path) -> None:
+    history = open_history(told(tmp_path / "a.heaptrack", "v 10400 3\na 20 0\n+ 0\n+ "))
+    assert (len(history.trace.records), history.notes[0]) == (1, "line 4 is cut off and left out")
+
+
+def test_ltrace_that_ends_within_a_line_is_read_up_to_there(tmp_path: Path) -> None:
+    history = open_history(told(tmp_path / "a.ltrace", "malloc(8) = 0x10000\nfree(0x100"))
+    assert (len(history.trace.records), history.notes) == (1, ("line 2 is cut off and left out",))
+
+
+def test_a_log_is_told_by_its_first_line_whatever_its_name(tmp_path: Path) -> None:
+    assert open_history(told(tmp_path / "log", "= Start\n+ 0x10 0x8\n")).format == "mtrace"
+    assert open_history(told(tmp_path / "log", "v 10400 3\na 20 0\n+ 0\n")).format == "heaptrack"
 
 
 def test_damaged_compression_is_told(tmp_path: Path) -> None:

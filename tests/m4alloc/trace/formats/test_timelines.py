@@ -141,6 +141,15 @@ def test_a_history_without_times_has_a_microsecond_an_event(tmp_path: Path) -> N
     )
 
 
+def test_what_a_timeline_has_no_room_for_is_said(tmp_path: Path) -> None:
+    event = Event(Function.MEMALIGN, size=20, alignment=64, result=4096, usable=32, site=9, time_ns=1)
+    said = "not in a timeline: call sites, alignments, usable sizes"
+    assert write_perfetto(tmp_path / "o", history_of([event]), Silent()) == (said,)
+    assert write_chrome(tmp_path / "o", history_of([event]), Silent()) == (said,)
+    both = [event._replace(begin=1, end=3), event._replace(result=8192, begin=2, end=4)]
+    assert write_perfetto(tmp_path / "o", history_of(both), Silent()) == (f"{said}, which calls overlap",)
+
+
 def test_blocks_that_have_no_lane_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "LANES", 4)
     made = timeline_of(history_of([Event(Function.MALLOC, size=20, result=64 * place + 64) for place in range(40)]))
@@ -149,7 +158,7 @@ def test_blocks_that_have_no_lane_are_counted(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_chrome_pairs_each_block_and_counts_the_same(tmp_path: Path) -> None:
-    assert write_chrome(tmp_path / "out.json", history_of(EVENTS), Silent()) == ()
+    assert write_chrome(tmp_path / "out.json", history_of(EVENTS), Silent()) == ("1 call about no block left out",)
     document = json.loads((tmp_path / "out.json").read_bytes())
     events = document["traceEvents"]
     assert document["otherData"]["command"] == "/bin/prog -x"
