@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from m4alloc.check.lives import Booleans, Integers, Lives, lives_of
+from m4alloc.check.lives import HIGHEST, Booleans, Integers, Lives, lives_of
 from m4alloc.view.explorer.build_columns import Columns
 from m4alloc.view.explorer.build_curves import curves_of
 from m4alloc.view.explorer.build_owner import owners
@@ -91,7 +91,7 @@ def life_of(
         events,
         blocks,
         end=end,
-        left_out=" ".join(filter(None, (left_out, rounded))),
+        left_out=" ".join(filter(None, (left_out, rounded, _clipped(columns)))),
         threads=tuple(f"thread {name}" for name in columns.threads),
         size_classes=tuple(classes.tolist()) if len(classes) <= CLASSES else (),
         marks=marks,
@@ -149,6 +149,12 @@ def _rounded(times: Integers) -> tuple[Integers, str]:
     if len(times) < ROUNDED_FROM or step < 2:
         return times, ""
     return (times + step // 2) // step * step, f"Times are rounded to {duration(step / 1e9)}."
+
+
+def _clipped(columns: Columns) -> str:
+    """What to say of addresses and sizes that are too large to be drawn as they are."""
+    large = any(bool((column >= HIGHEST).any()) for column in (columns.address, columns.request, columns.result))
+    return f"Addresses and sizes beyond {HIGHEST:#x} are drawn as that." if large else ""
 
 
 def _flags(columns: Columns, made_at: Integers) -> Integers:

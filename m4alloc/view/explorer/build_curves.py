@@ -14,14 +14,15 @@ SAMPLES = 2000
 
 
 def curves_of(lives: Lives, columns: Columns) -> tuple[Curve, ...]:
-    """The curves, each from the event on at which its value holds; none for a heap without blocks.
+    """The curves, each from the event on at which its value holds, -1 for what the record begins with; none for a heap
+    without blocks.
 
     Cost: O(n log n).
     """
     if not len(lives):
         return ()
     moments = heap_life(lives, SAMPLES).curve
-    at = np.array([max(0, moment.request - 1) for moment in moments], np.int64)
+    at = np.array([moment.request - 1 for moment in moments], np.int64)
 
     def curve(name: str, values: list[float], unit: str = "bytes") -> Curve:
         return Curve(name, unit, at, np.array(values, np.float64))  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from m4alloc.check.accept import accept_records, acceptor_on
-from m4alloc.check.lives import Integers
+from m4alloc.check.lives import HIGHEST, Integers
 from m4alloc.trace.read import Records, Trace
 from m4alloc.view.explorer.build_columns import Columns
 from m4alloc.view.explorer.life import Life, Mark
@@ -144,6 +144,7 @@ def _mark(life: Life, event: int, finding: Finding, events: Numbers) -> Mark:
     """The mark of one finding."""
     block = int(life.events.block[event])
     address, length = _bytes(finding)
+    address = min(address, HIGHEST)  # as the columns are
     harmed = finding.block
     born = events.get(harmed.born) if harmed is not None else None
     blocks = {harmed.id: int(life.events.block[born])} if harmed is not None and born is not None else {}

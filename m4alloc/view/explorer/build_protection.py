@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from capability.architecture import Architecture, Pointer, Range
 from capability.cheri.capability import Capability
 from capability.mte.protection import MTE, MtePointer
 from capability.word import align_up
+from m4alloc.check.lives import Integers
 from m4alloc.view.explorer.life import Life, Retag
 from spec.quarantine import Quarantine
 
@@ -20,13 +21,15 @@ from spec.quarantine import Quarantine
 class Seen:
     """What was seen of the machine while a history was made, by the numbers of its events.
 
-    pointers: what the block was handed out with, by the event that did. retags: what freed blocks were tagged anew.
+    pointers: what the block was handed out with, by the event that did. through: of an access the event that handed
+    out the pointer that it went through. retags: what freed blocks were tagged anew.
     reusable: by the base and the event of a free, the event from which on the bytes may be handed out again.
     """
 
     name: str = "none"
     granule: int = 0
     pointers: dict[int, Pointer] = field(default_factory=dict)
+    through: dict[int, int] = field(default_factory=dict)
     retags: list[Retag] = field(default_factory=list)
     reusable: dict[tuple[int, int], int] = field(default_factory=dict)
 
@@ -56,6 +59,21 @@ class WatchedQuarantine(Quarantine):
     def _told(self, ranges: list[Range]) -> list[Range]:
         self.released.update(one.base for one in ranges)
         return ranges
+
+
+def through_pointers(life: Life, addresses: Integers, through: Mapping[int, int]) -> Life:
+    """The life whose accesses are about the block that their pointer was made for, whoever has its bytes by then.
+
+    addresses: of each event, where it accessed. through: of an access, by its number, the event that handed out the
+    pointer that it went through; what no block was handed out at changes nothing.
+    """
+    block, offset = life.events.block.copy(), life.events.offset.copy()
+    made = {born: number for number, born in enumerate(life.blocks.born.tolist())}
+    for event, birth in through.items():
+        named = made.get(birth)
+        if named is not None:
+            block[event], offset[event] = named, int(addresses[event]) - int(life.blocks.base[named])
+    return replace(life, events=replace(life.events, block=block, offset=offset))
 
 
 def granule_of(architecture: Architecture) -> int:

@@ -188,6 +188,18 @@
 
   const swap = () => set({ panes: store.state.panes === "stacked" ? "beside" : "stacked" });
 
+  // How each record ended and what is not drawn of it; what several heaps have in common is said once.
+  const notes = (lives) => {
+    const all = new Map();
+    lives.forEach((life, at) => {
+      for (const note of [life.end && `The record ends early: ${life.end}.`, life.left_out].filter(Boolean)) {
+        all.set(note, [...(all.get(note) ?? []), m4.map.letter(at)]);
+      }
+    });
+    const whose = (letters) => (letters.length < lives.length ? `${letters.join(" and ")}: ` : "");
+    return [...all].map(([note, letters]) => whose(letters) + note);
+  };
+
   const head = ({ lives }) => {
     const number = m4.colours.number;
     const count = (value, name) => `${number(value)} ${name}${value === 1 ? "" : "s"}`;
@@ -214,8 +226,7 @@
     said.textContent = sentence;
     said.title = sentence;
     said.className = bad ? "bad" : "good";
-    const notes = lives.flatMap((life) => [life.end && `The record ends early: ${life.end}.`, life.left_out]);
-    document.getElementById("foot").textContent = [...new Set(notes.filter(Boolean))].join(" ");
+    document.getElementById("foot").textContent = notes(lives).join(" ");
     const empty = lives.flatMap((life) => {
       if (!life.events.function.length) return ["There is no call in this heap."];
       return life.blocks.base.length ? [] : ["No block was handed out in this heap."];
@@ -229,7 +240,15 @@
   const divider = () => {
     const line = document.getElementById("divider");
     const stage = document.getElementById("stage");
-    const width = (value) => stage.style.setProperty("--panel-width", `${Math.min(760, Math.max(240, value))}px`);
+    const [least, most] = [240, 760];
+    const width = (value) => {
+      const pixels = Math.round(Math.min(most, Math.max(least, value)));
+      stage.style.setProperty("--panel-width", `${pixels}px`);
+      line.setAttribute("aria-valuenow", String(pixels));
+    };
+    line.setAttribute("aria-valuemin", String(least));
+    line.setAttribute("aria-valuemax", String(most));
+    line.setAttribute("aria-valuenow", String(document.getElementById("panel").offsetWidth));
     line.addEventListener("pointerdown", (event) => line.setPointerCapture(event.pointerId));
     line.addEventListener("pointermove", (event) => {
       if (line.hasPointerCapture(event.pointerId)) width(stage.getBoundingClientRect().right - event.clientX);

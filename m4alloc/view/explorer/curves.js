@@ -214,7 +214,7 @@
         );
       });
       const named = { class: "which", title: `${life.allocator}: ${life.title}` };
-      const name = state.lives.length > 1 ? make("span", named, "AB"[index] ?? index + 1) : null;
+      const name = state.lives.length > 1 ? make("span", named, m4.map.letter(index)) : null;
       return make("div", {}, name, entries);
     });
     overlay.replaceChildren(...shapes);

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import zlib
 from collections import deque
 from typing import Any
 
 import numpy as np
+from sortedcontainers import SortedList
 
 from m4alloc.check.lives import Integers
-from m4alloc.view.explorer.encode import VERSION, expected
+from m4alloc.view.explorer.encode import VERSION, by_size, expected
 from m4alloc.view.explorer.encode_integers import unpacked
+from m4alloc.view.explorer.encode_ranks import DEAD, LIVE, NONE
+from m4alloc.view.explorer.encode_text import bare
 from m4alloc.view.explorer.life import Curve, Events, Guard, Life, LifeBlocks, Mark, PropertyLife, Retag
-from spec.event import FREEING, MISUSE_CAUGHT, RESIZING
+from spec.event import ACCESSING, FREEING, MISUSE_CAUGHT, RESIZING
 
+ACCESSES = frozenset(map(int, ACCESSING))
 FREES = frozenset(map(int, FREEING))
 RESIZES = frozenset(map(int, RESIZING))
 
@@ -25,7 +28,7 @@ def decode(text: str) -> Life:
 
     Raises ValueError: a page of another version.
     """
-    body = zlib.decompress(base64.b64decode(text), -15)
+    body = zlib.decompress(bare(text), -15)
     length = int.from_bytes(body[:4], "little")
     head = json.loads(body[4 : 4 + length])
     if head["version"] != VERSION:
@@ -52,25 +55,34 @@ def _columns(
     there = total - int(np.count_nonzero(new))
     block, size = np.full(count, -1, np.int64), np.zeros(count, np.int64)
     born, origin = np.full(total, -1, np.int64), np.full(total, -1, np.int64)
-    age, before = iter(streams["age"].tolist()), iter(streams["origin"].tolist())
-    of_new, of_others = iter(streams["size of new"].tolist()), iter(streams["size"].tolist())
-    known, last, last_origin = there, 0, 0
+    told = {name: iter(column.tolist()) for name, column in streams.items()}
+    known, last_origin = there, 0
+    live = SortedList(range(there))
     for event in range(count):
         if new[event]:
-            block[event], born[known], size[event] = known, event, next(of_new)
-            if function[event] in RESIZES and (told := next(before)):
-                last_origin += _step(told)
+            block[event], born[known], size[event] = known, event, next(told["size of new"])
+            if function[event] in RESIZES and (step := next(told["origin"])):
+                last_origin += _step(step)
                 origin[known] = known - last_origin
+                live.discard(origin[known])
+            live.add(known)
             known += 1
             continue
-        size[event] = next(of_others)
-        if told := next(age):
-            last += _step(told)
-            block[event] = known - last
-    events = Events(function, thread, block, size, streams["offset"], streams["time"] * streams["unit"][0], flags)
+        reached = function[event] in ACCESSES
+        rank = next(told["rank of accessed" if reached else "rank"])
+        size[event] = next(told["size of access" if reached else "size"])
+        if rank != NONE:
+            block[event] = known - next(told["age of dead"]) if rank == DEAD else live[-1 - (rank - LIVE)]
+        if function[event] in FREES and not flags[event] & MISUSE_CAUGHT:
+            live.discard(block[event])
 
     sizes = np.concatenate((streams["size there"], size[born[there:]]))
     sizes[there + streams["size at"]] += streams["size off"]
+    offset = np.zeros(count, np.int64)
+    accesses = np.flatnonzero(~new & np.isin(function, [*ACCESSES]))
+    offset[accesses[by_size(sizes, block[accesses])]] = streams["offset"]
+    offset[streams["offset at"]] += streams["offset off"]
+    events = Events(function, thread, block, size, offset, streams["time"] * streams["unit"][0], flags)
     usable = _usable(sizes, streams["usable"])
     died = np.full(total, count, np.int64)
     for event in range(count - 1, -1, -1):
@@ -85,7 +97,7 @@ def _columns(
     freer[streams["freer at"]] += streams["freer off"]
     reusable = _reusable(usable, died, freer, promised, count)
     reusable[streams["reusable at"]] += streams["reusable off"]
-    base = _bases(streams["rank"], streams["fresh"], usable, born, died, origin) + start
+    base = _bases(streams["place"], streams["fresh"], usable, born, died, origin) + start
     low, high = np.zeros(total, np.int64), np.zeros(total, np.int64)
     if streams["bounds"][0]:
         bound = streams["bound?"] > 0
@@ -131,7 +143,7 @@ def _reusable(usable: Integers, died: Integers, freer: Integers, promised: tuple
 
 
 def _bases(
-    ranks: Integers, fresh: Integers, usable: Integers, born: Integers, died: Integers, origin: Integers
+    places: Integers, fresh: Integers, usable: Integers, born: Integers, died: Integers, origin: Integers
 ) -> Integers:
     """Where each block lies, from 0: `encode.places` the other way round."""
     last_death = int(died.max(initial=0))
@@ -142,7 +154,7 @@ def _bases(
     stayed: set[int] = set()
     told = iter(fresh.tolist())
     base: list[int] = []
-    for block, rank in enumerate(ranks.tolist()):
+    for block, rank in enumerate(places.tolist()):
         while gone is not None and gone[0] < born[block]:
             if gone[1] not in stayed:
                 stacks.setdefault(int(usable[gone[1]]), []).append(base[gone[1]])

@@ -1,18 +1,17 @@
-"""A life as text inside a page: columns of integers, deflated, in base64.
+"""A life as text inside a page: columns of integers, deflated, in base 85.
 
 What follows from what is already known is left out, so that a million events fit a page. The bytes, once inflated, are
 the length of the head, four bytes, little-endian; the head, JSON; then the streams, one after the other, in the order
 in which the head lists them, each as `encode_integers.packed` writes it. decode.py says what each stream means, and
 decode.js does the same.
 
-Which block an event is about is told by age: how many blocks had been handed out before, less its number. Where
-a block lies is told by rank: which of the addresses of its size class it got, the one given up last being the
-first. Programs and allocators repeat themselves, and both numbers stay small.
+Which block an event is about is told by rank: how many younger ones live. Where a block lies is told by rank, too:
+which of the addresses of its size class it got, the one given up last being the first. Programs and allocators repeat
+themselves, and both numbers stay small.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,10 +23,12 @@ import numpy as np
 from m4alloc.check.lives import Booleans, Integers
 from m4alloc.view.explorer.build import FAILED, reusable
 from m4alloc.view.explorer.encode_integers import packed
+from m4alloc.view.explorer.encode_ranks import ranks
+from m4alloc.view.explorer.encode_text import armoured
 from m4alloc.view.explorer.life import Life
-from spec.event import ALLOCATING, FREEING, MISUSE_CAUGHT, RESIZING
+from spec.event import ACCESSING, ALLOCATING, FREEING, MISUSE_CAUGHT, RESIZING
 
-VERSION = 1
+VERSION = 2
 REACH = 48
 """How deep a block's address is looked for among those of its size class that were given up."""
 COLUMNS = frozenset({"events", "blocks"})
@@ -37,7 +38,7 @@ Exceptions = list[tuple[int, int]]
 
 
 def encode(life: Life) -> str:
-    """The life as base64; `decode.decode` gives it back equal.
+    """The life as text; `decode.decode` gives it back equal.
 
     Cost: a second or two for a million events.
     Raises ValueError: its columns contradict each other: an event names a block that is not there yet.
@@ -57,10 +58,19 @@ def encode(life: Life) -> str:
         "life": rest_of(life, start),
     }
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
-    deflate = zlib.compressobj(8, zlib.DEFLATED, -15)
-    body = deflate.compress(len(text).to_bytes(4, "little") + text)
-    body += b"".join(map(deflate.compress, parts)) + deflate.flush()
-    return base64.b64encode(body).decode()
+    parts.insert(0, len(text).to_bytes(4, "little") + text)
+    return armoured(b"".join([*map(_deflated, parts), zlib.compressobj(9, zlib.DEFLATED, -15).flush()]))
+
+
+def _deflated(data: bytes) -> bytes:
+    """One stream, raw and not ended, so that others can follow; what is repeated is looked for where that pays."""
+    if not data:
+        return b""
+    found = []
+    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY):
+        deflate = zlib.compressobj(8, zlib.DEFLATED, -15, 9, strategy)
+        found.append(deflate.compress(data) + deflate.flush(zlib.Z_FULL_FLUSH))
+    return min(found, key=len)
 
 
 def address_base(life: Life) -> int:
@@ -95,10 +105,19 @@ def streams(life: Life, start: int) -> Iterator[tuple[str, Integers | Sequence[i
     yield "unit", [unit]
     yield "time", events.time_ns // unit
     yield "new?", np.flatnonzero(new != expected(events.function, events.flags))
-    yield "age", ages(known[~new], events.block[~new])
+    other = np.flatnonzero(~new)
+    reached = np.isin(events.function[other], [*map(int, ACCESSING)])
+    rank, age = ranks(known[other], events.block[other], other, gone(life))
+    yield "rank", rank[~reached]
+    yield "rank of accessed", rank[reached]
+    yield "age of dead", age
     yield "size of new", events.size[new]
-    yield "size", events.size[~new]
-    yield "offset", events.offset
+    yield "size", events.size[other[~reached]]
+    yield "size of access", events.size[other[reached]]
+    yield "offset", events.offset[other[reached]][by_size(blocks.size, events.block[other[reached]])]
+    elsewhere = np.ones(count, np.bool_)
+    elsewhere[other[reached]] = False
+    yield from _exceptions("offset", np.where(elsewhere, events.offset, 0), np.zeros(count, np.int64))
 
     yield "size there", blocks.size[:there]
     yield from _exceptions("size", blocks.size[there:], events.size[blocks.born[there:]])
@@ -115,8 +134,8 @@ def streams(life: Life, start: int) -> Iterator[tuple[str, Integers | Sequence[i
     yield from _exceptions(
         "reusable", blocks.reusable, reusable(blocks.usable, blocks.died, blocks.freer, promised, count)
     )
-    ranks, fresh = places(blocks.base - start, blocks.usable, blocks.born, blocks.died, blocks.origin)
-    yield "rank", ranks
+    place, fresh = places(blocks.base - start, blocks.usable, blocks.born, blocks.died, blocks.origin)
+    yield "place", place
     yield "fresh", fresh
     yield "tag", blocks.tag
     bound = blocks.high > blocks.low
@@ -132,6 +151,12 @@ def expected(function: Integers, flags: Integers) -> Booleans:
     asking = np.isin(function, [*map(int, ALLOCATING), *map(int, RESIZING)])
     refused: Booleans = flags & FAILED > 0
     return asking & ~refused
+
+
+def by_size(sizes: Integers, blocks: Integers) -> Integers:
+    """The order in which the offsets of accesses stand: by the size of the block, those of no block first."""
+    found = np.where(blocks >= 0, sizes[blocks] if len(sizes) else -1, -1)
+    return np.argsort(found, kind="stable")
 
 
 def ages(known: Integers, blocks: Integers) -> Integers:
@@ -153,14 +178,30 @@ def usable_before(size: Integers, usable: Integers) -> Integers:
     return told
 
 
-def deaths(life: Life) -> Integers:
-    """Of each block the event that most likely ended it: the first free of it, or the realloc whose origin it was."""
+def gone(life: Life) -> Integers:
+    """Of each block the first event that gives it up, as far as the events tell; their number for none."""
+    blocks = life.blocks
+    first = _freed(life)
+    moved = np.flatnonzero(blocks.origin >= 0)
+    np.minimum.at(first, blocks.origin[moved], blocks.born[moved])
+    return first
+
+
+def _freed(life: Life) -> Integers:
+    """Of each block the first free of it; the number of events for none."""
     events, blocks = life.events, life.blocks
     died = np.full(len(blocks), len(events), np.int64)
     frees = np.flatnonzero(
         np.isin(events.function, [*map(int, FREEING)]) & (events.block >= 0) & (events.flags & MISUSE_CAUGHT == 0)
     )[::-1]
     died[events.block[frees]] = frees  # the last one written is the first one made
+    return died
+
+
+def deaths(life: Life) -> Integers:
+    """Of each block the event that most likely ended it: the first free of it, or the realloc whose origin it was."""
+    blocks = life.blocks
+    died = _freed(life)
     moved = np.flatnonzero(blocks.origin >= 0)
     died[blocks.origin[moved]] = blocks.born[moved]
     return died

@@ -1,4 +1,4 @@
-"""Integers as bytes: zigzag, seven bits a byte, and the differences instead where they are shorter."""
+"""Integers as bytes: seven bits a byte, or byte by byte; the differences instead where they are shorter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from m4alloc.check.lives import Integers
 
 SAMPLE = 1 << 16
-"""Integers of a column that are looked at to choose between values and differences."""
+"""Integers of a column that are looked at to choose its form."""
+WIDEST = 4
+"""Bytes of the integers that are told plane by plane, at most."""
 
 
 def zigzag(values: Integers) -> NDArray[np.uint64]:
@@ -72,27 +74,64 @@ def unvarints(data: bytes, count: int) -> NDArray[np.uint64]:
     return np.array(values, np.uint64)
 
 
-def packed(values: Sequence[int] | Integers) -> tuple[dict[str, object], bytes]:
+def packed(values: Sequence[int] | Integers) -> tuple[dict[str, int], bytes]:
     """A column's entry in the head, and its bytes: none where all its integers are alike.
+
+    delta: whether the differences are packed. signed: whether they are zigzag. planes: 0 for seven bits a byte, else
+    how many bytes each has, the lowest bytes of all standing first. What is shortest when deflated is chosen.
 
     >>> packed([7, 7, 7])
     ({'count': 3, 'same': 7}, b'')
     >>> packed([1, 2, 3, 5])
-    ({'count': 4, 'bytes': 4, 'delta': 0}, b'\\x02\\x04\\x06\\n')
+    ({'count': 4, 'bytes': 4, 'delta': 0, 'signed': 0, 'planes': 0}, b'\\x01\\x02\\x03\\x05')
     """
     column = np.asarray(values, np.int64)
     if len(column) == 0 or bool(np.all(column == column[0])):
         return {"count": len(column), "same": int(column[0]) if len(column) else 0}, b""
-    plain, moved = zigzag(column), zigzag(np.diff(column, prepend=0))
-    cost = [len(zlib.compress(varints(one[:SAMPLE]), 4)) for one in (plain, moved)]
-    delta = cost[1] < cost[0]
-    data = varints(moved if delta else plain)
-    return {"count": len(column), "bytes": len(data), "delta": int(delta)}, data
+    forms = [
+        (
+            {"delta": delta, "signed": int(one.min() < 0), "planes": 0},
+            zigzag(one) if one.min() < 0 else one.view(np.uint64),
+        )
+        for delta, one in enumerate((column, np.diff(column, prepend=0)))
+    ]
+    forms += [({**form, "planes": width}, one) for form, one in forms if 1 < (width := _width(one)) <= WIDEST]
+    cost = [len(zlib.compress(_written(form["planes"], _sample(one)), 4)) for form, one in forms]
+    form, chosen = forms[cost.index(min(cost))]
+    data = _written(form["planes"], chosen)
+    return {"count": len(column), "bytes": len(data), **form}, data
+
+
+def _sample(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Stretches of a long column, from all parts of it."""
+    if len(values) <= SAMPLE:
+        return values
+    part, step = SAMPLE // 8, len(values) // 8
+    return np.concatenate([values[start * step : start * step + part] for start in range(8)])
+
+
+def _width(values: NDArray[np.uint64]) -> int:
+    """How many bytes the largest has."""
+    return (int(values.max()).bit_length() + 7) // 8
+
+
+def _written(planes: int, values: NDArray[np.uint64]) -> bytes:
+    """The integers as bytes."""
+    if not planes:
+        return varints(values)
+    return b"".join((values >> np.uint64(8 * plane)).astype(np.uint8).tobytes() for plane in range(planes))
 
 
 def unpacked(entry: dict[str, int], data: bytes) -> Integers:
     """The column again, from its entry and its bytes."""
+    count = entry["count"]
     if "same" in entry:
-        return np.full(entry["count"], entry["same"], np.int64)
-    values = unzigzag(unvarints(data, entry["count"]))
+        return np.full(count, entry["same"], np.int64)
+    if entry["planes"]:
+        bytes_of = np.frombuffer(data, np.uint8).reshape(entry["planes"], count).astype(np.uint64)
+        raw = sum(plane << np.uint64(8 * place) for place, plane in enumerate(bytes_of))
+        assert not isinstance(raw, int)
+    else:
+        raw = unvarints(data, count)
+    values = unzigzag(raw) if entry["signed"] else raw.view(np.int64)
     return np.cumsum(values) if entry["delta"] else values

@@ -102,7 +102,7 @@
               "li",
               {},
               m4.tell.event_link(life, life.marks[index].event, count(life.marks[index].event)),
-              make("span", {}, life.marks[index].name),
+              make("span", {}, m4.tell.brief(life.marks[index].name)),
             ),
           ),
       ),

@@ -102,7 +102,12 @@
       kept.push({ early: there.slice(0, size).sort(), next });
     }
     // The blocks that may be there at some moment of [first, last]: those in `early`, and from `from` up to `to`.
+    const there_at_first = first_after(born, -1);
+    const at_first = Int32Array.from({ length: there_at_first }, (_, block) => block);
     const reach = (first, last) => {
+      if (first < 0) {
+        return { early: at_first, from: there_at_first, to: Math.max(there_at_first, first_after(born, last)) };
+      }
       const { early, next } = kept[Math.min(kept.length - 1, Math.max(0, Math.floor(first / step)))];
       return { early, from: next, to: Math.max(next, first_after(born, last)) };
     };

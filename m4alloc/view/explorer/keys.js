@@ -41,17 +41,30 @@
     show_finding(next.life, next.finding);
   };
 
-  // Selects a finding, its block, and its moment, and brings them into view.
-  const show_finding = (life, number) => {
+  // The patch that selects a finding, its block, and its moment.
+  const looking_at = (life, number) => {
     const { lives } = store.state;
-    const mark = lives[life].marks[number];
-    store.set({
+    const { event, block } = lives[life].marks[number];
+    const after = Math.min(event + 1, lives[life].events.function.length);
+    return {
       finding: number,
       finding_life: life,
-      selected: mark.block >= 0 ? { life, block: mark.block } : null,
-      now: map.event_of(map.tick(Math.min(mark.event + 1, lives[life].events.function.length), lives[life]), lives[0]),
-      playing: false,
-    });
+      selected: block >= 0 ? { life, block } : null,
+      now: map.event_of(map.tick(after, lives[life]), lives[0]),
+    };
+  };
+
+  // What a page opens with: the first thing that went wrong, if anything did; null for nothing.
+  const WRONG = new Set(["violation", "misuse", "fault", "property", "missed"]);
+  const first_wrong = () => {
+    const first = findings().find(({ mark }) => WRONG.has(mark.kind));
+    return first ? { ...looking_at(first.life, first.finding), tab: "findings" } : null;
+  };
+
+  // Selects a finding, and brings it into view.
+  const show_finding = (life, number) => {
+    const mark = store.state.lives[life].marks[number];
+    store.set({ ...looking_at(life, number), playing: false });
     map.reveal(life, mark.event, mark.block);
     m4.say(`${mark.kind} ${mark.name} at call ${mark.event}. ${mark.reason}`);
   };
@@ -212,5 +225,5 @@
     });
   };
 
-  m4.keys = { start, help, finding, show_finding };
+  m4.keys = { start, help, finding, show_finding, first_wrong };
 })();

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path as File
 from typing import Any
 
+from m4alloc.view.explorer.lasso_open import known
 from m4alloc.view.palette import stylesheet
 from m4alloc.view.svg import escape
 from spec.ltl.error import LogicError, TooLargeError
-from spec.ltl.evaluate import holds
+from spec.ltl.evaluate import values
 from spec.ltl.finite import ltl3
 from spec.ltl.formula import Formula, Operator, subformulas
 from spec.ltl.monitor import monitor
@@ -22,8 +24,8 @@ from spec.ltl.word import Word
 from spec.model.execution import Execution
 from spec.model.system import Path, State, System
 
-WORK = 8_000_000
-"""Steps that saying what is true along one run may take, at worst: of a long run the parts of the formula go first."""
+WORK = 12_000_000
+"""Steps that saying what is true along one run may take, at worst: a longer lasso is drawn without."""
 TURNS = 8
 """How many turns of a cycle a monitor is followed for, unless its state is the same at the end of two of them."""
 _SCRIPTS = ("parts.js", "lasso.js")
@@ -103,9 +105,10 @@ def draw(
 def describe(system: System[State], run: Path, formula: Formula | None = None) -> dict[str, Any]:
     """The run as plain data: cells, values, letters, steps, and the truth of the property's parts at each state.
 
-    truths: for each subformula a text with a character a state: 1 true, 0 false, ? open (some continuations of a run
-    that ends make it true and some false). monitor: the LTL3 monitor's states, and where it is at each state, one row
-    for each turn of the cycle; None when there is none of reasonable size.
+    truths: for each subformula a text with a character a state: 1 true, 0 false, ? open (of a run that ends: it depends
+    on how the run goes on; with past operators, or very long, as far as `lasso_open` tells). monitor: the LTL3
+    monitor's states, and where it is at each state, one row for each turn of the cycle; None when there is none of
+    reasonable size.
     """
     states: Sequence[State] = run.states  # type: ignore[assignment]
     words = [system.show(state).split() for state in states]
@@ -145,20 +148,20 @@ def _propositions(formula: Formula | None, word: Word) -> list[str]:
 
 def _truths(formula: Formula, word: Word) -> list[dict[str, str]]:
     """The subformulas that are more than a proposition or the opposite of one, innermost first, and their truth."""
-    length = len(word.letters)
-    left = WORK
-    parts: list[Formula] = []
-    for part in reversed([part for part in subformulas(formula) if not _plain(part)]):
-        left -= length**2 * (1 if word.finite else length) * sum(1 for _ in subformulas(part)) // 4
-        if left >= 0:
-            parts.insert(0, part)
-    if word.finite and formula.past:
-        # What is open at a position cannot be told from the letters after it when the past counts as well.
-        return []
-    try:
-        return [{"formula": str(part), "values": _values(part, word)} for part in parts]
-    except (LogicError, TooLargeError):
-        return []
+    parts = [part for part in subformulas(formula) if not _plain(part)]
+    steps = len(word.letters) ** 2
+    if not word.finite:
+        if formula.past:
+            steps *= (1 + sum(part.past for part in parts)) ** 2
+        rows = values(formula, word) if steps * len(parts) <= WORK else {}
+        return [{"formula": str(part), "values": "".join("01"[one] for one in rows[part])} for part in parts if rows]
+    exact = not formula.past and steps * sum(sum(1 for _ in subformulas(part)) for part in parts) // 4 <= WORK
+    if exact:
+        with suppress(LogicError, TooLargeError):
+            return [{"formula": str(part), "values": _verdicts(part, word)} for part in parts]
+    signs = {True: "1", False: "0", None: "?"}
+    told = known(formula, word)
+    return [{"formula": str(part), "values": "".join(signs[one] for one in told[part])} for part in parts]
 
 
 def _plain(part: Formula) -> bool:
@@ -166,12 +169,10 @@ def _plain(part: Formula) -> bool:
     return not inner.operands
 
 
-def _values(part: Formula, word: Word) -> str:
-    positions = range(len(word.letters))
-    if not word.finite:
-        return "".join("01"[holds(part, word, position)] for position in positions)
+def _verdicts(part: Formula, word: Word) -> str:
+    """What all continuations say at each position of a finite word, where they agree."""
     signs = {Truth.TRUE: "1", Truth.FALSE: "0", Truth.INCONCLUSIVE: "?"}
-    return "".join(signs[ltl3(part, Word(word.prefix[position:])).truth] for position in positions)
+    return "".join(signs[ltl3(part, Word(word.prefix[position:])).truth] for position in range(len(word.letters)))
 
 
 def _monitor(formula: Formula, word: Word) -> dict[str, Any] | None:

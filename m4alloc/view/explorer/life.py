@@ -121,7 +121,10 @@ class PropertyLife:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A quantity over the run: its value from each event in `at` on. unit: "bytes", "share" (0 to 1) or "blocks"."""
+    """A quantity over the run: its value from each event in `at` on, -1 for before the first.
+
+    unit: "bytes", "share" (0 to 1) or "blocks".
+    """
 
     name: str
     unit: Literal["bytes", "share", "blocks"]
@@ -131,7 +134,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Pages that nobody may touch: [base, base + length), from one event to another."""
+    """Pages that nobody may touch: [base, base + length), from one event to another.
+
+    No source of this package knows of any yet: traces do not hold them, and the system does not show them.
+    """
 
     base: int
     length: int

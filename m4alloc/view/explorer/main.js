@@ -20,8 +20,10 @@
     const view = wanted.view ? m4.map.clip_view(wanted.view.start, wanted.view.stop) : whole;
     const rows = (wanted.rows ?? store.state.rows).map((row, at) => m4.map.clip_rows(lives[at], row.low, row.high));
     const speed = m4.controls.whole_speed();
+    const silent = !["b", "f", "n", "t"].some((name) => new URLSearchParams(hash.replace(/^#/, "")).has(name));
+    const first = silent ? m4.keys.first_wrong() : null;
     store.state.lives = null;
-    store.set({ now: whole.stop, speed, ...wanted, lives, view, rows });
+    store.set({ now: whole.stop, speed, selected: null, finding: null, ...first, ...wanted, lives, view, rows });
   };
 
   let writing = 0;

@@ -140,7 +140,9 @@
       taken.push(text_y);
       context.fillStyle = css(role("muted"));
       context.fillRect(pane.left - 5, Math.round(y), 5, 1);
-      context.fillText(m4.address(pane.life, address), pane.left - 8, text_y);
+      const whole = m4.address(pane.life, address);
+      const text = context.measureText(whole).width > pane.left - 12 ? `…${whole.slice(-11)}` : whole;
+      context.fillText(text, pane.left - 8, text_y);
       if (!grid) return;
       context.fillStyle = css(role("ink"), 0.06);
       context.fillRect(pane.left, Math.round(y), pane.right - pane.left, 1);

@@ -93,7 +93,7 @@
     for (let event = first; event < last; event++) {
       const block = events.block[event];
       if (events.function[event] < 32 || events.function[event] > 34 || block < 0) continue;
-      const start = index.low[block] + events.offset[event];
+      const start = index.axis.place(life.blocks.base[block] + events.offset[event]); // perhaps far from the block
       const x0 = map.x(event, pane.index);
       const x1 = map.x(event + 1, pane.index);
       const bottom = map.y(start, pane.index);

@@ -1,6 +1,6 @@
 "use strict";
 // Blocks far smaller than a pixel, added up beforehand: a picture of the whole run then looks at thousands of cells in
-// place of a million blocks. A cell is `span` calls by `tall` bytes of the address axis, and no wider than half a pixel.
+// place of a million blocks. A cell is `span` calls by `tall` bytes of the address axis, no wider than half a pixel.
 (() => {
   const m4 = (globalThis.m4 ??= {});
   const map = (m4.map ??= {});
@@ -9,7 +9,7 @@
   const FEWEST = 50000; // blocks; fewer are soon looked at one by one
   const levels = new WeakMap(); // a life -> a colouring -> a span -> the cells
 
-  // The cells for a scale (pixels a call on average, pixels a byte), or null where blocks are to be looked at one by one.
+  // The cells for a scale (pixels a call on average, pixels a byte), or null where blocks are looked at one by one.
   const level = (life, scheme, scale, each) => {
     const { axis, low } = m4.heap.index(life);
     const tall = 2 ** Math.floor(Math.log2(Math.max(1, axis.length / ROWS)));
@@ -22,63 +22,129 @@
     return known.get(key);
   };
 
-  // A block goes into the cells when it lives shorter than a span and is no longer than a row; it counts where it is born.
+  // A block no longer than a row goes into cells. One that lives shorter than a span goes, as the area that it covers,
+  // into the cell where it is born; of another the edges go into the cells where they are, for edges are all that
+  // raster.gather() keeps. On a clock a span may be many pixels wide, and the latter are then looked at one by one.
   const build = (life, scheme, span, tall) => {
     const { low, high, stop, axis } = m4.heap.index(life);
-    const { born, died, size } = life.blocks;
+    const { born } = life.blocks;
     const classes = scheme.classes.length;
-    const class_of = scheme.of(life);
-    const { edges, held, slack } = scheme;
-    const area = new Float32Array((Math.floor(axis.length / tall) + 1) * classes);
-    const touched = [];
-    const cells = { at: [], cell: [], area: [] };
-    const rest = [];
-    let time = 0;
-    const flush = () => {
-      for (const cell of touched) {
-        cells.at.push(time);
-        cells.cell.push(cell);
-        cells.area.push(area[cell]);
-        area[cell] = 0;
-      }
-      touched.length = 0;
-    };
+    const rows = Math.floor(axis.length / tall) + 1;
+    const area = collected(rows * classes);
+    let edges = room(4 * low.length);
+    let count = 0;
+    const rest = new Int32Array(low.length);
+    let others = 0;
+    const bulky = [];
     for (let block = 0; block < low.length; block++) {
-      if (stop[block] - born[block] >= span || high[block] - low[block] > tall || born[block] < 0) {
-        rest.push(block);
+      if (high[block] - low[block] > tall || born[block] < 0) {
+        rest[others++] = block;
+        bulky.push(block);
         continue;
       }
-      const now = Math.floor(born[block] / span);
-      if (now !== time) flush();
-      time = now;
       const first = Math.floor((low[block] + high[block]) / 2 / tall) * classes;
-      const add = (kind, calls, bytes) => {
-        if (area[first + kind] === 0) touched.push(first + kind);
-        area[first + kind] += calls * bytes;
-      };
-      const length = high[block] - low[block];
-      const life_time = died[block] - born[block];
-      if (edges) {
-        for (let age = 0, from = 0; from < life_time; age++) {
-          const until = age < edges.length ? Math.min(edges[age], life_time) : life_time;
-          add(age, until - from, length);
-          from = until;
-        }
-      } else if (slack) {
-        add(0, life_time, Math.min(length, size[block]));
-        add(1, life_time, Math.max(0, length - size[block]));
-      } else add(class_of[block], life_time, length);
-      if (stop[block] > died[block]) add(held, stop[block] - died[block], length);
+      if (stop[block] - born[block] < span) {
+        const at = Math.floor(born[block] / span);
+        const whole = (kind, from, until, bytes) => area.add(at, first + kind, (until - from) * bytes, 0);
+        pieces(life, scheme, block, whole);
+        continue;
+      }
+      rest[others++] = block;
+      pieces(life, scheme, block, (kind, from, until, bytes) => {
+        if (count + 2 > edges.time.length) edges = room(2 * count, edges);
+        edges.cell[count] = edges.cell[count + 1] = first + kind;
+        edges.bytes[count] = bytes;
+        edges.time[count++] = from;
+        edges.bytes[count] = -bytes;
+        edges.time[count++] = until;
+      });
     }
-    flush();
     return {
       span,
       tall,
-      at: Int32Array.from(cells.at), // which span, rising
-      cell: Int32Array.from(cells.cell), // row * classes + class
-      area: Float32Array.from(cells.area), // calls times bytes
-      rest: Int32Array.from(rest), // the blocks that are in no cell
+      ...area.cells(),
+      edges: cut(edges, count, span, rows * classes, life.events.function.length),
+      rest: rest.slice(0, others), // the blocks whose area is in no cell
+      bulky: Int32Array.from(bulky), // those of which not even the edges are
     };
+  };
+
+  const room = (length, before = null) => {
+    const columns = { time: new Int32Array(length), cell: new Int32Array(length), bytes: new Float64Array(length) };
+    if (before) for (const name of Object.keys(columns)) columns[name].set(before[name]);
+    return columns;
+  };
+
+  // The parts of a block's life of one class each, as gather() divides it: visit(class, from, until, bytes).
+  const pieces = (life, scheme, block, visit) => {
+    const { low, high, stop } = m4.heap.index(life);
+    const { born, died, size } = life.blocks;
+    const { edges, held, slack } = scheme;
+    const length = high[block] - low[block];
+    if (edges) {
+      for (let age = 0, from = born[block]; from < died[block]; age++) {
+        const until = age < edges.length ? Math.min(born[block] + edges[age], died[block]) : died[block];
+        visit(age, from, until, length);
+        from = until;
+      }
+    } else if (slack) {
+      visit(0, born[block], died[block], Math.min(length, size[block]));
+      if (length > size[block]) visit(1, born[block], died[block], length - size[block]);
+    } else visit(scheme.of(life)[block], born[block], died[block], length);
+    if (stop[block] > died[block]) visit(held, died[block], stop[block], length);
+  };
+
+  // Two sums for each cell of each span, the spans in rising order; cells are row * classes + class.
+  const collected = (size) => {
+    const sums = [new Float64Array(size), new Float64Array(size)];
+    const seen = new Uint8Array(size);
+    const touched = [];
+    const found = { at: [], cell: [], area: [], moment: [] };
+    let time = 0;
+    const flush = () => {
+      for (const cell of touched) {
+        found.at.push(time);
+        found.cell.push(cell);
+        found.area.push(sums[0][cell]);
+        found.moment.push(sums[1][cell]);
+        sums[0][cell] = sums[1][cell] = seen[cell] = 0;
+      }
+      touched.length = 0;
+    };
+    const add = (at, cell, one, other) => {
+      if (at !== time) flush();
+      time = at;
+      if (!seen[cell]) touched.push(cell);
+      seen[cell] = 1;
+      sums[0][cell] += one;
+      sums[1][cell] += other;
+    };
+    const cells = () => {
+      flush();
+      const { at, cell, area, moment } = found;
+      return {
+        at: Int32Array.from(at),
+        cell: Int32Array.from(cell),
+        area: Float64Array.from(area), // calls times bytes; of edges, bytes that begin less those that end
+        moment: Float64Array.from(moment), // of edges, the same times the part of the span that lies before each
+      };
+    };
+    return { add, cells };
+  };
+
+  // The edges, span by span.
+  const cut = ({ time, cell, bytes }, count, span, size, length) => {
+    const starts = new Int32Array(Math.floor(length / span) + 2);
+    for (let number = 0; number < count; number++) starts[((time[number] / span) | 0) + 1]++;
+    for (let at = 1; at < starts.length; at++) starts[at] += starts[at - 1];
+    const order = new Int32Array(count);
+    for (let number = 0; number < count; number++) order[starts[(time[number] / span) | 0]++] = number;
+    const sums = collected(size);
+    for (const number of order) {
+      const at = (time[number] / span) | 0;
+      sums.add(at, cell[number], bytes[number], bytes[number] * (time[number] / span - at));
+    }
+    return sums.cells();
   };
 
   // On a clock a span may last for many pixels, and its blocks must then be looked at one by one all the same: which
@@ -106,37 +172,68 @@
 
   // Adds the cells to the differences that raster.gather() keeps, and returns how many; `view` is its view.
   const add = (dust, grid, used, classes, width, height, view) => {
-    const { first, last, low, shift, scale, each, clock, flags } = view;
-    const { span, tall, at, cell, area } = dust;
-    const stride = height * classes;
+    const { first, last, shift, scale, clock, flags } = view;
+    const { span, at, cell, area } = dust;
+    const put = row_of(dust, grid, classes, height, view);
     const place_of = (event) => ((clock === null ? event : clock[Math.min(clock.length - 1, event)]) - shift) * scale;
-    const high = tall * each;
     const start = m4.heap.first_after(at, Math.floor(first / span) - 1);
     const end = m4.heap.first_after(at, Math.floor(last / span));
     for (let number = start; number < end; number++) {
       if (flags[at[number]]) continue;
       const x = place_of(at[number] * span);
       const across = place_of((at[number] + 1) * span) - x;
-      const kind = cell[number] % classes;
-      const y = (((cell[number] - kind) / classes) * tall - low) * each;
       if (x < 0 || x >= width || across <= 0) continue;
       const column = x | 0;
-      const row = Math.floor(y);
-      // A cell lies in one pixel, or in parts in two, both ways.
+      // A cell lies in one pixel, or in parts in two.
       const right = Math.max(0, x + across - column - 1) / across;
-      const above = Math.max(0, y + high - row - 1) / high;
+      const sum = (area[number] / span) * across;
       used[column] = used[column + 1] = used[column + 2] = 1;
-      const sum = (area[number] / span) * across * each;
-      for (let one = 0; one < 2; one++) {
-        const part = sum * (one ? above : 1 - above);
-        if (part === 0 || row + one < 0 || row + one >= height) continue;
-        const place = column * stride + (row + one) * classes + kind;
-        grid[place] += part * (1 - right);
-        grid[place + stride] += part * (2 * right - 1);
-        grid[place + 2 * stride] -= part * right;
-      }
+      put(column, cell[number], sum * (1 - right), sum * (2 * right - 1), -sum * right);
     }
-    return end - start;
+    return end - start + (clock === null ? add_edges(dust, put, used, width, view) : 0);
+  };
+
+  // The same for edges, where no clock makes the spans unlike. What begins and ends before the view is added up first.
+  const add_edges = ({ span, edges }, put, used, width, { last, shift, scale }) => {
+    const { at, cell, area, moment } = edges;
+    const end = m4.heap.first_after(at, Math.floor(last / span));
+    const before = new Map();
+    for (let number = 0; number < end; number++) {
+      const x = (at[number] * span - shift) * scale;
+      if (x < 0) {
+        before.set(cell[number], (before.get(cell[number]) ?? 0) + area[number]);
+        continue;
+      }
+      if (x >= width) break;
+      // The pixel that the middle of the span lies in; an edge a little beside it is taken for one in it.
+      const column = (x + (span * scale) / 2) | 0;
+      const beyond = area[number] * (x - column) + moment[number] * span * scale;
+      used[column] = used[column + 1] = 1;
+      put(column, cell[number], area[number] - beyond, beyond, 0);
+    }
+    if (before.size) used[0] = 1;
+    for (const [one, bytes] of before) if (bytes) put(0, one, bytes, 0, 0);
+    return end;
+  };
+
+  // Adds to three columns of a cell's class, in the two rows of pixels at most that the cell lies in.
+  const row_of = ({ tall }, grid, classes, height, { low, each }) => {
+    const stride = height * classes;
+    const high = tall * each;
+    return (column, cell, one, two, three) => {
+      const kind = cell % classes;
+      const y = (((cell - kind) / classes) * tall - low) * each;
+      const row = Math.floor(y);
+      const above = Math.max(0, y + high - row - 1) / high;
+      for (let next = 0; next < 2; next++) {
+        const part = (next ? above : 1 - above) * each;
+        if (part === 0 || row + next < 0 || row + next >= height) continue;
+        const place = column * stride + (row + next) * classes + kind;
+        grid[place] += part * one;
+        grid[place + stride] += part * two;
+        if (three) grid[place + 2 * stride] += part * three;
+      }
+    };
   };
 
   map.dust = { level, wide, add };

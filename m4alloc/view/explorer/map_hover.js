@@ -26,7 +26,7 @@
     const parts = [];
     for (const number of marks.slice(0, 3)) {
       const mark = life.marks[number];
-      parts.push(heading(`${mark.kind}: ${mark.name}`));
+      parts.push(heading(`${mark.kind}: ${m4.tell.brief(mark.name)}`));
       if (mark.reason) parts.push(document.createTextNode(mark.reason));
       parts.push(row("call", m4.colours.number(mark.event)));
     }

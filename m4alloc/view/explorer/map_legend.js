@@ -42,7 +42,7 @@
     const scheme = colours.scheme(state.colour, state.lives);
     const any = (test) => state.lives.some(test);
     const held = any((life) => m4.heap.index(life).held);
-    const tagged = any((life) => life.blocks.tag.some((tag) => tag >= 0));
+    const { tagged, slack, bounded } = facts(state.lives);
     const seen = present(scheme, state.lives);
     const entries = [];
     scheme.classes.forEach(({ colour, tile, label, says }, at) => {
@@ -53,9 +53,9 @@
 
     const rest = [];
     const plain = colours.TILES[0];
-    if (!scheme.slack && any(({ blocks }) => blocks.usable.some((usable, at) => usable > blocks.size[at]))) {
-      const slack = colours.slack(colours.role("muted"));
-      rest.push(item(filled(slack, colours.TILES[5], state.patterns), "slack", "usable bytes beyond those requested"));
+    if (!scheme.slack && slack) {
+      const pale = colours.slack(colours.role("muted"));
+      rest.push(item(filled(pale, colours.TILES[5], state.patterns), "slack", "usable bytes beyond those requested"));
     }
     rest.push(item(filled(colours.freed(), plain, false), "used before", "held a block before, holds none now"));
     rest.push(item(filled(colours.role("page"), plain, false), "never used"));
@@ -63,7 +63,7 @@
       const guard = colours.mix(colours.role("page"), colours.role("bad"), 0.35);
       rest.push(item(filled(guard, map.protection.HATCH, state.patterns), "guard", "nobody may touch it"));
     }
-    if (any(({ blocks }) => blocks.high.some((high, at) => high > blocks.low[at]))) rest.push(item(bracket, "bounds"));
+    if (bounded) rest.push(item(bracket, "bounds"));
     if (tagged) rest.push(item(digit, "tag of a granule", "written when a granule is tall enough"));
     const retagged = any((life) => life.retags.length);
     if (retagged) rest.push(item(dashed, "retagged", "freed bytes that were given another tag"));
@@ -80,9 +80,26 @@
     document.getElementById("legend").replaceChildren(...groups);
   };
 
+  // What some block has, looked for once.
+  const found = new WeakMap();
+  const facts = (lives) => {
+    if (!found.has(lives)) {
+      const any = (test) => lives.some(({ blocks }) => blocks.base.some((_, block) => test(blocks, block)));
+      found.set(lives, {
+        tagged: any(({ tag }, block) => tag[block] >= 0),
+        slack: any(({ usable, size }, block) => usable[block] > size[block]),
+        bounded: any(({ low, high }, block) => high[block] > low[block]),
+      });
+    }
+    return found.get(lives);
+  };
+
   // The classes that some block has; of ages, those that some block has reached.
+  const known = new WeakMap();
   const present = (scheme, lives) => {
+    if (known.has(scheme)) return known.get(scheme);
     const seen = new Set();
+    known.set(scheme, seen);
     for (const life of lives) {
       const classes = scheme.of(life);
       if (classes) for (const one of classes) seen.add(one);
@@ -95,7 +112,7 @@
         });
       }
       if (scheme.name === "tag") for (const retag of life.retags) seen.add(retag.tag & 15);
-      if (scheme.slack && life.blocks.usable.some((usable, at) => usable > life.blocks.size[at])) seen.add(1);
+      if (scheme.slack && facts(lives).slack) seen.add(1);
     }
     return seen;
   };

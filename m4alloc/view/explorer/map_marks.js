@@ -79,6 +79,17 @@
     return numbered.get(life);
   };
 
+  // The cell that a shape at a point would lie on: a square of SIZE holds one at most, so nine of them are looked at.
+  const near = (cells, { x, y }) => {
+    for (let across = -1; across <= 1; across++) {
+      for (let down = -1; down <= 1; down++) {
+        const cell = cells.get(`${Math.floor(x / SIZE) + across} ${Math.floor(y / SIZE) + down}`);
+        if (cell && Math.abs(cell.x - x) < SIZE && Math.abs(cell.y - y) < SIZE) return cell;
+      }
+    }
+    return null;
+  };
+
   // Draws the marks of a pane and returns what is where, for the pointer: { pane, x, y, marks: numbers }.
   const draw = (context, pane) => {
     const { marks } = pane.life;
@@ -91,9 +102,9 @@
       if (x < pane.left - 1 || x > pane.right + 1) return;
       if (y !== null && (y < pane.top || y > pane.bottom)) return;
       const at = { x, y: Math.min(pane.bottom - SIZE / 2, Math.max(pane.top + SIZE / 2 + 2, y ?? 0)) };
-      const key = `${Math.floor(at.x / SIZE)} ${Math.floor(at.y / SIZE)}`;
-      if (!cells.has(key)) cells.set(key, { ...at, marks: [] });
-      cells.get(key).marks.push(number);
+      const cell = near(cells, at);
+      if (cell) cell.marks.push(number);
+      else cells.set(`${Math.floor(at.x / SIZE)} ${Math.floor(at.y / SIZE)}`, { ...at, marks: [number] });
     });
     const steps = steps_of(pane.life);
     const hits = [];

@@ -9,7 +9,8 @@
 
   // For each column of pixels, from low addresses to high, and for each class: what is added to the column before.
   // Columns first, because blocks come in order of birth and those of one time then stay in the processor's cache.
-  let sums = new Float32Array(0);
+  // Of double precision, because what was added must vanish when it is taken away again.
+  let sums = new Float64Array(0);
   let used = new Uint8Array(0); // columns where something is added
 
   // Goes through the blocks of a view and divides them: those with room for a shape are returned; the others are added
@@ -23,8 +24,8 @@
     const index = m4.heap.index(life);
     const classes = scheme.classes.length;
     const stride = height * classes;
-    if (sums.length < stride * (width + 2)) sums = new Float32Array(stride * (width + 2));
-    if (used.length < width + 2) used = new Uint8Array(width + 2);
+    if (sums.length < stride * (width + 3)) sums = new Float64Array(stride * (width + 3));
+    if (used.length < width + 3) used = new Uint8Array(width + 3);
     const { low: lows, high: highs, stop: stops } = index;
     const { born, died, size } = life.blocks;
     const class_of = scheme.of(life);
@@ -38,10 +39,12 @@
     const { flags, blocks: more } = dust ? map.dust.wide(dust, life, view) : { flags: null, blocks: [] };
     // How many blocks and cells went into the picture.
     let small = dust ? map.dust.add(dust, grid, seen, classes, width, height, { ...view, each, flags }) : 0;
-    const rest = dust?.rest ?? null;
+    const rest = dust ? (clock === null ? dust.bulky : dust.rest) : null;
     const next = rest ? m4.heap.first_after(rest, from - 1) : from;
     const regular = early.length + (rest ? m4.heap.first_after(rest, to - 1) : to) - next;
     const visited = regular + more.length;
+    // Ages that pass within a quarter of a pixel are not told apart.
+    const passed = edges === null || clock !== null ? 0 : edges.filter((edge) => edge * scale < 0.25).length;
     const span = dust?.span ?? 0;
     const tall = dust?.tall ?? 0;
 
@@ -56,8 +59,9 @@
       const top = highs[block];
       if (top <= low || bottom >= high) continue;
       // Among the dust already?
-      const dusty = stop - born[block] < span && top - bottom <= tall && born[block] >= 0;
-      if (dusty && flags[(born[block] / span) | 0] === 0) continue;
+      if (dust !== null && top - bottom <= tall && born[block] >= 0) {
+        if (clock === null || (stop - born[block] < span && flags[(born[block] / span) | 0] === 0)) continue;
+      }
       const begin = born[block] < 0 ? 0 : born[block];
       const left = ((clock === null ? begin : clock[begin]) - shift) * scale;
       const right = ((clock === null ? stop : clock[stop]) - shift) * scale;
@@ -71,7 +75,9 @@
       // The life in parts: of one class, or age by age; then held back.
       const end = died[block];
       const split = slack ? Math.min(y1, Math.max(y0, (bottom + size[block] - low) * each)) : y1;
-      for (let from = begin, age = 0; from < stop; ) {
+      let first_age = passed;
+      while (first_age > 0 && end - begin <= edges[first_age - 1]) first_age--;
+      for (let from = begin, age = first_age; from < stop; ) {
         let until = stop;
         let kind = held;
         if (from < end) {
@@ -139,7 +145,7 @@
     const tiles = Uint8Array.from(scheme.classes.flatMap(({ tile }) => (patterned ? tile : new Array(8).fill(0))));
     const grid = sums;
     const added = used;
-    const run = new Float32Array(stride);
+    const run = new Float64Array(stride);
     const look = new Int32Array(height).fill(-1); // class and fullness of each pixel of the column
     for (let x = 0; x < width; x++) {
       if (added[x]) {
@@ -166,7 +172,7 @@
         pixels[line * width + x] = colours[seen * 2 + ((tiles[((seen / STEPS) | 0) * 8 + (line & 7)] >> bit) & 1)];
       }
     }
-    for (let x = 0; x < width + 2; x++) {
+    for (let x = 0; x < width + 3; x++) {
       if (added[x]) grid.fill(0, x * stride, (x + 1) * stride);
       added[x] = 0;
     }

@@ -84,8 +84,11 @@
   const near = (life, low, high) => {
     const { on, large } = by_page(life);
     const found = new Set(large);
-    for (let page = Math.floor(low / PAGE); page * PAGE < high; page += 1)
-      for (const block of on.get(page) ?? []) found.add(block);
+    const take = (page) => (on.get(page) ?? []).forEach((block) => found.add(block));
+    const [first, last] = [Math.floor(low / PAGE), Math.ceil(high / PAGE)];
+    // Of a block of terabytes there are more pages than blocks lay in.
+    if (last - first > on.size) [...on.keys()].filter((page) => page >= first && page < last).forEach(take);
+    else for (let page = first; page < last; page += 1) take(page);
     const inside = [...found].filter((block) => life.blocks.base[block] < high && low < top(life, block));
     return inside.sort((one, other) => one - other);
   };
@@ -112,8 +115,9 @@
     ];
   };
 
-  // The tag of each granule of [low, high) right after an event: that of the last block or retag that covers it.
-  const tags_of = (life, event, low, high) => {
+  // The tag of each of these granules right after an event: that of the last block or retag that covers it.
+  const tags_of = (life, event, granules) => {
+    const [low, high] = [granules[0] * life.granule, (granules.at(-1) + 1) * life.granule];
     const { base, tag, born } = life.blocks;
     const changes = [];
     for (const block of near(life, low, high)) {
@@ -129,8 +133,9 @@
     changes.sort((one, other) => one[0] - other[0]);
     const tags = new Map();
     for (const [, from, to, value] of changes) {
-      const first = Math.floor(Math.max(from, low) / life.granule);
-      for (let granule = first; granule * life.granule < Math.min(to, high); granule += 1) tags.set(granule, value);
+      for (const granule of granules) {
+        if (granule * life.granule < to && from < (granule + 1) * life.granule) tags.set(granule, value);
+      }
     }
     return tags;
   };
@@ -167,7 +172,7 @@
     if (!rows.length) return { image: null, kinds: new Set(), access, tags: new Map() };
     const [low, high] = [rows[0] * width, (rows.at(-1) + 1) * width];
     const parts = stretches(life, event, low, high);
-    const tags = life.granule ? tags_of(life, event, low, high) : new Map();
+    const tags = life.granule ? tags_of(life, event, rows) : new Map();
     const pointer = access?.block ?? block;
     const bounds =
       pointer >= 0 && life.blocks.high[pointer] > life.blocks.low[pointer]
@@ -327,8 +332,8 @@
     const tag = pointer >= 0 ? life.blocks.tag[pointer] : -1;
     if (access && life.granule && tag >= 0) {
       const met = [];
-      for (let granule = Math.floor(access.low / life.granule); granule * life.granule < access.high; granule += 1)
-        met.push(tags.get(granule));
+      const first = Math.floor(access.low / life.granule);
+      for (const [granule, one] of tags) if (granule >= first && granule * life.granule < access.high) met.push(one);
       const differs = met.some((one) => one !== tag);
       const memory = [...new Set(met.map((one) => one ?? "none"))].join(", ");
       const meets = differs ? ": they differ, the check fails." : ": they are equal, the check passes.";
@@ -383,7 +388,7 @@
     const elsewhere = about >= 0 && block >= 0 && about !== block;
     return [
       state.lives.length > 1
-        ? make("h3", {}, `${"AB"[number] ?? number + 1} ${life.allocator}`, guarded && `, ${life.protection}`)
+        ? make("h3", {}, `${m4.map.letter(number)} ${life.allocator}`, guarded && `, ${life.protection}`)
         : null,
       make("h2", {}, event < 0 ? "Before the first call" : `After call ${count(event)}`),
       make(

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from m4alloc.view import heap_map
-from m4alloc.view.explorer.life import Life
-from m4alloc.view.quantity import number
+from m4alloc.view.explorer.life import FindingKind, Life
+from m4alloc.view.quantity import binary_size, number
 from m4alloc.view.raster import Blocks, rasterise
 from m4alloc.view.svg import document
 
 FEW = 1500
 """Blocks that are drawn one by one at most."""
 CLOCK = "events"
+ROLES: dict[FindingKind, str] = {
+    "violation": "bad",
+    "misuse": "warn",
+    "fault": "accent",
+    "property": "bad",
+    "attack": "ink",
+    "missed": "bad",
+    "label": "muted",
+}
+"""The colours of the marks, those of the page."""
 
 
 def blocks_of(life: Life) -> Blocks:
@@ -32,5 +42,21 @@ def picture(life: Life) -> str:
         return number(round(value))
 
     if len(blocks) <= FEW:
-        return document(heap_map.blocks(blocks, 0, stop, CLOCK, show, life.title))
-    return document(heap_map.cells(rasterise(blocks, 0, stop), CLOCK, show, life.title))
+        labels = [f"#{block} \u00b7 {binary_size(size)}" for block, size in enumerate(life.blocks.size.tolist())]
+        return document(heap_map.blocks(blocks, 0, stop, CLOCK, show, life.title, notes=notes_of(life), labels=labels))
+    return document(heap_map.cells(rasterise(blocks, 0, stop), CLOCK, show, life.title, notes_of(life)))
+
+
+def notes_of(life: Life) -> list[heap_map.Note]:
+    """The marks of a life as a map carries them: the first letter of the kind, at the bytes or the block."""
+    return [
+        heap_map.Note(
+            mark.event + 0.5,
+            mark.address if mark.length else int(life.blocks.base[mark.block]) if mark.block >= 0 else -1,
+            mark.kind,
+            "!" if mark.kind == "missed" else mark.kind[0].upper(),
+            ROLES[mark.kind],
+            f"event {number(mark.event)}: {mark.kind} {mark.name}{': ' if mark.reason else ''}{mark.reason}",
+        )
+        for mark in life.marks
+    ]

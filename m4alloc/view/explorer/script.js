@@ -68,7 +68,7 @@
       const now = m4.tell.last_event(life);
       const [lines, around] = life.script.length ? [script, AROUND.script] : [calls, AROUND.calls];
       return [
-        two ? make("h3", {}, `${"AB"[index] ?? index + 1} ${life.allocator}: ${life.title}`) : null,
+        two ? make("h3", {}, `${m4.map.letter(index)} ${life.allocator}: ${life.title}`) : null,
         make("ol", { class: "listing" }, lines(life, now, two ? AROUND.two : around)),
       ];
     });

@@ -75,6 +75,8 @@ def read(path: Path, asked: Asked, progress: Progress | None = None) -> list[Lif
             raise ViewError(
                 f"{path}: JSON, but neither the index of a recording nor a counterexample that `m4alloc model` wrote"
             )
+        if kind.name == "heap" and asked.image:
+            raise ViewError(f"{path}: --image chooses a process of a recording; a script is of one")
         if kind.name == "heap":
             text = path.read_text("utf-8")
             script = parse(text, str(path))

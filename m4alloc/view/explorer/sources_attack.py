@@ -11,7 +11,7 @@ import numpy as np
 from m4alloc.view.explorer.build import life_of
 from m4alloc.view.explorer.build_columns import columns_of_events
 from m4alloc.view.explorer.build_marks import in_order, renamed
-from m4alloc.view.explorer.build_protection import Seen, granule_of, protected
+from m4alloc.view.explorer.build_protection import Seen, granule_of, protected, through_pointers
 from m4alloc.view.explorer.life import FindingKind, Life, Mark
 from m4alloc.view.explorer.sources_attack_log import Heard, events_of
 from m4alloc.view.explorer.sources_problem import ViewError
@@ -48,7 +48,7 @@ def life_of_attack(name: str, on: str, seed: int = 0) -> Life:
     told = events_of(heard, len(story.lines), seen, stopped=stopped)
     columns = columns_of_events([event for _, event in told])
     life = life_of(columns, title=f"{attack.title} on {defence.name}", allocator="reference allocator, first fit")
-    life = protected(life, seen)
+    life = protected(through_pointers(life, columns.address, seen.through), seen)
 
     steps = [step for step, _ in told]
     last = {step: event for event, step in enumerate(steps)}

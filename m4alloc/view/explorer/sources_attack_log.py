@@ -118,6 +118,7 @@ def events_of(heard: Heard, steps: int, seen: Seen, *, stopped: bool) -> list[tu
     stopped: whether the last of them was refused.
     """
     told: list[tuple[int, Event]] = []
+    births: dict[int, int] = {}
     bases = {one.entry.number: one.entry.base for one in heard.played if isinstance(one.entry, Derived)}
     quarantine = heard.plan.defence.quarantine
     for step, action in enumerate(heard.plan.attack.steps[:steps]):
@@ -126,8 +127,12 @@ def events_of(heard: Heard, steps: int, seen: Seen, *, stopped: bool) -> list[tu
             number = len(told)
             told.append((step, event))
             for one in about:
-                if isinstance(one.entry, Derived) and one.pointer is not None:
+                if isinstance(one.entry, Accessed | Stored | Loaded):
+                    if one.entry.through in births:
+                        seen.through[number] = births[one.entry.through]
+                elif isinstance(one.entry, Derived) and one.pointer is not None:
                     seen.pointers[number] = one.pointer
+                    births[one.entry.number] = number
                 elif isinstance(one.entry, Retired) and one.entry.number is not None and heard.memory is not None:
                     base = bases[one.entry.number]
                     size = next(
@@ -152,7 +157,7 @@ def _step(
     accesses = [one for one in played if isinstance(one.entry, Accessed | Stored | Loaded)]
     if accesses:
         for one in accesses:
-            yield _access(plan, one.entry, flags), ()
+            yield _access(plan, one.entry, flags), (one,)
     elif isinstance(action, Request):
         event, place = action.step.event, action.step.pointer
         reply = plan.record.replies.get(step)

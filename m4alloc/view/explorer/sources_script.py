@@ -24,13 +24,19 @@ from m4alloc.view.explorer.build_columns import columns_of_events
 from m4alloc.view.explorer.build_marks import in_order, marked, sentence
 from m4alloc.view.explorer.build_properties import EVENTS as FOLLOWED
 from m4alloc.view.explorer.build_properties import followed
-from m4alloc.view.explorer.build_protection import Seen, WatchedQuarantine, granule_of, protected
+from m4alloc.view.explorer.build_protection import (
+    Seen,
+    WatchedQuarantine,
+    granule_of,
+    protected,
+    through_pointers,
+)
 from m4alloc.view.explorer.life import Life, Mark
 from m4alloc.view.explorer.sources_problem import ViewError
 from spec.allocator import ReferenceAllocator
 from spec.attack import DEFENCES, Defence
 from spec.error import Finding, Misuse
-from spec.event import ACCESSING, FREEING, MISUSE_CAUGHT, NEVER_RETURNED, RESIZING, Event
+from spec.event import ACCESSING, FREEING, MISUSE_CAUGHT, NEVER_RETURNED, NOT_OBSERVED, RESIZING, Event, Function
 from spec.history import Phase, points
 from spec.judge import hands_out
 from spec.script_history import resolved
@@ -48,10 +54,14 @@ SHORT = {"none": "flat", "mte": "mte-scudo", "adi": "adi-disrupting", "cheri": "
 
 @dataclass(slots=True)
 class Told:
-    """A history, with what was found and seen at each of its events."""
+    """A history, with what was found and seen at each of its events.
+
+    through: of an access, by its number, the event that handed out the pointer that it went through.
+    """
 
     events: list[Event] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    through: dict[int, int] = field(default_factory=dict)
     found: list[tuple[int, Finding]] = field(default_factory=list)
     faults: list[tuple[int, Fault]] = field(default_factory=list)
     seen: Seen | None = None
@@ -96,6 +106,8 @@ def life_of_script(
     )
     # A message names an event by the number that it begins with, or by its place from 1.
     numbers = np.array([event.begin or place for place, event in enumerate(told.events, 1)], np.int64)
+    by_address = life.events
+    life = through_pointers(life, columns.address, told.through)
     life = marked(life, numbers, told.found)
     if told.seen is not None:
         life = protected(life, told.seen)
@@ -113,7 +125,14 @@ def life_of_script(
         for event, fault in told.faults
     ]
     if len(told.events) <= FOLLOWED:
-        life = followed(life, told.events, range(len(told.events)), (life.quarantine, life.quarantine_limit))
+        # The properties are those of memory: an access counts where it lands, whatever pointer it went through, and
+        # one that the hardware refused never landed.
+        landed = [number for number, event in enumerate(told.events) if not _refused(event)]
+        promised = (life.quarantine, life.quarantine_limit)
+        by_owner = followed(
+            replace(life, events=by_address), [told.events[number] for number in landed], landed, promised
+        )
+        life = replace(by_owner, events=life.events)
     findings = [finding for _, finding in told.found]
     verdict = sentence(findings, len(findings), judge_of(script).contract.name)
     if told.faults:
@@ -125,6 +144,10 @@ def life_of_script(
         script=tuple(text.splitlines()),
         script_lines=tuple(told.lines),
     )
+
+
+def _refused(event: Event) -> bool:
+    return event.function in ACCESSING and bool(event.flags & MISUSE_CAUGHT)
 
 
 def defence_of(name: str) -> Defence:
@@ -149,10 +172,10 @@ def _as_told(script: Script) -> Told:
     told = Told()
     acceptor = judge_of(script)
     numbers: dict[int, int] = {}
+    names: dict[str, int] = {}
     for place, event in told_events(script):
         numbers[id(event)] = len(told.events)
-        told.events.append(event)
-        told.lines.append(script.steps[place].line)
+        _note(told, script.steps[place], event, names)
     for phase, event in points(told.events):
         found: list[Finding] = acceptor.release(event) if phase is not Phase.END else []
         found += acceptor.acquire(event) if phase is not Phase.BEGIN else []
@@ -160,10 +183,22 @@ def _as_told(script: Script) -> Told:
     return told
 
 
+def _note(told: Told, step: Step, event: Event, names: dict[str, int]) -> None:
+    """Add an event. names: of each name the event that it was last given to; updated."""
+    number = len(told.events)
+    if event.function in ACCESSING and step.pointer is not None and step.pointer.name in names:
+        told.through[number] = names[step.pointer.name]
+    if step.name:
+        names[step.name] = number
+    told.events.append(event)
+    told.lines.append(step.line)
+
+
 def _run(script: Script, served: Serves, told: Told, limit: int) -> Told:
     """Put the steps to what serves them, one after another, and judge the replies; what ends it is the last event."""
     acceptor = judge_of(script)
     blocks: dict[str, Event] = {}
+    names: dict[str, int] = {}
     for step in repeated(script):
         if step.event is None or step.event.label in ("repeat", "end-repeat"):
             continue
@@ -176,11 +211,12 @@ def _run(script: Script, served: Serves, told: Told, limit: int) -> Told:
             event = served.serve(step, resolved(bare, blocks), number, told)
         except EndedError as error:
             told.end = error.episode.describe_end()
-            event = error.episode.pending or resolved(bare, blocks)._replace(flags=NEVER_RETURNED)
+            asked_for = resolved(bare, blocks)
+            pending = None if asked_for.function in ACCESSING else error.episode.pending
+            event = pending or asked_for._replace(flags=NEVER_RETURNED)
         if step.name:
             blocks[step.name] = event
-        told.events.append(event)
-        told.lines.append(step.line)
+        _note(told, step, event, names)
         told.found += [(number, finding) for finding in acceptor.step(event)]
         if told.end:
             break
@@ -276,4 +312,16 @@ class _Library:
 
     def serve(self, step: Step, event: Event, number: int, told: Told) -> Event:
         """The reply."""
-        return self.session.request(event)[-1]
+        reply = self.session.request(event)[-1]
+        return _as_asked(event, reply) if event.function in ACCESSING else reply
+
+
+def _as_asked(event: Event, reply: Event) -> Event:
+    """An access as the script has it: the driver accesses blocks whole, which the program did not do.
+
+    Of what it saw of the block's contents there remains a change among the bytes that the script loads.
+    """
+    changed = reply.address + reply.intact - event.address
+    if event.function is not Function.LOAD or reply.intact in (NOT_OBSERVED, reply.size):
+        return event
+    return event._replace(intact=changed) if 0 <= changed < event.size else event

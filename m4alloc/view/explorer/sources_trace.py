@@ -19,7 +19,7 @@ from m4alloc.view.explorer.build_marks import findings_in, marked, numbered, pla
 from m4alloc.view.explorer.build_properties import EVENTS, about_marks, followed
 from m4alloc.view.explorer.life import Life
 from m4alloc.view.explorer.sources_problem import ViewError
-from m4alloc.view.quantity import number
+from m4alloc.view.quantity import number, plural
 from spec.event import Event
 from spec.judge import extent
 
@@ -55,7 +55,11 @@ def life_of_history(history: History, *, limit: int, progress: Progress | None =
     """
     progress = progress or Silent()
     trace = history.trace
-    left_out = [note for note in history.notes if "ends before the program" not in note]  # `end` says it
+    # `end` says of the one, and here no calls come first.
+    said = ("ends before the program", "from the process that forked this one")
+    left_out = [note for note in history.notes if not any(words in note for words in said)]
+    if history.inherited:
+        left_out.append(f"{plural(len(history.inherited), 'block')} are from the process that forked this one.")
     if not trace.used and not history.inherited:
         raise ViewError(f"{history.source}: holds no call: there is nothing to draw")
     if trace.used > limit:

@@ -53,6 +53,11 @@
       : `${m4.parts.plural(past, "byte")} past its end`;
   };
 
+  // A text that may be of any length, as far as one wants to read it.
+  const MOST = 200;
+  const brief = (text) =>
+    text.length > MOST ? `${text.slice(0, MOST)}… (${m4.parts.plural(text.length, "character")})` : text;
+
   // An event in a line: "store 8 B at byte 24 of #3".
   const event = (life, number) => {
     const { events, blocks } = life;
@@ -61,7 +66,7 @@
     const end =
       events.flags[number] & FAILED ? ": refused" : events.flags[number] & NEVER_RETURNED ? ": never returned" : "";
     const of = block >= 0 ? ` ${name(block)}` : "";
-    if (what === "label") return `label ${all_at(life, number).find((mark) => mark.kind === "label")?.name ?? ""}`;
+    if (what === "label") return `label ${brief(all_at(life, number).find((mark) => mark.kind === "label")?.name ?? "")}`;
     if (is_access(life, number)) {
       const where = block >= 0 ? ` ${bytes(events.offset[number], events.size[number])} of${of}` : "";
       return `${what}${where}${end}`;
@@ -155,6 +160,7 @@
 
   m4.tell = {
     NAMES,
+    brief,
     is_access,
     is_free,
     name,

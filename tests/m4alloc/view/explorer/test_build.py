@@ -109,3 +109,9 @@ def test_times_are_rounded_only_where_there_are_many() -> None:
 def test_a_history_without_calls_has_no_blocks() -> None:
     life = life_of(columns_of_events([]), title="", allocator="")
     assert (len(life.events), len(life.blocks), life.curves, life.marks) == (0, 0, (), ())
+
+
+def test_addresses_too_large_to_draw_are_said_to_be() -> None:
+    high = [Event(Function.MALLOC, size=8, result=1 << 60, usable=8)]
+    life = life_of(columns_of_events(high), title="", allocator="")
+    assert life.left_out == "Addresses and sizes beyond 0x100000000000000 are drawn as that."

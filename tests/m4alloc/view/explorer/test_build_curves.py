@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from m4alloc.view.explorer.build import life_of
+from m4alloc.view.explorer.build_columns import columns_of_events
 from m4alloc.view.explorer.build_curves import SAMPLES
 from m4alloc.view.explorer.life import Curve, Life
+from m4alloc.view.explorer.sources_trace import there
+from spec.event import Event, Function
 from tests.m4alloc.view.explorer.lives_for_tests import EXCERPTS, life_in, script_lives
 
 
@@ -46,3 +50,11 @@ def test_a_long_history_is_sampled_and_keeps_its_peak() -> None:
     np.add.at(change, np.maximum(life.blocks.born, 0), life.blocks.size)
     np.add.at(change, life.blocks.died, -life.blocks.size)
     assert curves["live"].values.max() == np.cumsum(change).max()
+
+
+def test_what_a_record_begins_with_counts_before_its_first_event() -> None:
+    inherited = there([Event(Function.MALLOC, size=100, result=0x1000, usable=112)])
+    columns = columns_of_events([Event(Function.FREE, address=0x1000)])
+    life = life_of(columns, title="", allocator="", inherited=inherited)
+    live = next(curve for curve in life.curves if curve.name == "live")
+    assert (live.at.tolist(), live.values.tolist()) == ([-1, 0], [100, 0])

@@ -66,5 +66,11 @@ def test_more_findings_than_can_be_marked_are_counted(tmp_path: Path) -> None:
     life = recorded(frees, tmp_path / "x.m4t")
     assert sum(mark.kind == "misuse" for mark in life.marks) == KEPT
     assert life.sentence == (
-        "The specification (c17,glibc) finds 1,000 misuses by the program (invalid-free), and 7 more that are not marked."
+        "The specification (c17,glibc) finds 1,000 misuses by the program (invalid-free), "
+        "and 7 more that are not marked."
     )
+
+
+def test_a_mark_is_no_higher_than_what_is_drawn(tmp_path: Path) -> None:
+    life = recorded([Event(Function.LOAD, address=(1 << 64) - 1, size=8)], tmp_path / "x.m4t")
+    assert [mark.address for mark in life.marks if mark.length] == [1 << 56]

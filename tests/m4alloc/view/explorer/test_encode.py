@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from m4alloc.view.explorer.build import life_of
+from m4alloc.view.explorer.build_columns import columns_of_events
 from m4alloc.view.explorer.decode import decode
 from m4alloc.view.explorer.encode import address_base, encode
 from m4alloc.view.explorer.life import Guard, Life, Mark
 from m4alloc.view.explorer.page import page
 from m4alloc.view.explorer.sources_attack import life_of_attack
+from spec.event import Event, Function
 from tests.m4alloc.view.explorer.lives_for_tests import EXCERPTS, SCRIPTS, differences, life_in, script_lives
 
 NODE = shutil.which("node")
@@ -51,6 +54,35 @@ def test_a_recorded_heap_comes_back_the_same(name: str) -> None:
     life = life_in(EXCERPTS / f"{name}.m4t.xz")
     assert len(life.events) > 30_000
     assert differences(life, decode(encode(life))) == []
+
+
+def test_a_million_events_of_which_half_are_random_accesses_would_fit_three_megabytes() -> None:
+    """A tenth of them, so a tenth of the room; nothing of what is drawn at random can be packed away."""
+    draw = np.random.default_rng(1)
+    blocks, count = 500, 50_000
+    sizes = draw.choice([16, 24, 48, 100, 200, 500, 1000], blocks)
+    bases = 0x7F00_0000_0000 + np.concatenate(([0], np.cumsum((sizes + 15) // 16 * 16)[:-1]))
+    events = [
+        Event(Function.MALLOC, size=size, result=base, usable=(size + 15) // 16 * 16, time_ns=1 + at)
+        for at, (size, base) in enumerate(zip(sizes.tolist(), bases.tolist(), strict=True))
+    ]
+    for at, block in enumerate(draw.integers(0, blocks, count).tolist()):
+        size, base = events[block].size, events[block].result
+        width = int(draw.choice([1, 2, 4, 8]))
+        where = base + int(draw.integers(0, size - width + 1))
+        events.append(Event(Function.LOAD, address=where, size=width, time_ns=1000 + 100 * at))
+    for at in range(count):
+        moment = 10_000_000 + 100 * at
+        block = at // 2 % blocks
+        if at % 2 == 0:
+            events.append(Event(Function.FREE, address=events[block].result, time_ns=moment))
+        else:
+            events.append(events[block]._replace(time_ns=moment))
+    life = life_of(columns_of_events(events), title="", allocator="")
+    assert len(life.events) > 90_000 and (life.events.block >= 0).all()
+    text = encode(life)
+    assert len(text) < 290_000
+    assert differences(life, decode(text)) == []
 
 
 def test_what_nobody_could_derive_comes_back_too() -> None:

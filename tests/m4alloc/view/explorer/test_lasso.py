@@ -7,15 +7,20 @@ import re
 from pathlib import Path as File
 
 import pytest
+from hypothesis import given
 
 from m4alloc.model.check import model
 from m4alloc.model.runs import RunError
 from m4alloc.view.explorer.lasso import describe, draw, page
-from spec.ltl.evaluate import holds
+from m4alloc.view.explorer.lasso_open import known
+from spec.ltl.evaluate import holds, values
+from spec.ltl.formula import Formula
 from spec.ltl.parser import parse, parse_word
+from spec.ltl.word import Word
 from spec.model.execution import Execution
 from spec.model.path import PathSystem
 from spec.model.system import Path, Step
+from tests.spec.ltl.formulas import EVERYTHING, formulas, lassos
 from tests.spec.model.programs import philosophers
 
 ROUND = Path((0, 1, 2), (Step(0, "p"), Step(0, "q"), Step(0, "r")), 1)
@@ -57,6 +62,31 @@ def test_what_a_finite_run_leaves_open_is_marked_open() -> None:
     assert data["back"] is None
 
 
+def test_a_long_lasso_has_its_rows() -> None:
+    many = 300
+    around = Path(tuple(range(many)), tuple(Step(0, "p") for _ in range(many)), 0)
+    system = PathSystem(parse_word(f"cycle{{{'; '.join('p' * many)}}}"))
+    (*_, whole) = describe(system, around, parse("[](p -> X<>q)"))["truths"]
+    assert whole == {"formula": "[](p -> X <>q)", "values": "0" * many}
+
+
+def test_a_finite_run_with_past_operators_has_its_rows() -> None:
+    run = Path((0, 1), (Step(0, "free"),))
+    data = describe(PathSystem(parse_word("free; malloc")), run, parse("[](free -> O malloc)"))
+    told = {row["formula"]: row["values"] for row in data["truths"]}
+    assert told == {"O malloc": "01", "free -> O malloc": "01", "[](free -> O malloc)": "0?"}
+
+
+@given(formulas(EVERYTHING), lassos())
+def test_what_is_known_of_a_run_is_so_however_it_goes_on(formula: Formula, word: Word) -> None:
+    length = len(word.letters)
+    for cycle in (word.cycle, (frozenset(),), (frozenset("pqr"), frozenset("q"))):
+        exact = values(formula, Word(word.letters, cycle))
+        for part, row in known(formula, Word(word.letters)).items():
+            told = zip(row, exact[part][:length], strict=True)
+            assert all(one is None or one == other for one, other in told), (part, cycle)
+
+
 def test_the_monitor_is_followed_until_two_turns_of_the_cycle_are_alike() -> None:
     data = describe(PathSystem(parse_word("p; cycle{q; p}")), ROUND, parse("<>(q && X(p && X q))"))
     turns = data["monitor"]["turns"]
@@ -91,11 +121,11 @@ def test_a_deadlock_has_no_formula_and_stays_where_it_is() -> None:
     assert data["back"] == len(result.counterexample.states) - 1
 
 
-def test_a_run_that_fails_is_called_by_its_fault_and_a_long_one_is_told_without_the_formula() -> None:
+def test_a_run_that_fails_is_called_by_its_fault_and_a_very_long_one_is_told_without_the_formula() -> None:
     run = Path((0, 1), (Step(0, "n = n + 1", fault="n = 4 is out of its range"),))
     system = PathSystem(parse_word("p; q"))
     assert held(draw(system, run, parse("[]p"), name="small"))["title"] == "n = 4 is out of its range"
-    many = 300
+    many = 3000
     around = Path(tuple(range(many)), tuple(Step(0, "p") for _ in range(many)), 0)
     data = describe(PathSystem(parse_word(f"cycle{{{'; '.join('p' * many)}}}")), around, parse("[](p -> X<>q)"))
     assert data["truths"] == [] and len(data["letters"]) == many

@@ -83,12 +83,23 @@ def colours_of(tab: Page, selector: str = "#map-canvas") -> int:
 
 
 def test_the_whole_run_is_seen_first(show: Show) -> None:
-    tab = show(panel_lives.use_after_free())
+    tab = show(panel_lives.resized())
     now = state(tab)
-    assert now["view"] == {"start": 0, "stop": 11}
-    assert now["now"] == 11
-    assert "11 calls" in text(tab, "#about")
+    assert now["view"] == {"start": 0, "stop": 6}
+    assert now["now"] == 6
+    assert text(tab, "[role=tab][aria-selected=true]") == "Block"
+    assert "6 calls" in text(tab, "#about")
     assert colours_of(tab) > 10 and colours_of(tab, "#overview") > 3
+
+
+def test_a_page_with_findings_opens_at_the_first_thing_that_went_wrong(show: Show) -> None:
+    tab = show(panel_lives.use_after_free())
+    opened = state(tab)
+    assert (opened["finding"], opened["selected"], opened["now"]) == (0, {"life": 0, "block": 0}, 9)
+    assert opened["view"] == {"start": 0, "stop": 11}
+    assert text(tab, "[role=tab][aria-selected=true]") == "Findings"
+    tab = show(panel_lives.use_after_free(), hash="#v=0-11&n=3")
+    assert (state(tab)["finding"], state(tab)["now"]) == (None, 3), "but a link says otherwise"
 
 
 def test_a_click_selects_the_block_and_the_moment_and_a_link_brings_both_back(show: Show) -> None:
@@ -179,6 +190,7 @@ def test_keys_move_zoom_step_and_choose(show: Show) -> None:
     assert state(tab)["now"] == 0
     tab.press(".")
     assert state(tab)["now"] == 1
+    tab.press("Escape")
     tab.press("n")
     found = state(tab)
     assert (found["finding"], found["selected"]["block"], found["now"]) == (0, 0, 9)
@@ -296,3 +308,48 @@ def test_two_fingers_stretch_time(show: Show) -> None:
     seen = state(tab)
     assert 9_000 < seen["view"]["stop"] - seen["view"]["start"] < 12_000
     assert seen["rows"][0]["low"] == 0
+
+
+def test_text_on_every_colour_can_be_read(show: Show) -> None:
+    worst = """(() => {
+      const linear = (value) => (value <= 10 ? value / 3294 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+      const parts = [0.2126, 0.7152, 0.0722];
+      const light = (colour) => parts.reduce((sum, part, at) => sum + part * linear(colour[at]), 0.05);
+      const { on, role, scheme, NAMES } = m4.colours;
+      const lives = m4.store.state.lives;
+      const colours = Object.keys(NAMES).flatMap((name) => scheme(name, lives).classes.map(({ colour }) => colour));
+      colours.push(...["bad", "warn", "accent", "ink", "muted"].map(role));
+      const ratios = colours.map((one) => light(on(one)) / light(one)).map((ratio) => Math.max(ratio, 1 / ratio));
+      return Math.min(...ratios);
+    })()"""
+    for dark in (False, True):
+        tab = show(panel_lives.tagged_attack(), dark=dark)
+        assert tab.run(worst) >= 4.5, f"dark={dark}"
+
+
+def test_in_a_small_window_nothing_lies_over_the_panel(show: Show) -> None:
+    """As at 200 % of a window of 1280 by 800."""
+    tab = show(panel_lives.use_after_free(), panel_lives.use_after_free(), width=640, height=400)
+    boxes = tab.run(
+        "['curves', 'legend', 'panel'].map((id) => document.getElementById(id).getBoundingClientRect())"
+        ".map(({top, bottom}) => [top, bottom])"
+    )
+    assert boxes[0][1] <= boxes[1][0] + 1 and boxes[1][1] <= boxes[2][0] + 1
+    assert tab.run("document.documentElement.scrollWidth") <= 640
+
+
+def test_notes_of_several_heaps_say_whose_they_are_and_are_said_once(show: Show) -> None:
+    one, two = (replace(panel_lives.resized(), left_out=text) for text in ("Some.", "Other."))
+    foot = text(show(one, two), "#foot")
+    assert foot == "A: Some. B: Other."
+    assert text(show(one, one), "#foot") == "Some."
+
+
+def test_marks_of_one_call_that_lie_near_each_other_do_not_cover_each_other(show: Show) -> None:
+    tab = show(panel_lives.use_after_free(), width=1280, height=500)
+    spots = tab.run(
+        "(() => { const {context} = m4.map.prepare(document.getElementById('map-canvas'));"
+        "return m4.map.marks.draw(context, m4.map.panes[0]).map(({x, y}) => [x, y]); })()"
+    )
+    pairs = [(one, other) for at, one in enumerate(spots) for other in spots[:at]]
+    assert all(abs(one[0] - other[0]) >= 18 or abs(one[1] - other[1]) >= 18 for one, other in pairs)

@@ -21,7 +21,7 @@ NODE = shutil.which("node")
 
 def test_every_script_is_on_the_page_once_and_in_order() -> None:
     names = scripts()
-    assert sorted(names) == sorted(one.name for one in SOURCE.iterdir() if one.name.endswith(".js"))
+    assert sorted([*names, "lasso.js"]) == sorted(one.name for one in SOURCE.iterdir() if one.name.endswith(".js"))
     assert names[0] == "decode.js"
     assert names[-1] == "main.js"
     maps = [name for name in names if name.startswith("map")]
@@ -65,3 +65,7 @@ def test_the_scripts_are_one_script_that_can_be_read(tmp_path: Path) -> None:
     assert NODE is not None
     done = subprocess.run([NODE, "--check", str(whole)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_title_that_turns_round_does_not_turn_the_page() -> None:
+    assert "<title>a[U+202E]b</title>" in page([], "a\u202eb")

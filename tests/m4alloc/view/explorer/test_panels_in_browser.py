@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path as File
 
 import pytest
 
 from m4alloc.view.explorer import lasso
-from m4alloc.view.explorer.life import Life
+from m4alloc.view.explorer.life import Life, Mark
 from m4alloc.view.explorer.page import page
+from spec.event import Function
 from spec.ltl.parser import parse, parse_word
 from spec.model.path import PathSystem
 from spec.model.system import Path, Step
@@ -245,3 +247,25 @@ def test_a_run_that_ends_can_be_clicked_and_stops_at_its_end(tab: Page, tmp_path
     tab.press(" ")  # plays, and at the end stops by itself
     assert tab.until("document.querySelector('.transport').textContent.includes('▶ play')")
     assert tab.problems == []
+
+
+def test_a_block_of_terabytes_is_shown_as_soon_as_a_small_one(show: Show) -> None:
+    size = 1 << 45
+    huge = panel_lives.life(
+        "huge",
+        [panel_lives.event(Function.MALLOC, 0, size), panel_lives.event(Function.MALLOC, 1, 16)],
+        [panel_lives.block(0x1000_0000, size, size, 0, 2, tag=3), panel_lives.block(0x100, 16, 16, 1, 2, tag=4)],
+        granule=16,
+        protection="mte",
+    )
+    said_of_it = show([huge], "moment", 2, block=0)
+    assert "The pointer to #0 has tag 3" in said_of_it
+    assert "bytes not drawn" in said_of_it
+
+
+def test_what_turns_a_text_round_is_shown_and_what_is_long_is_cut(show: Show) -> None:
+    marks = (Mark(0, -1, "label", "a\u202eb"), Mark(1, -1, "label", "x" * 10_000))
+    odd = replace(panel_lives.resized(), allocator="\u202etfel", marks=marks)
+    said_of_it = show([odd], "findings", 2)
+    assert "a[U+202E]b" in said_of_it
+    assert "x… (10000 characters)" in said_of_it and "x" * 300 not in said_of_it

@@ -21,6 +21,16 @@ SCRIPT = SCRIPTS / "misuse" / "double-free.heap"
 SQLITE = EXCERPTS / "sqlite3.m4t.xz"
 
 
+def test_a_picture_carries_marks_and_labels(tmp_path: Path) -> None:
+    script = tmp_path / "uaf.heap"
+    script.write_text("a = malloc 24\nb = malloc 24\nfree a\nload a 0 8\nlabel here\nc = malloc 500")
+    view(script, output=None, svg=tmp_path / "x.svg")
+    text = (tmp_path / "x.svg").read_text()
+    assert "event 3: misuse use-after-free: load of 8 bytes" in text
+    assert "event 4: label here" in text
+    assert ">#1 \u00b7 24 B<" in text and ">M misuse<" in text
+
+
 def test_the_function_is_the_packages_own(tmp_path: Path) -> None:
     report = m4alloc.view(SCRIPT, output=tmp_path / "x.html")
     assert report.output == str(tmp_path / "x.html")
@@ -200,3 +210,8 @@ def test_a_folder_that_may_not_be_written_to_is_told(bad: Path) -> None:
     Path("folder").chmod(0o555)
     with pytest.raises(ViewError, match="the directory folder is not writable"):
         run.refuse_to_write(Path("folder/x.html"))
+
+
+def test_a_script_is_of_one_process(tmp_path: Path) -> None:
+    with pytest.raises(ViewError, match="--image chooses a process of a recording; a script is of one"):
+        view(SCRIPT, image="5", output=tmp_path / "x.html")

@@ -73,3 +73,10 @@ def test_what_there_is_not_is_said(name: str, on: str, message: str) -> None:
 def test_every_defence_can_be_drawn() -> None:
     for name in DEFENCES:
         assert life_of_attack("use-after-free-write", name).blocks.born.tolist()[0] == 0
+
+
+def test_an_access_is_about_the_block_that_its_pointer_was_made_for() -> None:
+    life = life_of_attack("use-after-reuse-write", "mte")
+    assert life.events.block.tolist()[-1] == 0, "the pointer of step 1, though the bytes are another block's"
+    assert life.blocks.base[0] == life.blocks.base[1]
+    assert next(mark for mark in life.marks if mark.kind == "fault").block == 0

@@ -113,6 +113,33 @@ def test_a_library_is_driven_and_what_ends_it_ends_the_history() -> None:
     assert [mark.name for mark in ended.marks if mark.kind == "misuse"] == ["double-free"]
 
 
+def test_an_access_is_drawn_as_the_script_has_it_though_the_driver_accesses_whole_blocks() -> None:
+    text = "a = malloc 24\nstore a 0 8\nload a 16 8\nfill a 7"
+    for library in ("m4alloc", "system"):
+        life = life_of_script(parse(text), text=text, title="t", allocator=library)
+        assert life.events.size.tolist() == [24, 8, 8, 24], library
+        assert life.events.offset.tolist() == [0, 0, 16, 0]
+        assert life.marks == (), library
+
+
+def test_an_access_is_about_the_block_that_its_pointer_was_made_for() -> None:
+    for architecture in ("mte", "none", "morello"):
+        life = on(architecture)
+        assert life.events.block.tolist() == [0, 0, 1, 0, 1], architecture
+        assert all(mark.block == 0 for mark in life.marks), architecture
+    over = on("none", "a = malloc 16\nb = malloc 16\nstore a 16 8")
+    assert (over.events.block[2], over.events.offset[2]) == (0, 16)
+    told = on("", "a = malloc 24 -> 0x7000\nfree a\nb = malloc 24 -> 0x7000\nload a 4 1")
+    assert (told.events.block[3], told.events.offset[3]) == (0, 4)
+
+
+def test_an_access_that_the_hardware_refused_changes_no_property() -> None:
+    life = on("mte", "a = malloc 64\nb = malloc 64\nstore a 64 8")
+    assert faults(life) == [(2, "tag mismatch fault")]
+    assert not any(mark.kind == "property" for mark in life.marks)
+    assert not any(event == 2 for one in life.properties for event, _, _ in one.changes)
+
+
 def test_more_steps_than_are_drawn_are_said_to_be_left_out() -> None:
     text = "\n".join(f"b{n} = malloc 8" for n in range(30))
     life = life_of_script(parse(text), text=text, title="t", limit=10)
