@@ -24,10 +24,12 @@ $(BIN)/python3: | needs
 	$(BIN)/pip install -q --upgrade pip 'setuptools >= 77' 'Cython >= 3.1'
 
 $(VENV)/core.stamp: pyproject.toml setup.py | $(BIN)/python3
-	$(BIN)/pip install -q --no-build-isolation -e .
+	@echo 'compiling the core and installing it with what `m4alloc check` needs: some minutes, once'
+	$(BIN)/pip install -q --no-build-isolation -e '.[check]' 'pytest >= 8.2'
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml setup.py | $(BIN)/python3
+	@echo 'compiling the core and installing it with all that the tests need: some minutes, once'
 	$(BIN)/pip install -q --no-build-isolation -e '.[dev]'
 	@touch $@ $(VENV)/core.stamp
 

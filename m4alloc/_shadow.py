@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.util
 from functools import cache
 from importlib.abc import InspectLoader
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 MARK = '__project__ = "m4alloc"'
 
@@ -33,13 +35,24 @@ def require_ours() -> None:
         _require(name)
 
 
+def _source(found: ModuleSpec) -> str:
+    """The text of a package's __init__.py, "" for one without.
+
+    Not every loader tells it (pytest's, which rewrites assertions, does not), so the file itself is read where there is
+    one.
+    """
+    if isinstance(found.loader, InspectLoader):
+        return found.loader.get_source(found.name) or ""
+    if found.has_location and found.origin:
+        return Path(found.origin).read_text("utf-8")
+    return ""
+
+
 @cache
 def _require(name: str) -> None:
     try:
         found = importlib.util.find_spec(name)
     except ValueError:  # in sys.modules without a __spec__: somebody's stand-in
         found = None
-    loader = found.loader if found else None
-    source = loader.get_source(name) if isinstance(loader, InspectLoader) else None
-    if MARK not in (source or ""):
+    if found is None or MARK not in _source(found):
         raise ShadowedError(name, found.origin if found else None)

@@ -99,6 +99,7 @@ def calls(line: str) -> list[tuple[str, ...]]:
     >>> calls("A=1 m4alloc ltl sat '!p && q' && m4alloc doctor > out  # what there is")
     [('ltl', 'sat', '!p && q'), ('doctor',)]
     """
+    line = re.sub(r"<\([^)]*\)", "PIPE", line)
     reader = shlex.shlex(line, posix=True, punctuation_chars=True)
     reader.whitespace_split = True
     found: list[list[str]] = [[]]

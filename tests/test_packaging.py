@@ -41,6 +41,20 @@ def test_every_package_folder_is_listed() -> None:
     assert {".".join(folder.relative_to(ROOT).parts) for folder in folders} == LISTED
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+def test_what_a_package_needs_at_run_time_is_in_the_repository() -> None:
+    known = set(run("git", "ls-files", cwd=ROOT).stdout.splitlines())
+    compiled = (".so", ".c")
+    needed = {
+        path.relative_to(ROOT).as_posix()
+        for package, patterns in PROJECT["tool"]["setuptools"]["package-data"].items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    assert len(needed) > 50
+    assert sorted(file for file in needed - known if not file.endswith(compiled)) == []
+
+
 def test_the_three_packages_are_typed() -> None:
     assert [top for top in ("capability", "spec", "m4alloc") if not (ROOT / top / "py.typed").exists()] == []
 

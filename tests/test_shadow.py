@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from m4alloc import _shadow
 from m4alloc._shadow import ShadowedError
 
 
@@ -55,3 +59,25 @@ def test_an_empty_folder_of_that_name_hides_nothing(tmp_path: Path) -> None:
 
 def test_a_specification_that_is_nowhere_is_said_to_be_nowhere() -> None:
     assert str(ShadowedError("spec", None)).startswith("m4alloc needs its own package 'spec', but none was found. Fix:")
+
+
+class Silent:
+    """A loader that tells no source, as pytest's is that rewrites assertions of installed packages."""
+
+    def __init__(self, inner: Any) -> None:
+        self.create_module, self.exec_module = inner.create_module, inner.exec_module
+
+
+def test_a_loader_that_tells_no_source_does_not_make_ours_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = importlib.util.find_spec
+
+    def find(name: str) -> ModuleSpec | None:
+        found = usual(name)
+        if found is not None:
+            found = ModuleSpec(name, Silent(found.loader), origin=found.origin)  # type: ignore[arg-type]
+            found.has_location = True
+        return found
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    _shadow._require.cache_clear()
+    _shadow.require_ours()

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from m4alloc.check.alphabet import MAX_DEPTH, Alphabet
-from m4alloc.check.draw import drawn
 from m4alloc.check.explore import explore
 from m4alloc.check.finding import Finding
 from m4alloc.check.foreign import Foreign
@@ -25,7 +24,7 @@ from m4alloc.check.hunt import Hunt
 from m4alloc.check.judgement import Broken, Terms
 from m4alloc.check.operation import Operation
 from m4alloc.check.progress import Progress
-from m4alloc.check.rounds import Round
+from m4alloc.check.round import Round
 from m4alloc.check.survey import Directed, survey
 from spec.event import Function
 
@@ -218,6 +217,8 @@ class Campaign:
 
     def run_random(self, pool: ThreadPoolExecutor, functions: frozenset[Function], until: float) -> None:
         """Rounds that Hypothesis draws, until the time is over."""
+        from m4alloc.check.draw import drawn  # which needs Hypothesis; nothing else here does
+
         self.phase("random rounds")
 
         def task(number: int, one: Round) -> Callable[[], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from m4alloc.check.alphabet import MAX_DEPTH, SIZES, SLOTS, usual
-from m4alloc.check.campaign import DIRECTED, ENGINES, EXHAUSTIVE, Campaign, Done
+from m4alloc.check.campaign import DIRECTED, ENGINES, EXHAUSTIVE, RANDOM, Campaign, Done
 from m4alloc.check.check_files import command, restored, saved, write
 from m4alloc.check.check_report import CheckReport, Engine, Written
 from m4alloc.check.finding import TIMES, Finding, requests_in
@@ -187,6 +188,11 @@ def check_request(budget: float, jobs: int, engines: Sequence[str], depth: int) 
     unknown = [engine for engine in engines if engine not in ENGINES]
     if unknown or not engines:
         raise CheckError(f"engine {unknown[0] if unknown else '(none)'!r}: the engines are {', '.join(ENGINES)}")
+    if RANDOM in engines and importlib.util.find_spec("hypothesis") is None:
+        raise CheckError(
+            "the random search needs hypothesis: pip install 'm4alloc[check]'; without it: "
+            f"--engine {DIRECTED} --engine {EXHAUSTIVE}"
+        )
 
 
 def random_note(start: Callable[..., Foreign], seed: int) -> str:
@@ -276,6 +282,8 @@ def engine_row(engine: str, campaign: Campaign) -> Engine:
         sizes = ",".join(str(row.size) for row in campaign.alphabet.makers if row.function == Function.MALLOC)
         more = f"; {number(sum(done.parts.values()))} of {done.depth + 1}" if done.parts else ""
         detail = f"{plural(done.sequences, 'sequence')}, sizes {{{sizes}}}, depth {done.depth}{more}"
+        if not done.depth and done.broken.get(engine):
+            detail = f"sequences of 1 request, sizes {{{sizes}}}"
     else:
         detail = f"{plural(operations, 'operation')} in {plural(done.rounds, 'round')}, seed {campaign.seed}"
     return Engine(engine, operations, detail, tuple(done.broken.get(engine, ())))

@@ -77,7 +77,7 @@ def contract(report: CheckReport) -> str:
 
 def not_observed(report: CheckReport) -> str:
     """The rules for which there was no evidence, by name."""
-    names = [rule.name for rule in report.rules if not rule.observed]
+    names = [rule.name for rule in report.rules if not rule.observed and not rule.refused]
     return f"not observed: {', '.join(names)}" if names else ""
 
 

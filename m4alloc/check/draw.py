@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import HypothesisWarning
 
 from m4alloc.check.judgement import Terms
-from m4alloc.check.rounds import Round, rounds
+from m4alloc.check.round import Round
+from m4alloc.check.rounds import rounds
 from spec.event import Function
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
+from m4alloc.check.edges import PAGE, SIZE_MAX
 from m4alloc.check.operation import Aim, Operation
-from m4alloc.check.strategies import PAGE, SIZE_MAX, operation_of, ordered_sizes
 from m4alloc.check.strategies import alignments as all_alignments
+from m4alloc.check.strategies import operation_of, ordered_sizes
 from spec.event import Function
 
 FAMILY = (

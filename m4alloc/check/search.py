@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning, NoSuchExample
 
+from m4alloc.check.edges import PAGE
 from m4alloc.check.foreign import Foreign
 from m4alloc.check.instruction import Planner
 from m4alloc.check.judgement import Broken, Terms, held_back, judge, judge_usage
@@ -19,7 +20,7 @@ from m4alloc.check.observe import observe as observed
 from m4alloc.check.operation import Aim, Operation
 from m4alloc.check.scripted import told
 from m4alloc.check.shrink import shrunk
-from m4alloc.check.strategies import PAGE, plans
+from m4alloc.check.strategies import plans
 from m4alloc.check.target import EndedError, Episode, Target
 from spec.event import Function
 from spec.script_writer import render

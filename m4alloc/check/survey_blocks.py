@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
+from m4alloc.check.edges import IMPOSSIBLE, PAGE, SIZE_MAX
 from m4alloc.check.operation import Operation
-from m4alloc.check.strategies import IMPOSSIBLE, PAGE, SIZE_MAX
 from m4alloc.check.survey_words import (
     ALIGNED_ALLOC,
     CALLOC,

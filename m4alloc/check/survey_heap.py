@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from m4alloc.check.edges import PAGE
 from m4alloc.check.operation import Directive, directive
-from m4alloc.check.strategies import PAGE
 from m4alloc.check.survey_words import (
     ALIGNED_ALLOC,
     CALLOC,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
+from m4alloc.check.edges import LARGE_EDGES, around
 from m4alloc.check.operation import Aim, Operation
-from m4alloc.check.strategies import LARGE_EDGES, around
 from spec.event import Function
 
 Plan = list[Operation]

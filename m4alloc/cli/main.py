@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import pkgutil
@@ -76,6 +77,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     """The arguments; when they are wrong, argparse prints the usage of the verb that was meant and leaves with 2."""
     verb = meant(words)
     whole, each = parsers([verb] if verb else verbs())
+    if not words:
+        whole.print_help(sys.stderr)
+        raise SystemExit(Exit.USAGE)
+    if not verb and not words[0].startswith("-"):
+        near = difflib.get_close_matches(words[0], verbs(), 1)
+        guess = f"did you mean {near[0]}?" if near else f"there are {', '.join(verbs())}"
+        whole.error(f"there is no verb {words[0]!r}; {guess}")
     arguments, unknown = whole.parse_known_args(words)
     if unknown:
         each[arguments.verb].error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -90,6 +98,25 @@ def meant(words: Sequence[str]) -> str:
     """
     first = next((word for word in words if not word.startswith("-")), "")
     return first if first in verbs() else ""
+
+
+def missing_package(error: Exception) -> str:
+    """What to install when an extra of the distribution is missing, or "" when that is not what went wrong.
+
+    >>> missing_package(ModuleNotFoundError("No module named 'z3'", name="z3"))
+    "it needs z3: pip install 'm4alloc[superopt]'"
+    >>> missing_package(ModuleNotFoundError("No module named 'm4alloc.nothing'", name="m4alloc.nothing"))
+    ''
+    """
+    if not isinstance(error, ModuleNotFoundError):
+        return ""
+    if "pip install 'm4alloc[" in str(error):
+        return str(error)
+    from m4alloc.doctor import EXTRAS
+
+    module = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), "")
+    return f"it needs {module}: pip install 'm4alloc[{extra}]'" if extra else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,8 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if isinstance(error, AT_FAULT):
-            print(f"{where}: {error}", file=sys.stderr)
+        if isinstance(error, AT_FAULT) or (missing := missing_package(error)):
+            print(f"{where}: {error if isinstance(error, AT_FAULT) else missing}", file=sys.stderr)
             return Exit.USAGE
         print(f"{where}: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         if not debug:

@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         default=[],
         metavar="A",
-        help="make the same requests on m4alloc, system or the path of a library; repeatable, side by side",
+        help="make the same requests on m4alloc, system, reference or the path of a library; repeatable, side by side",
     )
     parser.add_argument(
         "--architecture",
@@ -57,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what models draw in an attack (default 0)")
     parser.add_argument(
-        "--image", default="", metavar="N", help="which process of a recording (default: of most calls)"
+        "--image", default="", metavar="PID.N", help="which process of a recording (default: of most calls)"
     )
     parser.add_argument(
         "--from", dest="format", default="", metavar="FORMAT", help="the inputs' format, see docs/formats.md"
@@ -83,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         output = OUTPUT
     elif output == "-":
         output = None
+    if arguments.svg == "-":
+        raise UsageError("--svg -: the name of a file is wanted")
     try:
         report = view(
             *arguments.input,
@@ -116,8 +118,7 @@ def lines(report: ViewReport) -> list[str]:
 
     told = []
     for life in report.lives:
-        hardware = "" if life.protection == "none" else f" over {life.protection}"
-        told.append(f"heap     {life.title}, on {life.allocator}{hardware}")
+        told.append(f"heap     {life.title}, on {life.machine}")
         told.append(f"         {plural(len(life.events), 'event')}, {plural(len(life.blocks), 'block')}")
         told += [f"         {one}" for one in (life.sentence, life.left_out) if one]
     if report.counterexample:

@@ -16,5 +16,6 @@ All of it is strings, deterministic and escaped; nothing here reads a file of th
     html       the page
     png        the same pictures as PNG, by matplotlib
     notebook   what notebooks show of an arena, a strategy, a trace
+    target     where pages are written: what is refused first, and files that appear whole
     explorer/  the page on which a heap's whole life can be walked through
 """

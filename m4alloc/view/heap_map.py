@@ -5,7 +5,7 @@ A small heap is drawn block by block; a large one as a grid of cells whose stren
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,9 +14,11 @@ import numpy as np
 from m4alloc.view.chart import LEFT, RIGHT, WIDTH, Axis, legend, x_labels
 from m4alloc.view.palette import GROUP_LABELS, variable
 from m4alloc.view.quantity import binary_size, plural, size
-from m4alloc.view.raster import AddressAxis, Blocks, Raster, address_axis, group_indices
+from m4alloc.view.raster import AddressAxis, Blocks, Raster, address_axis, group_indices, rasterise
 from m4alloc.view.svg import Child, Element, element, group, picture
 
+FEW = 1500
+"""Blocks that `draw` draws one by one at most."""
 _TOP, _BOTTOM = 34, 42
 _GAP = 7.0
 _ADDRESS_ROOM = 46
@@ -139,6 +141,27 @@ def _whole(
     letters = dict.fromkeys((f"{note.letter} {note.kind}", note.role) for note in notes)
     parts.append(legend([*colours, *letters], 8, 16))
     return picture(parts, WIDTH, layout.height, title, description)
+
+
+def draw(
+    lives: Blocks,
+    stop: int,
+    time_label: str,
+    show: Callable[[float], str],
+    title: str = "Heap map",
+    *,
+    notes: Sequence[Note] = (),
+    labels: Iterable[str] = (),
+    columns: int = 160,
+    rows: int = 96,
+) -> Element:
+    """The map from 0 to `stop`: block by block up to FEW of them, else as a grid of cells.
+
+    labels: of the blocks; taken only when they are drawn one by one. columns, rows: of the grid.
+    """
+    if len(lives) <= FEW:
+        return blocks(lives, 0, stop, time_label, show, title, notes=notes, labels=list(labels))
+    return cells(rasterise(lives, 0, stop, columns=columns, max_rows=rows), time_label, show, title, notes)
 
 
 def cells(

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 DRAWN = 200_000
 """Calls of a trace that its picture is made from; of a longer one the first so many, and the picture says so."""
-FEW = 1500
-"""Blocks that are drawn one by one at most."""
 _SCOPE = "m4-notebook"
 _INK = (("muted", 70), ("line", 25), ("panel", 6))
 """Roles that are ink, and at what strength in per cent."""
@@ -151,13 +149,10 @@ def trace(one: Trace) -> str:
 
 
 def heap_map(blocks: Blocks, stop: int, clock: str) -> str:
-    """The map of a heap from 0 to `stop` on its clock: block by block up to FEW of them, else as a grid of cells."""
-    from m4alloc.view import heap_map
-    from m4alloc.view.raster import rasterise
+    """The map of a heap from 0 to `stop` on its clock: block by block where they are few, else as a grid of cells."""
+    from m4alloc.view.heap_map import draw
 
-    if len(blocks) <= FEW:
-        return scoped(heap_map.blocks(blocks, 0, stop, clock, number_at).write())
-    return scoped(heap_map.cells(rasterise(blocks, 0, stop, columns=120, max_rows=60), clock, number_at).write())
+    return scoped(draw(blocks, stop, clock, number_at, columns=120, rows=60).write())
 
 
 def number_at(place: float) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from m4alloc.check.lives import HIGHEST, Booleans, Integers, Lives, lives_of
+from m4alloc.check.lives import Booleans, Integers, Lives, lives_of
 from m4alloc.view.explorer.build_columns import Columns
 from m4alloc.view.explorer.build_curves import curves_of
 from m4alloc.view.explorer.build_owner import owners
-from m4alloc.view.explorer.life import Events, Life, LifeBlocks, Mark
+from m4alloc.view.explorer.life import FAILED, Events, Life, LifeBlocks, Mark
 from m4alloc.view.quantity import duration
 from spec.event import ALLOCATING, RESIZING
 
@@ -18,8 +18,6 @@ STEPS = 1 << 19
 """Steps of the clock that the whole run has then."""
 CLASSES = 512
 """Size classes that are listed at most: an allocator that rounds to no classes has as many as there are sizes."""
-FAILED = 256
-"""Flag of an event, in `Events.flags`: a request that was refused."""
 
 
 def life_of(
@@ -91,7 +89,7 @@ def life_of(
         events,
         blocks,
         end=end,
-        left_out=" ".join(filter(None, (left_out, rounded, _clipped(columns)))),
+        left_out=" ".join(filter(None, (left_out, rounded))),
         threads=tuple(f"thread {name}" for name in columns.threads),
         size_classes=tuple(classes.tolist()) if len(classes) <= CLASSES else (),
         marks=marks,
@@ -115,7 +113,8 @@ def _on_the_clock(columns: Columns, lives: Lives) -> tuple[Integers, Integers, I
     gone = lives.died < lives.horizon
     given_up = gone & (columns.begin[place] == lives.died) if count else gone
     # What is not given up at a begin was overwritten at an end, by another reply with the same address.
-    died = np.where(~gone, count, np.where(given_up, place, ending(lives.died)))
+    # The call that overwrote it may have begun before the one that handed it out: then it ends where it began.
+    died = np.where(~gone, count, np.where(given_up, place, np.maximum(ending(lives.died), born)))
     by_birth = np.argsort(born, kind="stable")  # calls that overlap may return in another order than they began
     base, size, usable, born, died = (
         column[by_birth].astype(np.int64) for column in (lives.base, lives.size, lives.usable, born, died)
@@ -149,12 +148,6 @@ def _rounded(times: Integers) -> tuple[Integers, str]:
     if len(times) < ROUNDED_FROM or step < 2:
         return times, ""
     return (times + step // 2) // step * step, f"Times are rounded to {duration(step / 1e9)}."
-
-
-def _clipped(columns: Columns) -> str:
-    """What to say of addresses and sizes that are too large to be drawn as they are."""
-    large = any(bool((column >= HIGHEST).any()) for column in (columns.address, columns.request, columns.result))
-    return f"Addresses and sizes beyond {HIGHEST:#x} are drawn as that." if large else ""
 
 
 def _flags(columns: Columns, made_at: Integers) -> Integers:

@@ -67,13 +67,15 @@ def _sweep(
     rank = np.concatenate((np.full(count, 2), np.full(count, 1), np.zeros(len(at), np.int64)))
     who = np.concatenate((np.arange(count), np.arange(count), np.arange(len(at))))
     order = np.lexsort((rank, when))
+    brief = set(np.flatnonzero(died <= born).tolist())  # overwritten as they began: dead at once
     live: SortedDict[int, int] = SortedDict()
     dead: SortedDict[int, int] = SortedDict()
     answer = np.full(len(at), -1, np.int64)
     starts, lengths, asked = base.tolist(), usable.tolist(), addresses.tolist()
     for kind, index in zip(rank[order].tolist(), who[order].tolist(), strict=True):
         if kind == 2:
-            live[starts[index]] = index
+            if index not in brief:
+                live[starts[index]] = index
         elif kind == 1:
             if live.get(starts[index]) == index:
                 del live[starts[index]]

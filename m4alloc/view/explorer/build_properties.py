@@ -62,8 +62,8 @@ def followed(life: Life, events: Sequence[Event], numbers: Sequence[int], quaran
                     block,
                     "property",
                     one.name,
-                    f"From here on {one.name} is violated.",
-                    f"{one.sentence} {one.text}",
+                    f"Violated from here on: {one.sentence}",
+                    one.text,
                 )
                 for event, block in broken
             ]

@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from m4alloc.check.lives import Booleans, Integers
-from m4alloc.view.explorer.build import FAILED, reusable
+from m4alloc.view.explorer.build import reusable
+from m4alloc.view.explorer.build_bounds import address_base
 from m4alloc.view.explorer.encode_integers import packed
 from m4alloc.view.explorer.encode_ranks import ranks
 from m4alloc.view.explorer.encode_text import armoured
-from m4alloc.view.explorer.life import Life
+from m4alloc.view.explorer.life import FAILED, Life
 from spec.event import ACCESSING, ALLOCATING, FREEING, MISUSE_CAUGHT, RESIZING
 
 VERSION = 2
@@ -34,12 +35,11 @@ REACH = 48
 COLUMNS = frozenset({"events", "blocks"})
 LISTS = frozenset({"marks", "retags", "properties", "curves", "guards"})
 
-Exceptions = list[tuple[int, int]]
-
 
 def encode(life: Life) -> str:
     """The life as text; `decode.decode` gives it back equal.
 
+    life: `build_bounds.bounded`, else a browser's script reads other numbers than `decode`.
     Cost: a second or two for a million events.
     Raises ValueError: its columns contradict each other: an event names a block that is not there yet.
     """
@@ -71,17 +71,6 @@ def _deflated(data: bytes) -> bytes:
         deflate = zlib.compressobj(8, zlib.DEFLATED, -15, 9, strategy)
         found.append(deflate.compress(data) + deflate.flush(zlib.Z_FULL_FLUSH))
     return min(found, key=len)
-
-
-def address_base(life: Life) -> int:
-    """What is taken off every address, so that a browser's numbers can hold it: a multiple of 4096 at or below all.
-
-    Where a broken allocator's addresses are more than 2**53 apart, the browser rounds the differences.
-    """
-    known = [int(life.blocks.base.min())] if len(life.blocks) else []
-    known += [mark.address for mark in life.marks if mark.length]
-    known += [guard.base for guard in life.guards]
-    return min(known, default=0) // 4096 * 4096
 
 
 def streams(life: Life, start: int) -> Iterator[tuple[str, Integers | Sequence[int]]]:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 
+FAILED = 256
+"""Flag of an event, in `Events.flags`: a request that was refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Events:
@@ -23,8 +26,8 @@ class Events:
     function: numbers of `spec.event.Function`. thread: small numbers from 0, in order of appearance.
     block: the block that the event is about: that it handed out, or gave up, or accessed; of a realloc the new one if
     there is one; -1 for none. size: bytes requested, or accessed. offset: of an access, from the block's base.
-    time_ns: when it began; all 0 where nobody looked at a clock. flags: `spec.event`'s flags; 256 is added to those of
-    a request that failed.
+    time_ns: when it began; all 0 where nobody looked at a clock. flags: `spec.event`'s flags; FAILED is added to
+    those of a request that failed.
     """
 
     function: Integers
@@ -178,3 +181,13 @@ class Life:
     script_lines: tuple[int, ...] = field(default=())
     quarantine: int = 0
     quarantine_limit: int = 0
+
+    @property
+    def peak(self) -> int:
+        """Bytes live at most, as requested."""
+        return next((int(curve.values.max(initial=0)) for curve in self.curves if curve.name == "live"), 0)
+
+    @property
+    def machine(self) -> str:
+        """What served it, over what hardware where that protects anything."""
+        return self.allocator if self.protection == "none" else f"{self.allocator} over {self.protection}"

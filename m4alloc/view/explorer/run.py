@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from m4alloc.view.explorer.life import Life
 from m4alloc.view.explorer.page import page
 from m4alloc.view.explorer.sources import LIMIT, Asked, Counterexample, lives_of
 from m4alloc.view.explorer.sources_problem import ViewError
+from m4alloc.view.target import refuse_to_write, write
+
+__all__ = ["HEAPS", "OUTPUT", "ViewReport", "refuse_to_write", "view", "write"]
 
 SCHEMA = "m4alloc/1"
 OUTPUT = "heap.html"
@@ -62,7 +65,6 @@ class ViewReport:
 
 def _heap(life: Life) -> dict[str, Any]:
     """One heap of the report."""
-    peak = next((int(curve.values.max(initial=0)) for curve in life.curves if curve.name == "live"), 0)
     return {
         "title": life.title,
         "allocator": life.allocator,
@@ -70,7 +72,7 @@ def _heap(life: Life) -> dict[str, Any]:
         "events": len(life.events),
         "blocks": len(life.blocks),
         "threads": len(life.threads),
-        "peak_bytes": peak,
+        "peak_bytes": life.peak,
         "marks": dict(sorted(Counter(mark.kind for mark in life.marks).items())),
         "sentence": life.sentence,
         "end": life.end,
@@ -97,7 +99,7 @@ def view(
 
     inputs: recordings, traces, heap scripts, files of other tools (docs/formats.md), or one counterexample that
     `m4alloc model` wrote. output: the page, None for none. svg: a picture of the map of one heap.
-    allocators: "m4alloc", "system" or paths of libraries that the requests are made again on, a heap each.
+    allocators: "m4alloc", "system", "reference" or paths of libraries that the requests are made again on, a heap each.
     architectures: for scripts, what the reference allocator runs on, a heap each: none, mte, adi, cheri, sgx, or a
     defence of `m4alloc attack`. attack, on, seed: an attack of the catalogue instead of inputs, on each of these
     defences, with what the models draw from this seed. image, format: as `m4alloc convert` takes them.
@@ -110,11 +112,13 @@ def view(
     (3, ['double-free'])
     """
     asked = Asked(tuple(allocators), tuple(architectures), image, format, limit)
-    _check(inputs, asked, attack, on)
+    _check(inputs, asked, attack, on, seed)
     paths = [Path(one) for one in inputs]
-    targets = [Path(one) for one in (output, svg) if one is not None]
-    for target in targets:
-        refuse_to_write(target, paths)
+    for target in (output, svg):
+        if target is not None:
+            refuse_to_write(Path(target), paths)
+    if output is not None and svg is not None and os.path.realpath(output) == os.path.realpath(svg):
+        raise ViewError(f"{os.fspath(svg)}: both the page and the picture; give them names of their own")
     told = progress or Silent()
     with told:
         lives = _attacks(attack, on, seed) if attack else lives_of(paths, asked, told)
@@ -122,36 +126,51 @@ def view(
         if isinstance(lives, Counterexample):
             if svg is not None:
                 raise ViewError("--svg: a counterexample has no map; `m4alloc model --svg FILE` draws it")
-            text = lives.page()
-            size = 0 if output is None else write(Path(output), text)
+            size = 0 if output is None else write(Path(output), lives.page)
             return ViewReport(names, (), _named(output), size, counterexample=os.fspath(lives.path))
         if len(lives) > HEAPS:
             raise ViewError(f"{len(lives)} heaps; a page has room for {HEAPS} at most")
         if svg is not None and len(lives) > 1:
             raise ViewError(f"--svg draws one heap, and there are {len(lives)}; the page shows them side by side")
-        size = 0
+        drawn = paged = ""
         if svg is not None:
             from m4alloc.view.explorer.run_picture import picture
 
-            write(Path(svg), picture(lives[0]))
+            drawn = _drawn(lambda: picture(lives[0]))
         if output is not None:
             told.phase("writing the page")
-            size = write(Path(output), page(lives, title))
+            paged = _drawn(lambda: page(lives, title))
+        # Both are there before either is written.
+        size = 0 if output is None else write(Path(output), paged)
+        if svg is not None:
+            write(Path(svg), drawn)
     return ViewReport(names, tuple(lives), _named(output), size, _named(svg))
+
+
+def _drawn(draw: Callable[[], str]) -> str:
+    """What is drawn.  Raises ViewError: the history contradicts itself so that it cannot be."""
+    try:
+        return draw()
+    except ValueError as error:
+        raise ViewError(f"this history cannot be drawn: {error}") from error
 
 
 def _named(path: str | os.PathLike[str] | None) -> str:
     return "" if path is None else os.fspath(path)
 
 
-def _check(inputs: Sequence[object], asked: Asked, attack: str, on: Sequence[str]) -> None:
+def _check(inputs: Sequence[object], asked: Asked, attack: str, on: Sequence[str], seed: int) -> None:
     """Raise ViewError for options that contradict each other."""
     if attack and (inputs or asked.allocators or asked.architectures):
         raise ViewError("an attack brings its own requests and machine: give --attack with --on, and nothing else")
+    if attack and (asked.image or asked.format or asked.limit != LIMIT):
+        raise ViewError("--image, --from and --limit are for inputs; an attack has none, and is drawn whole")
     if not attack and not inputs:
         raise ViewError("nothing to show: give a trace, a recording, a heap script, or --attack NAME --on DEFENCE")
     if on and not attack:
         raise ViewError("--on goes with --attack; the machine that a script runs on is --architecture")
+    if seed and not attack:
+        raise ViewError("--seed goes with --attack; nothing is drawn at random otherwise")
     if asked.limit < 1:
         raise ViewError(f"--limit {asked.limit}: at least one event")
 
@@ -161,38 +180,3 @@ def _attacks(attack: str, on: Sequence[str], seed: int) -> list[Life]:
     from m4alloc.view.explorer.sources_attack import life_of_attack
 
     return [life_of_attack(attack, one, seed) for one in on or ("none",)]
-
-
-def refuse_to_write(target: Path, inputs: Sequence[Path] = ()) -> None:
-    """Raise ViewError when a picture cannot be written there, or would replace something that is none."""
-    if not target.name:
-        raise ViewError("the output has no name; the name of a file is wanted")
-    if target.is_dir():
-        raise ViewError(f"{target}: a directory; the name of a file is wanted")
-    if target.exists() and not target.is_file():
-        raise ViewError(f"{target}: neither a file nor a new name; the name of a file is wanted")
-    if not target.parent.is_dir():
-        raise ViewError(f"{target}: there is no directory {target.parent}")
-    if any(one.exists() and target.exists() and target.samefile(one) for one in inputs):
-        raise ViewError(f"{target}: the output is the input itself; write to another name")
-    if target.exists():
-        with target.open("rb") as file:
-            head = file.read(64).lstrip().lower()
-        if head and not head.startswith((b"<!doctype html", b"<html", b"<?xml", b"<svg")):
-            raise ViewError(f"{target}: exists and is neither a page nor a picture; it is kept: write to another name")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise ViewError(f"{target}: the directory {target.parent} is not writable")
-
-
-def write(target: Path, text: str) -> int:
-    """Write the file whole or not at all; its bytes.  Raises ViewError."""
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
-    content = text.encode()
-    try:
-        scratch.write_bytes(content)
-        scratch.replace(target)
-    except OSError as error:
-        raise ViewError(f"{target}: {error.strerror or error}") from error
-    finally:
-        scratch.unlink(missing_ok=True)
-    return len(content)

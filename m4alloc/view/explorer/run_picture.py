@@ -5,11 +5,9 @@ from __future__ import annotations
 from m4alloc.view import heap_map
 from m4alloc.view.explorer.life import FindingKind, Life
 from m4alloc.view.quantity import binary_size, number
-from m4alloc.view.raster import Blocks, rasterise
+from m4alloc.view.raster import Blocks
 from m4alloc.view.svg import document
 
-FEW = 1500
-"""Blocks that are drawn one by one at most."""
 CLOCK = "events"
 ROLES: dict[FindingKind, str] = {
     "violation": "bad",
@@ -41,10 +39,8 @@ def picture(life: Life) -> str:
     def show(value: float) -> str:
         return number(round(value))
 
-    if len(blocks) <= FEW:
-        labels = [f"#{block} \u00b7 {binary_size(size)}" for block, size in enumerate(life.blocks.size.tolist())]
-        return document(heap_map.blocks(blocks, 0, stop, CLOCK, show, life.title, notes=notes_of(life), labels=labels))
-    return document(heap_map.cells(rasterise(blocks, 0, stop), CLOCK, show, life.title, notes_of(life)))
+    labels = (f"#{block} \u00b7 {binary_size(size)}" for block, size in enumerate(life.blocks.size.tolist()))
+    return document(heap_map.draw(blocks, stop, CLOCK, show, life.title, notes=notes_of(life), labels=labels))
 
 
 def notes_of(life: Life) -> list[heap_map.Note]:

@@ -80,10 +80,8 @@ def _raster(life: Life, width: int) -> Raster:
 
 
 def _head(life: Life) -> list[str]:
-    peak = next((int(curve.values.max(initial=0)) for curve in life.curves if curve.name == "live"), 0)
-    hardware = "" if life.protection == "none" else f" over {life.protection}"
-    counts = f"{plural(len(life.events), 'event')}, {plural(len(life.blocks), 'block')}, {size(peak)} live at most"
-    told = [printable(life.title), f"{printable(life.allocator)}{hardware}; {counts}"]
+    counts = f"{plural(len(life.events), 'event')}, {plural(len(life.blocks), 'block')}, {size(life.peak)} live at most"
+    told = [printable(life.title), f"{printable(life.machine)}; {counts}"]
     told += [printable(one) for one in (life.sentence, life.end and f"It ended so: {life.end}.", life.left_out) if one]
     return told
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.lib import LibraryError
 from m4alloc.trace.format import TraceError
+from m4alloc.trace.formats.place import REFERENCE, check_allocator
 from m4alloc.trace.formats.registry import HEAD, by_name, of_input
+from m4alloc.trace.formats.scratch import readable
 from m4alloc.trace.preload import AllocatorError
 from m4alloc.view.explorer.life import Life
 from m4alloc.view.explorer.sources_problem import ViewError
-from m4alloc.view.explorer.sources_script import EVENTS, life_of_script
+from m4alloc.view.explorer.sources_script import life_of_script
 from spec.ltl.error import LogicError
 from spec.script import ScriptError, parse
 
@@ -43,16 +45,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Counterexample:
-    """A run of a model that violates a property: a page of its own kind."""
+    """A run of a model that violates a property: a page of its own kind, each step of the run made again."""
 
     path: Path
-
-    def page(self) -> str:
-        """The page; each step of the run is made again first.  Raises ViewError: it cannot be, or the file is none."""
-        from m4alloc.view.explorer.lasso import page
-
-        with _told(self.path):
-            return page(self.path)
+    page: str
 
 
 def read(path: Path, asked: Asked, progress: Progress | None = None) -> list[Life] | Counterexample:
@@ -60,61 +56,74 @@ def read(path: Path, asked: Asked, progress: Progress | None = None) -> list[Lif
 
     Raises ViewError.
     """
-    progress = progress or Silent()
-    with _told(path):
-        if path.is_dir():
-            raise ViewError(f"{path}: a directory; a trace, a recording's index, a heap script is wanted")
-        if not path.exists():
-            raise ViewError(f"{path}: no such file")
-        if asked.format == "" and is_counterexample(path):
-            if asked.allocators or asked.architectures:
-                raise ViewError(f"{path}: a counterexample of a model runs on no allocator and no architecture")
-            return Counterexample(path)
-        kind = by_name(asked.format) if asked.format else of_input(path)
-        if kind.name in JSON and not asked.format:
-            raise ViewError(
-                f"{path}: JSON, but neither the index of a recording nor a counterexample that `m4alloc model` wrote"
-            )
-        if kind.name == "heap" and asked.image:
-            raise ViewError(f"{path}: --image chooses a process of a recording; a script is of one")
-        if kind.name == "heap":
-            text = path.read_text("utf-8")
-            script = parse(text, str(path))
-            if not any(step.event for step in script.steps):
-                raise ViewError(f"{path}: holds no call: there is nothing to draw")
-            return [
-                life_of_script(
-                    script,
-                    text=text,
-                    title=path.name,
-                    architecture=architecture,
-                    allocator=allocator,
-                    limit=min(asked.limit, EVENTS),
-                )
-                for architecture, allocator in _machines(asked)
-            ]
-        if asked.architectures:
-            raise ViewError(
-                f"{path}: --architecture is for heap scripts; what is recorded ran on the hardware there was"
-            )
-        from m4alloc.view.explorer.sources_trace import life_of_trace
+    with _told(path), readable(path) as copy:
+        try:
+            with _told(copy):
+                return _read(copy, asked, progress or Silent())
+        except ViewError as error:
+            raise ViewError(str(error).replace(str(copy), str(path))) from error
 
+
+def _read(path: Path, asked: Asked, progress: Progress) -> list[Life] | Counterexample:
+    """The lives in a file that can be read more than once.  Raises what `_told` tells of."""
+    if path.is_dir():
+        raise ViewError(f"{path}: a directory; a trace, a recording's index, a heap script is wanted")
+    if not path.exists():
+        raise ViewError(f"{path}: no such file")
+    if asked.format == "" and is_counterexample(path):
+        if asked.allocators or asked.architectures:
+            raise ViewError(f"{path}: a counterexample of a model runs on no allocator and no architecture")
+        if asked.image or asked.limit != LIMIT:
+            raise ViewError(f"{path}: a counterexample of a model is one run, drawn whole: no --image, no --limit")
+        from m4alloc.view.explorer.lasso import page
+
+        return Counterexample(path, page(path))
+    kind = by_name(asked.format) if asked.format else of_input(path)
+    if kind.name in JSON and not asked.format:
+        raise ViewError(
+            f"{path}: JSON, but neither the index of a recording nor a counterexample that `m4alloc model` wrote"
+        )
+    if kind.name == "heap" and asked.image:
+        raise ViewError(f"{path}: --image chooses a process of a recording; a script is of one")
+    if kind.name == "heap":
+        text = path.read_text("utf-8")
+        script = parse(text, str(path))
+        if not any(step.event for step in script.steps):
+            raise ViewError(f"{path}: holds no call: there is nothing to draw")
+        for allocator in asked.allocators:
+            check_allocator(allocator)
         return [
-            life_of_trace(
-                path,
-                image=asked.image,
-                format=kind.name,
+            life_of_script(
+                script,
+                text=text,
+                title=path.name,
+                architecture=architecture,
                 allocator=allocator,
                 limit=asked.limit,
-                progress=progress,
             )
-            for allocator in asked.allocators or ("",)
+            for architecture, allocator in _machines(asked)
         ]
+    if asked.architectures:
+        raise ViewError(f"{path}: --architecture is for heap scripts; what is recorded ran on the hardware there was")
+    from m4alloc.view.explorer.sources_trace import life_of_trace
+
+    return [
+        life_of_trace(
+            path,
+            image=asked.image,
+            format=kind.name,
+            allocator=allocator,
+            limit=asked.limit,
+            progress=progress,
+        )
+        for allocator in asked.allocators or ("",)
+    ]
 
 
 def _machines(asked: Asked) -> list[tuple[str, str]]:
     """What a script is run on: pairs of an architecture and an allocator, of which one at least is ""."""
-    chosen = [(name, "") for name in asked.architectures] + [("", name) for name in asked.allocators]
+    chosen = [(name, "") for name in asked.architectures]
+    chosen += [("none", "") if name == REFERENCE else ("", name) for name in asked.allocators]
     return chosen or [("", "")]
 
 
@@ -126,7 +135,7 @@ def is_counterexample(path: Path) -> bool:
         return False
     try:
         told = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):  # deeper than anything that a model's run holds
         return False
     return isinstance(told, dict) and str(told.get("format", "")).endswith(" run")
 

@@ -7,6 +7,7 @@ pointer to a block that is no more has the tag or the bounds of that time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from errno import ENOMEM
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from m4alloc.check.showing import asked, judge_of, told_events
 from m4alloc.check.target import EndedError, Session
 from m4alloc.trace.formats.heap_script import replied
 from m4alloc.view.explorer.build import life_of
+from m4alloc.view.explorer.build_bounds import bounded
 from m4alloc.view.explorer.build_columns import columns_of_events
 from m4alloc.view.explorer.build_marks import in_order, marked, sentence
 from m4alloc.view.explorer.build_properties import EVENTS as FOLLOWED
@@ -33,10 +35,21 @@ from m4alloc.view.explorer.build_protection import (
 )
 from m4alloc.view.explorer.life import Life, Mark
 from m4alloc.view.explorer.sources_problem import ViewError
+from m4alloc.view.explorer.sources_trace import served_by
 from spec.allocator import ReferenceAllocator
 from spec.attack import DEFENCES, Defence
 from spec.error import Finding, Misuse
-from spec.event import ACCESSING, FREEING, MISUSE_CAUGHT, NEVER_RETURNED, NOT_OBSERVED, RESIZING, Event, Function
+from spec.event import (
+    ACCESSING,
+    ALLOCATING,
+    FREEING,
+    MISUSE_CAUGHT,
+    NEVER_RETURNED,
+    NOT_OBSERVED,
+    RESIZING,
+    Event,
+    Function,
+)
 from spec.history import Phase, points
 from spec.judge import hands_out
 from spec.script_history import resolved
@@ -56,7 +69,8 @@ SHORT = {"none": "flat", "mte": "mte-scudo", "adi": "adi-disrupting", "cheri": "
 class Told:
     """A history, with what was found and seen at each of its events.
 
-    through: of an access, by its number, the event that handed out the pointer that it went through.
+    through: of an access, by its number, the event that handed out the pointer that it went through. cut: whether the
+    script has more steps.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -66,6 +80,7 @@ class Told:
     faults: list[tuple[int, Fault]] = field(default_factory=list)
     seen: Seen | None = None
     end: str = ""
+    cut: bool = False
 
 
 class Serves(Protocol):
@@ -82,16 +97,17 @@ def life_of_script(
 
     text: the script as it was written. architecture: of `defence_of`; "" for none. allocator: "m4alloc", "system" or
     the path of a library; "" for the reference allocator, or the script's own replies where it holds them all.
+    limit: steps drawn; of a script that is run, EVENTS at most.
     Raises ViewError: no such architecture, the library cannot be driven. ScriptError. LibraryError.
     Cost: some tens of microseconds a step.
     """
     if allocator:
-        told, served = _on_library(script, allocator, limit), allocator
+        told, served = _on_library(script, allocator, min(limit, EVENTS)), served_by(allocator)
     elif architecture or not replied(script):
         defence = defence_of(architecture or "none")
-        told, served = _on_reference(script, defence, limit), "reference allocator, first fit"
+        told, served = _on_reference(script, defence, min(limit, EVENTS)), "reference allocator, first fit"
     else:
-        told, served = _as_told(script), "as the script tells it"
+        told, served = _as_told(script, limit), "as the script tells it"
     columns = columns_of_events(told.events)
     quarantine = script.settings.quarantine or 0
     life = life_of(
@@ -102,7 +118,7 @@ def life_of_script(
         if not (allocator or told.seen)
         else (0, 0),
         end=told.end,
-        left_out="" if len(told.events) < limit else f"Only the first {limit:,} steps were run.",
+        left_out=f"Only the first {len(told.events):,} steps are drawn." if told.cut else "",
     )
     # A message names an event by the number that it begins with, or by its place from 1.
     numbers = np.array([event.begin or place for place, event in enumerate(told.events, 1)], np.int64)
@@ -137,13 +153,14 @@ def life_of_script(
     verdict = sentence(findings, len(findings), judge_of(script).contract.name)
     if told.faults:
         verdict += f" The hardware refused {len(told.faults)} of the accesses."
-    return replace(
+    life = replace(
         life,
         marks=in_order([*life.marks, *marks]),
         sentence=verdict,
         script=tuple(text.splitlines()),
         script_lines=tuple(told.lines),
     )
+    return bounded(life)
 
 
 def _refused(event: Event) -> bool:
@@ -167,13 +184,16 @@ def protection_of(defence: Defence) -> str:
     return "none" if defence.family == "flat" else defence.name
 
 
-def _as_told(script: Script) -> Told:
+def _as_told(script: Script, limit: int) -> Told:
     """The script's own history."""
     told = Told()
     acceptor = judge_of(script)
     numbers: dict[int, int] = {}
     names: dict[str, int] = {}
     for place, event in told_events(script):
+        if len(told.events) == limit:
+            told.cut = True
+            break
         numbers[id(event)] = len(told.events)
         _note(told, script.steps[place], event, names)
     for phase, event in points(told.events):
@@ -203,6 +223,7 @@ def _run(script: Script, served: Serves, told: Told, limit: int) -> Told:
         if step.event is None or step.event.label in ("repeat", "end-repeat"):
             continue
         if len(told.events) == limit:
+            told.cut = True
             break
         number = len(told.events)
         bare = asked(step)
@@ -255,10 +276,10 @@ class _Reference:
             else:
                 reply = allocator.request(event)
         except Misuse:
-            return event._replace(flags=event.flags | MISUSE_CAUGHT)
+            return _turned_down(event)
         except Fault as fault:
             told.faults.append((number, fault))
-            return event._replace(flags=event.flags | MISUSE_CAUGHT)
+            return _turned_down(event)
         now = heap.live.get(event.address) if event.address else None
         gives_up = event.function in FREEING or event.function in RESIZING
         if old is not None and gives_up and (now is None or now.id != old.id):
@@ -279,6 +300,12 @@ class _Reference:
         except Fault as fault:
             told.faults.append((number, fault))  # an asynchronous mode tells of it when it has happened
         return reply
+
+
+def _turned_down(event: Event) -> Event:
+    """The reply to a request that was refused: one for memory fails as if there were none."""
+    asks = event.function in ALLOCATING or event.function in RESIZING
+    return event._replace(flags=event.flags | MISUSE_CAUGHT, errno=ENOMEM if asks else event.errno)
 
 
 def _memory(defence: Defence, base: int, capacity: int) -> TaggedMemory:

@@ -14,6 +14,7 @@ from m4alloc.check.progress import Progress, Silent
 from m4alloc.trace.formats import History, open_history
 from m4alloc.trace.read import Trace, decode
 from m4alloc.view.explorer.build import life_of
+from m4alloc.view.explorer.build_bounds import bounded
 from m4alloc.view.explorer.build_columns import columns_of_trace
 from m4alloc.view.explorer.build_marks import findings_in, marked, numbered, places, sentence
 from m4alloc.view.explorer.build_properties import EVENTS, about_marks, followed
@@ -88,7 +89,7 @@ def life_of_history(history: History, *, limit: int, progress: Progress | None =
         chosen = trace.order()[np.asarray(followable, np.int64)]
         events = list(decode(trace.records[chosen], trace.labels))
         life = followed(life, events, followable, (trace.quarantine, trace.quarantine_limit))
-    return life
+    return bounded(life)
 
 
 def called(command: Sequence[str]) -> str:

@@ -6,11 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from m4alloc.check.draw import drawn
+from m4alloc.check.edges import IMPOSSIBLE
 from m4alloc.check.instruction import Planner
 from m4alloc.check.judgement import Terms
 from m4alloc.check.operation import Aim, Directive, Operation
-from m4alloc.check.rounds import SECTION, Round, asks, rounds
-from m4alloc.check.strategies import IMPOSSIBLE
+from m4alloc.check.round import SECTION, Round, asks
+from m4alloc.check.rounds import rounds
 from spec.event import Function
 
 EVERY = frozenset(Function) - {Function.LOAD, Function.STORE, Function.FILL, Function.LABEL}

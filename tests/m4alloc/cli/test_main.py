@@ -78,6 +78,23 @@ def test_wrong_usage_of_the_command_is_status_2(words: tuple[str, ...]) -> None:
     assert command(*words).returncode == 2
 
 
+def test_a_verb_that_is_nearly_one_is_guessed_and_none_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words, said in [(["chek"], "there is no verb 'chek'; did you mean check?"), ([], "exit status: 0 holds")]:
+        with pytest.raises(SystemExit) as left:
+            main.parse(words)
+        assert left.value.code == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_named_with_what_installs_it() -> None:
+    assert main.missing_package(ModuleNotFoundError("x", name="pyarrow.lib")) == (
+        "it needs pyarrow: pip install 'm4alloc[arrow]'"
+    )
+    assert main.missing_package(ValueError("x")) == ""
+
+
 def test_version_names_the_backend() -> None:
     assert command("--version").stdout == f"m4alloc {m4alloc.__version__} ({m4alloc.backend})\n"
 

@@ -71,6 +71,14 @@ def test_the_map_of_cells_merges_equal_neighbours_and_leaves_empty_cells_out() -
     assert narrow / wide == pytest.approx(0.3, abs=0.01)
 
 
+def test_few_blocks_are_drawn_one_by_one_and_many_as_a_grid() -> None:
+    for count, kind in ((heap_map.FEW, "block"), (heap_map.FEW + 1, "cell")):
+        base = 0x10000 + 64 * np.arange(count)
+        blocks = Blocks(base, np.full(count, 64), np.zeros(count, np.int64), np.full(count, 10))
+        root = _parse(heap_map.draw(blocks, 10, "request", str, labels=map(str, range(count))))
+        assert (root.find(f"{SVG}g[@class='cell']") is not None) == (kind == "cell")
+
+
 def test_both_maps_of_an_empty_heap_are_well_formed() -> None:
     none = np.empty(0, np.int64)
     empty = Blocks(none, none, none, none)

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 
 from m4alloc.check.script_strategies import scripts
-from m4alloc.view.explorer.build import FAILED, STEPS, life_of
+from m4alloc.view.explorer.build import STEPS, life_of
 from m4alloc.view.explorer.build_columns import columns_of_events
-from m4alloc.view.explorer.life import Life
+from m4alloc.view.explorer.life import FAILED, Life
 from spec.allocator import ReferenceAllocator
 from spec.event import ALLOCATING, FREEING, MISUSE_CAUGHT, RESIZING, Event, Function
 from spec.judge import extent, hands_out
@@ -111,7 +111,7 @@ def test_a_history_without_calls_has_no_blocks() -> None:
     assert (len(life.events), len(life.blocks), life.curves, life.marks) == (0, 0, (), ())
 
 
-def test_addresses_too_large_to_draw_are_said_to_be() -> None:
-    high = [Event(Function.MALLOC, size=8, result=1 << 60, usable=8)]
-    life = life_of(columns_of_events(high), title="", allocator="")
-    assert life.left_out == "Addresses and sizes beyond 0x100000000000000 are drawn as that."
+def test_a_block_that_was_overwritten_by_a_call_that_began_earlier_ends_where_it_began() -> None:
+    life = drawn("@1 [1..6] a = malloc 16 -> 0x1000\n@2 [2..5] b = malloc 32 -> 0x1000\n@1 [7..8] load 0x1000 8 1")
+    assert (life.blocks.born.tolist(), life.blocks.died.tolist()) == ([0, 1], [3, 1])
+    assert life.events.block.tolist() == [0, 1, 0]

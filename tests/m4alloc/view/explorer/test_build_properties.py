@@ -36,6 +36,13 @@ def test_the_states_of_a_block_are_told_in_words_at_the_events_that_change_them(
     ]
 
 
+def test_a_mark_gives_the_sentence_and_the_formula_apart() -> None:
+    life = told("a = malloc 24 -> 0x1000\nfree a\nfree a")
+    (mark,) = (mark for mark in life.marks if mark.kind == "property")
+    assert mark.reason == "Violated from here on: Only what was handed out is freed, and only once."
+    assert mark.claim == "(!free W malloc) && [](free -> X(!free W malloc))"
+
+
 def test_a_realloc_that_moves_frees_the_old_block_and_hands_out_the_new() -> None:
     life = told("a = malloc 24 -> 0x1000\na = realloc a 99 -> 0x2000\nfree a")
     assert states(life, "freed-eventually") == [

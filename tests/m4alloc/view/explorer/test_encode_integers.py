@@ -22,7 +22,7 @@ def test_zigzag_and_varints_lose_nothing(values: list[int]) -> None:
 def test_a_packed_column_comes_back_whatever_form_it_was_given(values: list[int]) -> None:
     values = [value >> 1 for value in values]  # so that differences fit
     entry, data = packed(values)
-    assert unpacked(entry, data).tolist() == values  # type: ignore[arg-type]
+    assert unpacked(entry, data).tolist() == values
     assert entry["count"] == len(values)
 
 

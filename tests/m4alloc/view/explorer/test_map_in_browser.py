@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path as File
 from typing import Any
 
 import numpy as np
 import pytest
 
 from m4alloc.view.explorer.life import Life
-from m4alloc.view.explorer.page import page
 from spec.event import Function
 from tests.m4alloc.view.browser import Page, browser, needs_browser
 from tests.m4alloc.view.explorer import panel_lives
+from tests.m4alloc.view.explorer.open_page import DRAWN, Opener
 
 pytestmark = needs_browser
 Show = Callable[..., Page]
 
-DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+CALLS = 2_000  # of a run that is zoomed and moved in: ten times as many take twice as long to draw
 KEYS = "view, rows, now, selected, finding, colour, playing"
 STATE = f"(({{{KEYS}}}) => ({{{KEYS}}}))(m4.store.state)"
 # Where the middle of a block is in the window.
@@ -38,23 +37,22 @@ def tab() -> Iterator[Page]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def opener(tab: Page, tmp_path_factory: pytest.TempPathFactory) -> Opener:
+    return Opener(tab, tmp_path_factory.mktemp("pages"))
+
+
 @pytest.fixture
-def show(tab: Page, tmp_path: File) -> Iterator[Show]:
+def show(opener: Opener) -> Iterator[Show]:
     """Opens lives; what the page's console said is looked at when the test is over."""
 
-    def opened(*lives: Life, hash: str = "", **window: Any) -> Page:
-        file = tmp_path / "page.html"
-        file.write_text(page(lives), encoding="utf-8")
-        tab.open(file, **window)
-        tab.until("m4.map.frames.count > 0 || document.querySelector('.failed')")
-        if hash:
-            tab.run(f"location.hash = {hash!r}")
-        tab.run(DRAWN)
-        return tab
+    def opened(*lives: Life, **how: Any) -> Page:
+        opener.open(lives, **how)
+        return opener.tab
 
-    tab.problems.clear()
+    opener.tab.problems.clear()
     yield opened
-    assert tab.problems == []
+    assert opener.tab.problems == []
 
 
 def state(tab: Page) -> Any:
@@ -65,6 +63,11 @@ def state(tab: Page) -> Any:
 def middle(tab: Page, block: int, life: int = 0) -> tuple[float, float]:
     x, y = tab.run(MIDDLE.format(block=block, life=life))
     return x, y
+
+
+def wide(tab: Page) -> float:
+    """How many pixels all that is seen has, from left to right."""
+    return float(tab.run("m4.map.pane(0).right - m4.map.pane(0).left"))
 
 
 def text(tab: Page, selector: str) -> str:
@@ -92,88 +95,26 @@ def test_the_whole_run_is_seen_first(show: Show) -> None:
     assert colours_of(tab) > 10 and colours_of(tab, "#overview") > 3
 
 
+def test_every_colouring_explains_itself_with_patterns_that_differ(show: Show) -> None:
+    tab = show(panel_lives.resized())
+    for name in ("size", "age", "thread", "tag", "state"):
+        tab.run(f"m4.store.set({{colour: {name!r}}})")
+        tab.run(DRAWN)
+        assert tab.run("document.querySelectorAll('#legend .entry').length") >= 3
+        tiles = tab.run(f"m4.colours.scheme({name!r}, m4.store.state.lives).classes.map((one) => one.tile.join())")
+        # Sixteen tags have their numbers as well, so that eight patterns will do.
+        assert len(set(tiles)) >= min(len(tiles), 9) - (name == "tag"), name
+    assert text(tab, "#legend").startswith("Colour: state live slack")
+
+
 def test_a_page_with_findings_opens_at_the_first_thing_that_went_wrong(show: Show) -> None:
     tab = show(panel_lives.use_after_free())
     opened = state(tab)
     assert (opened["finding"], opened["selected"], opened["now"]) == (0, {"life": 0, "block": 0}, 9)
     assert opened["view"] == {"start": 0, "stop": 11}
     assert text(tab, "[role=tab][aria-selected=true]") == "Findings"
-    tab = show(panel_lives.use_after_free(), hash="#v=0-11&n=3")
+    tab.run("location.hash = '#v=0-11&n=3'")
     assert (state(tab)["finding"], state(tab)["now"]) == (None, 3), "but a link says otherwise"
-
-
-def test_a_click_selects_the_block_and_the_moment_and_a_link_brings_both_back(show: Show) -> None:
-    tab = show(panel_lives.many())
-    tab.run("m4.map.show(100, 160); m4.map.show_rows(0, 0, 8000)")
-    tab.run(DRAWN)
-    block = tab.run("m4.heap.index(m4.store.state.lives[0]).live_at(130)[3]")
-    tab.run(f"m4.map.show_block(0, {block})")
-    tab.run(DRAWN)
-    tab.click(*middle(tab, block))
-    chosen = state(tab)
-    assert chosen["selected"] == {"life": 0, "block": block}
-    born, died = tab.run(f"(({{born, died}}) => [born[{block}], died[{block}]])(m4.store.state.lives[0].blocks)")
-    assert abs(chosen["now"] - (born + died) / 2) < (died - born) * 0.01 + 1
-    link = tab.until("location.hash.includes('b=0:') && location.hash")
-    again = state(show(panel_lives.many(), hash=link))
-    assert again["selected"] == chosen["selected"]
-    assert again["view"]["start"] == pytest.approx(chosen["view"]["start"], abs=0.01)
-    assert again["rows"][0]["high"] == pytest.approx(chosen["rows"][0]["high"], abs=0.01)
-
-
-def test_the_wheel_zooms_about_the_pointer_time_or_addresses(show: Show) -> None:
-    tab = show(panel_lives.many())
-    x, y = tab.centre("#map-canvas")
-    left = tab.run("document.getElementById('map-canvas').getBoundingClientRect().left")
-    under = tab.run(f"m4.map.event({x} - {left})")
-    tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400)
-    zoomed = state(tab)
-    assert zoomed["view"]["stop"] - zoomed["view"]["start"] < 14_000
-    assert tab.run(f"m4.map.event({x} - {left})") == pytest.approx(under, abs=25), "to the pixel"
-    tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400, modifiers=8)
-    rows = state(tab)["rows"][0]
-    assert rows["high"] - rows["low"] < 0.7 * (zoomed["rows"][0]["high"] - zoomed["rows"][0]["low"])
-    for _ in range(60):
-        tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400)
-    nearest = state(tab)["view"]
-    assert nearest["stop"] - nearest["start"] == pytest.approx(1), "one call is as near as one gets"
-    tab.press("0")
-    assert state(tab)["view"] == {"start": 0, "stop": 20_000}
-
-
-def test_dragging_moves_and_with_shift_zooms_to_the_box(show: Show) -> None:
-    tab = show(panel_lives.many())
-    tab.run("m4.map.show(5000, 6000)")
-    tab.run(DRAWN)
-    x, y = tab.centre("#map-canvas")
-    tab.drag((x, y), (x - 100, y))
-    moved = state(tab)["view"]
-    assert moved["start"] > 5080 and moved["stop"] - moved["start"] == pytest.approx(1000)
-    tab.press("z")
-    tab.drag((x - 100, y - 60), (x + 100, y + 60))
-    boxed = state(tab)
-    assert 200 < boxed["view"]["stop"] - boxed["view"]["start"] < 300
-    assert boxed["rows"][0]["low"] > 0
-    tab.press("z")
-
-
-def test_the_strip_above_moves_the_view(show: Show) -> None:
-    tab = show(panel_lives.many())
-    x, y = tab.centre("#overview")
-    tab.drag((x - 50, y), (x + 50, y))
-    part = state(tab)["view"]
-    assert 2000 < part["stop"] - part["start"] < 3000
-    tab.drag((x, y), (x + 60, y))
-    assert state(tab)["view"]["start"] > part["start"] + 1000
-
-
-def test_dragging_the_time_axis_scrubs(show: Show) -> None:
-    tab = show(panel_lives.many())
-    x, _ = tab.centre("#map-canvas")
-    top = tab.run("document.getElementById('map-canvas').getBoundingClientRect().top")
-    tab.drag((x, top + 10), (x + 40, top + 10))
-    assert 9_000 < state(tab)["now"] < 12_500
-    assert "of 20000 calls" in text(tab, "#now")
 
 
 def test_keys_move_zoom_step_and_choose(show: Show) -> None:
@@ -220,6 +161,106 @@ def test_playing_moves_the_moment_and_stops_at_the_end(show: Show) -> None:
     assert state(tab)["now"] == 11
 
 
+def test_the_theme_button_turns_the_page_dark(show: Show) -> None:
+    tab = show(panel_lives.use_after_free())
+    assert tab.run("m4.colours.dark()") is False
+    tab.click(*tab.centre("#theme"))
+    assert tab.run(f"{DRAWN}.then(() => m4.colours.dark())") is True
+    assert tab.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+
+
+def test_a_click_selects_the_block_and_the_moment_and_a_link_brings_both_back(show: Show) -> None:
+    tab = show(panel_lives.many(CALLS))
+    tab.run("m4.map.show(100, 160); m4.map.show_rows(0, 0, 8000)")
+    tab.run(DRAWN)
+    block = tab.run("m4.heap.index(m4.store.state.lives[0]).live_at(130)[3]")
+    tab.run(f"m4.map.show_block(0, {block})")
+    tab.run(DRAWN)
+    tab.click(*middle(tab, block))
+    chosen = state(tab)
+    assert chosen["selected"] == {"life": 0, "block": block}
+    born, died = tab.run(f"(({{born, died}}) => [born[{block}], died[{block}]])(m4.store.state.lives[0].blocks)")
+    assert abs(chosen["now"] - (born + died) / 2) < (died - born) * 0.01 + 1
+    link = tab.until("location.hash.includes('b=0:') && location.hash")
+    again = state(show(panel_lives.many(CALLS), hash=link))
+    assert again["selected"] == chosen["selected"]
+    assert again["view"]["start"] == pytest.approx(chosen["view"]["start"], abs=0.01)
+    assert again["rows"][0]["high"] == pytest.approx(chosen["rows"][0]["high"], abs=0.01)
+
+
+def test_the_wheel_zooms_about_the_pointer_time_or_addresses(show: Show) -> None:
+    tab = show(panel_lives.many(CALLS))
+    x, y = tab.centre("#map-canvas")
+    left = tab.run("document.getElementById('map-canvas').getBoundingClientRect().left")
+    under = tab.run(f"m4.map.event({x} - {left})")
+    tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400)
+    zoomed = state(tab)
+    assert zoomed["view"]["stop"] - zoomed["view"]["start"] < 1_400
+    assert tab.run(f"m4.map.event({x} - {left})") == pytest.approx(under, abs=2.5), "to the pixel"
+    tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400, modifiers=8)
+    rows = state(tab)["rows"][0]
+    assert rows["high"] - rows["low"] < 0.7 * (zoomed["rows"][0]["high"] - zoomed["rows"][0]["low"])
+    tab.run("m4.map.show(1000, 1004)")
+    for _ in range(5):
+        tab.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400)
+    nearest = state(tab)["view"]
+    assert nearest["stop"] - nearest["start"] == pytest.approx(1), "one call is as near as one gets"
+    tab.press("0")
+    assert state(tab)["view"] == {"start": 0, "stop": CALLS}
+
+
+def test_dragging_moves_and_with_shift_zooms_to_the_box(show: Show) -> None:
+    tab = show(panel_lives.many(CALLS))
+    tab.run("m4.map.show(500, 600)")
+    tab.run(DRAWN)
+    x, y = tab.centre("#map-canvas")
+    tab.drag((x, y), (x - 100, y))
+    moved = state(tab)["view"]
+    assert moved["start"] > 508 and moved["stop"] - moved["start"] == pytest.approx(100)
+    tab.press("z")
+    tab.drag((x - 100, y - 60), (x + 100, y + 60))
+    boxed = state(tab)
+    assert boxed["view"]["stop"] - boxed["view"]["start"] == pytest.approx(100 * 200 / wide(tab), rel=0.02)
+    assert boxed["rows"][0]["low"] > 0
+    tab.press("z")
+
+
+def test_the_strip_above_moves_the_view(show: Show) -> None:
+    tab = show(panel_lives.many(CALLS))
+    x, y = tab.centre("#overview")
+    tab.drag((x - 50, y), (x + 50, y))
+    part = state(tab)["view"]
+    assert part["stop"] - part["start"] == pytest.approx(CALLS * 100 / wide(tab), rel=0.02)
+    tab.drag((x, y), (x + 60, y))
+    assert state(tab)["view"]["start"] > part["start"] + 100
+
+
+def test_dragging_the_time_axis_scrubs(show: Show) -> None:
+    tab = show(panel_lives.many(CALLS))
+    x, _ = tab.centre("#map-canvas")
+    top = tab.run("document.getElementById('map-canvas').getBoundingClientRect().top")
+    tab.drag((x, top + 10), (x + 40, top + 10))
+    assert 900 < state(tab)["now"] < 1_250
+    assert f"of {CALLS} calls" in text(tab, "#now")
+
+
+def test_two_fingers_stretch_time(show: Show) -> None:
+    tab = show(panel_lives.many(CALLS))
+
+    def touch(kind: str, *points: tuple[int, int]) -> None:
+        fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        tab.call("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
+
+    touch("touchStart", (400, 400))
+    touch("touchStart", (400, 400), (600, 400))
+    for wider in (30, 60, 90):
+        touch("touchMove", (400 - wider, 400), (600 + wider, 400))
+    touch("touchEnd")
+    seen = state(tab)
+    assert 900 < seen["view"]["stop"] - seen["view"]["start"] < 1_200
+    assert seen["rows"][0]["low"] == 0
+
+
 def test_what_is_under_the_pointer_is_told(show: Show) -> None:
     tab = show(panel_lives.tagged_attack())
     tab.mouse("mouseMoved", *middle(tab, 1))
@@ -234,24 +275,22 @@ def test_what_is_under_the_pointer_is_told(show: Show) -> None:
     assert "tag 5 was drawn again: the check passes" in text(tab, "#hover")
 
 
-def test_every_colouring_explains_itself_with_patterns_that_differ(show: Show) -> None:
-    tab = show(panel_lives.resized())
-    for name in ("size", "age", "thread", "tag", "state"):
-        tab.run(f"m4.store.set({{colour: {name!r}}})")
-        tab.run(DRAWN)
-        assert tab.run("document.querySelectorAll('#legend .entry').length") >= 3
-        tiles = tab.run(f"m4.colours.scheme({name!r}, m4.store.state.lives).classes.map((one) => one.tile.join())")
-        # Sixteen tags have their numbers as well, so that eight patterns will do.
-        assert len(set(tiles)) >= min(len(tiles), 9) - (name == "tag"), name
-    assert text(tab, "#legend").startswith("Colour: state live slack")
-
-
-def test_the_theme_button_turns_the_page_dark(show: Show) -> None:
-    tab = show(panel_lives.use_after_free())
-    assert tab.run("m4.colours.dark()") is False
-    tab.click(*tab.centre("#theme"))
-    assert tab.run(f"{DRAWN}.then(() => m4.colours.dark())") is True
-    assert tab.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+def test_text_on_every_colour_can_be_read(show: Show) -> None:
+    worst = """(() => {
+      const linear = (value) => (value <= 10 ? value / 3294 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+      const parts = [0.2126, 0.7152, 0.0722];
+      const light = (colour) => parts.reduce((sum, part, at) => sum + part * linear(colour[at]), 0.05);
+      const { on, role, scheme, NAMES } = m4.colours;
+      const lives = m4.store.state.lives;
+      const colours = Object.keys(NAMES).flatMap((name) => scheme(name, lives).classes.map(({ colour }) => colour));
+      colours.push(...["bad", "warn", "accent", "ink", "muted"].map(role));
+      const ratios = colours.map((one) => light(on(one)) / light(one)).map((ratio) => Math.max(ratio, 1 / ratio));
+      return Math.min(...ratios);
+    })()"""
+    tab = show(panel_lives.tagged_attack())
+    for theme in ("light", "dark"):
+        tab.run(f"document.documentElement.dataset.theme = {theme!r}; m4.colours.forget()")
+        assert tab.run(worst) >= 4.5, theme
 
 
 def test_two_lives_share_one_clock(show: Show) -> None:
@@ -291,40 +330,6 @@ def test_a_small_window_scrolls_down_only(show: Show) -> None:
     tab = show(panel_lives.use_after_free(), width=420, height=640)
     assert tab.run("document.documentElement.scrollWidth") <= 420
     assert tab.run("m4.map.pane(0).right - m4.map.pane(0).left") > 150
-
-
-def test_two_fingers_stretch_time(show: Show) -> None:
-    tab = show(panel_lives.many())
-
-    def touch(kind: str, *points: tuple[int, int]) -> None:
-        fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
-        tab.call("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
-
-    touch("touchStart", (400, 400))
-    touch("touchStart", (400, 400), (600, 400))
-    for step in range(10):
-        touch("touchMove", (400 - 10 * step, 400), (600 + 10 * step, 400))
-    touch("touchEnd")
-    seen = state(tab)
-    assert 9_000 < seen["view"]["stop"] - seen["view"]["start"] < 12_000
-    assert seen["rows"][0]["low"] == 0
-
-
-def test_text_on_every_colour_can_be_read(show: Show) -> None:
-    worst = """(() => {
-      const linear = (value) => (value <= 10 ? value / 3294 : ((value / 255 + 0.055) / 1.055) ** 2.4);
-      const parts = [0.2126, 0.7152, 0.0722];
-      const light = (colour) => parts.reduce((sum, part, at) => sum + part * linear(colour[at]), 0.05);
-      const { on, role, scheme, NAMES } = m4.colours;
-      const lives = m4.store.state.lives;
-      const colours = Object.keys(NAMES).flatMap((name) => scheme(name, lives).classes.map(({ colour }) => colour));
-      colours.push(...["bad", "warn", "accent", "ink", "muted"].map(role));
-      const ratios = colours.map((one) => light(on(one)) / light(one)).map((ratio) => Math.max(ratio, 1 / ratio));
-      return Math.min(...ratios);
-    })()"""
-    for dark in (False, True):
-        tab = show(panel_lives.tagged_attack(), dark=dark)
-        assert tab.run(worst) >= 4.5, f"dark={dark}"
 
 
 def test_in_a_small_window_nothing_lies_over_the_panel(show: Show) -> None:

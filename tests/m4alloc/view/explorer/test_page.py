@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -14,9 +16,17 @@ import pytest
 from m4alloc.view.explorer.life import Mark
 from m4alloc.view.explorer.page import page, scripts
 from m4alloc.view.explorer.sources_attack import life_of_attack
+from m4alloc.view.explorer.sources_script import life_of_script
+from spec.script import parse
 
 SOURCE = resources.files("m4alloc.view.explorer")
 NODE = shutil.which("node")
+SCRIPT = "a = malloc 24 -> 0x1000\nb = calloc 2 8 -> 0x1010\nfree a\nload a 0 8\nfree b\nfree b\n"
+IMPORTS = (
+    "from m4alloc.view.explorer.page import page",
+    "from m4alloc.view.explorer.sources_script import life_of_script",
+    "from spec.script import parse",
+)
 
 
 def test_every_script_is_on_the_page_once_and_in_order() -> None:
@@ -54,8 +64,19 @@ def test_what_the_input_says_is_text_and_not_markup() -> None:
 
 
 def test_the_page_is_the_same_each_time() -> None:
-    life = life_of_attack("use-after-free-read", "adi")
-    assert page([life, life]) == page([life, life])
+    """In a process whose sets have another order, too."""
+    life = life_of_script(parse(SCRIPT), text=SCRIPT, title="t")
+    program = "\n".join(
+        [*IMPORTS, f"T = {SCRIPT!r}", "print(page([life_of_script(parse(T), text=T, title='t')]), end='')"]
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONUTF8": "1"},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout.decode() == page([life])
 
 
 @pytest.mark.skipif(NODE is None, reason="no node")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_a_picture_carries_marks_and_labels(tmp_path: Path) -> None:
 
 
 def test_the_function_is_the_packages_own(tmp_path: Path) -> None:
-    report = m4alloc.view(SCRIPT, output=tmp_path / "x.html")
+    report = m4alloc.view(SCRIPT, output=tmp_path / "x.html")  # type: ignore[operator]  # the package is the function, too
     assert report.output == str(tmp_path / "x.html")
     assert (tmp_path / "x.html").stat().st_size == report.bytes
     assert (tmp_path / "x.html").read_text(encoding="utf-8").startswith("<!doctype html>")
@@ -93,6 +94,8 @@ def test_a_counterexample_has_a_page_of_its_own(tmp_path: Path, monkeypatch: pyt
         view(found, SCRIPT, output=None)
     with pytest.raises(ViewError, match="runs on no allocator and no architecture"):
         view(found, output=None, allocators=["system"])
+    with pytest.raises(ViewError, match="is one run, drawn whole: no --image, no --limit"):
+        view(found, output=None, limit=7)
     with pytest.raises(ViewError, match="a counterexample has no map"):
         view(found, output=None, svg="x.svg")
 
@@ -115,6 +118,7 @@ def bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("other.json").write_text("[1, 2]")
     Path("object.json").write_text('{"a": 1}')
     Path("broken.json").write_text('{"a": ')
+    Path("deep.json").write_text('{"format": "x run", "a": ' + "[" * 100_000)
     Path("run.json").write_text('{"format": "m4alloc/1 run"}')
     Path("folder").mkdir()
     index = {"schema": "m4alloc/1", "kind": "trace-index", "program": [], "status": 0, "images": []}
@@ -140,6 +144,8 @@ def bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["latin.heap"], "latin.heap: not UTF-8: invalid continuation byte at byte 15"),
         (["object.json"], "object.json: JSON, but neither the index of a recording nor a counterexample"),
         (["broken.json"], "broken.json: JSON, but neither"),
+        (["deep.json"], "deep.json: JSON, but neither"),
+        (["n" * 300], "n" * 300 + ": File name too long"),
         (["run.json"], "run.json holds no run of a model"),
         (["nothing.index"], "nothing.index: no process was recorded"),
         (["missing.index"], "missing.index: its trace gone is not beside it"),
@@ -147,7 +153,7 @@ def bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ([], "nothing to show: give a trace"),
         (["ok.heap"] * 5, "5 heaps; a page has room for 4 at most"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=lambda value: " ".join(value)[:80] if isinstance(value, list) else "",
 )
 def test_bad_input_is_told_and_nothing_is_written(bad: Path, words: list[str], message: str) -> None:
     with pytest.raises(ViewError) as told:
@@ -167,12 +173,16 @@ def test_bad_input_is_told_and_nothing_is_written(bad: Path, words: list[str], m
         ({"output": "/dev/null"}, "/dev/null: neither a file nor a new name"),
         ({"svg": "wrong.heap"}, "wrong.heap: exists and is neither a page nor a picture"),
         ({"svg": "x.svg", "allocators": ["system", "m4alloc"]}, "--svg draws one heap, and there are 2"),
-        ({"allocators": ["./no.so"]}, "./no.so: no such file"),
+        ({"allocators": ["./no.so"]}, "no allocator ./no.so; it is reference, m4alloc, system, or the path"),
         ({"allocators": ["letter.txt"]}, "letter.txt: not an ELF file"),
         ({"architectures": ["vax"]}, "no architecture or defence is called 'vax'"),
         ({"on": ["mte"]}, "--on goes with --attack"),
         ({"attack": "double-free"}, "an attack brings its own requests and machine"),
         ({"limit": 0}, "--limit 0: at least one event"),
+        ({"seed": 7}, "--seed goes with --attack"),
+        ({"output": "x.svg", "svg": "x.svg"}, "x.svg: both the page and the picture"),
+        ({"output": "x.svg", "svg": "folder/../x.svg"}, "folder/../x.svg: both the page and the picture"),
+        ({"output": "o" * 300}, "o" * 300 + ": File name too long"),
         ({"format": "rosetta"}, "ok.heap: no format 'rosetta'; there are m4t, heap"),
     ],
     ids=str,
@@ -194,15 +204,59 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(bad: Path, monkeypatch
     view("ok.heap", output="x.html")
     old = Path("x.html").read_bytes()
 
-    def full(path: Path, content: bytes) -> int:
-        path.touch()
+    def full(path: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(ViewError, match=r"x\.html: No space left on device"):
         view("ok.heap", output="x.html")
     assert Path("x.html").read_bytes() == old
     assert not list(bad.glob(".*"))
+
+
+def test_no_picture_is_written_when_the_page_cannot_be(bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def contradicts(lives: object, title: str) -> str:
+        raise ValueError("event 1 is about a block that is not there yet")
+
+    monkeypatch.setattr(run, "page", contradicts)
+    before = sorted(bad.iterdir())
+    with pytest.raises(ViewError, match="this history cannot be drawn: event 1 is about a block that is not there"):
+        view("ok.heap", output="x.html", svg="x.svg")
+    assert sorted(bad.iterdir()) == before
+
+
+def test_a_page_goes_where_a_link_leads(bad: Path) -> None:
+    Path("link.html").symlink_to("folder/page.html")
+    view("ok.heap", output="link.html")
+    assert Path("link.html").is_symlink() and Path("folder/page.html").stat().st_size > 10_000
+    Path("odd.html").symlink_to("nowhere/page.html")
+    with pytest.raises(ViewError, match=r"odd\.html: there is no directory .*nowhere"):
+        view("ok.heap", output="odd.html")
+
+
+def test_a_pipe_is_an_input_as_a_file_is(bad: Path) -> None:
+    os.mkfifo("pipe.heap")
+    for text, message in (("a = malloc 8\n", ""), ("a = mallok 8\n", "pipe.heap:1:5: expected a function")):
+        feeder = threading.Thread(target=Path("pipe.heap").write_text, args=(text,))
+        feeder.start()
+        if message:
+            with pytest.raises(ViewError) as told:
+                view("pipe.heap", output=None)
+            assert str(told.value).startswith(message)
+        else:
+            assert [life.title for life in view("pipe.heap", output=None).lives] == ["pipe.heap"]
+        feeder.join()
+
+
+def test_an_attack_takes_no_option_that_is_about_inputs() -> None:
+    for options in ({"limit": 1}, {"image": "5"}, {"format": "rep"}):
+        with pytest.raises(ViewError, match="--image, --from and --limit are for inputs; an attack has none"):
+            view(attack="double-free", output=None, **options)
+
+
+def test_a_script_runs_on_the_reference_allocator_by_name(bad: Path) -> None:
+    (life,) = view("ok.heap", allocators=["reference"], output=None).lives
+    assert (life.allocator, life.blocks.base.tolist()) == ("reference allocator, first fit", [0x10000])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -12,10 +12,10 @@ import m4alloc
 from m4alloc.view.explorer.run import ViewReport, view
 from tests.m4alloc.view.browser import Page, browser, needs_browser
 from tests.m4alloc.view.explorer.lives_for_tests import EXCERPTS, SCRIPTS
+from tests.m4alloc.view.explorer.open_page import DRAWN, WINDOW
 
 pytestmark = needs_browser
 Show = Callable[..., tuple[Page, ViewReport]]
-DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 TEXT = "document.body.innerText"
 
 
@@ -31,7 +31,7 @@ def show(tab: Page, tmp_path: Path) -> Iterator[Show]:
 
     def opened(*inputs: Any, **options: Any) -> tuple[Page, ViewReport]:
         report = view(*inputs, output=tmp_path / "page.html", **options)
-        tab.open(tmp_path / "page.html")
+        tab.open(tmp_path / "page.html", **WINDOW)
         if report.lives:
             tab.until("m4.map.frames.count > 0 || document.querySelector('.failed')")
         tab.run(DRAWN)

@@ -10,13 +10,13 @@ from m4alloc.view.explorer.life import Life
 from m4alloc.view.explorer.sources_problem import ViewError
 from m4alloc.view.explorer.sources_script import defence_of, life_of_script
 from spec.script import parse
-from tests.m4alloc.view.explorer.lives_for_tests import script_lives
+from tests.m4alloc.view.explorer.lives_for_tests import SCRIPTS, script_lives
 
 STALE = "a = malloc 64\nfree a\nb = malloc 64\nstore a 0 8\nload b 0 8"
 
 
-def on(architecture: str, text: str = STALE, **options: str) -> Life:
-    return life_of_script(parse(text), text=text, title="t", architecture=architecture, **options)
+def on(architecture: str, text: str = STALE) -> Life:
+    return life_of_script(parse(text), text=text, title="t", architecture=architecture)
 
 
 def faults(life: Life) -> list[tuple[int, str]]:
@@ -105,7 +105,7 @@ def test_a_repeat_is_carried_out_and_its_lines_come_again() -> None:
 
 def test_a_library_is_driven_and_what_ends_it_ends_the_history() -> None:
     life = life_of_script(parse(STALE), text=STALE, title="t", allocator="system")
-    assert life.allocator == "system"
+    assert life.allocator == "system malloc"
     assert len(life.events) == 5
     crash = "a = malloc 24\nfree a\nfree a\nb = malloc 24"
     ended = life_of_script(parse(crash), text=crash, title="t", allocator="system")
@@ -142,8 +142,26 @@ def test_an_access_that_the_hardware_refused_changes_no_property() -> None:
 
 def test_more_steps_than_are_drawn_are_said_to_be_left_out() -> None:
     text = "\n".join(f"b{n} = malloc 8" for n in range(30))
-    life = life_of_script(parse(text), text=text, title="t", limit=10)
-    assert (len(life.events), life.left_out) == (10, "Only the first 10 steps were run.")
+    for replies in (False, True):
+        script = parse("\n".join(f"b{n} = malloc 8 -> {0x1000 + 64 * n}" for n in range(30)) if replies else text)
+        life = life_of_script(script, text=text, title="t", limit=10)
+        assert (len(life.events), life.left_out) == (10, "Only the first 10 steps are drawn.")
+        whole = life_of_script(script, text=text, title="t", limit=30)
+        assert (len(whole.events), whole.left_out) == (30, "")
+
+
+@pytest.mark.parametrize("architecture", ["none", "mte", "adi", "cheri"])
+def test_the_reference_allocator_breaks_no_rule_whatever_the_program_does(architecture: str) -> None:
+    scripts = sorted((SCRIPTS / "misuse").glob("*.heap"))
+    assert len(scripts) > 5
+    for path in scripts:
+        life = on(architecture, path.read_text("utf-8"))
+        assert [mark.name for mark in life.marks if mark.kind == "violation"] == [], path.name
+
+
+@given(script_lives())
+def test_no_random_script_has_it_break_a_rule(life: Life) -> None:
+    assert [mark.reason for mark in life.marks if mark.kind == "violation"] == []
 
 
 def test_an_architecture_that_there_is_not_is_named_with_those_there_are() -> None:
