@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no step {unknown[0]}; the steps are 1 to {len(STEPS)}")
     if chosen.save is not None and (len(chosen.steps) != 1 or chosen.steps[0] not in SCRIPTED):
         parser.error("--save is for one step, 1 or 2: the histories of the others are of pointers, and no heap scripts")
+    if chosen.save is not None and chosen.save.suffix != ".heap":
+        parser.error(f"--save {chosen.save}: the name of a heap script ends in .heap; another file might be your work")
     quiet()
     done = True
     for step in [STEPS[number - 1] for number in chosen.steps] or STEPS:

@@ -39,10 +39,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--timeout", type=float, default=60.0, metavar="S", help="seconds a trace may take (default 60)"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE.html", help="write the grade as a page, with pictures of the heap"
+        "-o", "--output", metavar="FILE.html", help="write the grade as a page, with pictures of the heap (- for none)"
     )
     parser.add_argument(
-        "--view", metavar="DIR", help="write a page a trace into DIR, on which its heap can be explored"
+        "--view", metavar="DIR", help="write a page a trace into DIR, on which its heap can be explored (- for none)"
     )
     parser.add_argument(
         "--findings",
@@ -61,15 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
     from m4alloc.grade.grade import grade
     from m4alloc.trace.format import TraceError
 
+    places = {
+        name: None if getattr(arguments, name) == "-" else getattr(arguments, name)
+        for name in ("findings", "output", "view")
+    }
     try:
         report = grade(
             arguments.allocator,
             arguments.traces,
             weight=arguments.weight,
             timeout=arguments.timeout,
-            findings=None if arguments.findings == "-" else arguments.findings,
-            output=arguments.output,
-            view=arguments.view,
+            **places,
             progress=progress.on_stderr(),
         )
     except (WorkerError, LibraryError, TraceError, ValueError, OSError) as error:

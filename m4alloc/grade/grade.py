@@ -13,10 +13,13 @@ from m4alloc.grade.library import LibraryGrader
 from m4alloc.grade.outcome import Graded, GradeError
 from m4alloc.grade.page import write
 from m4alloc.grade.picture import heap_map
+from m4alloc.grade.places import Places
 from m4alloc.grade.policy import PolicyGrader
 from m4alloc.grade.report import WEIGHT, Fault, GradeReport, TraceGrade
 from m4alloc.grade.traces import traces_of
 from m4alloc.lib import lib
+from m4alloc.trace.format import TraceError
+from m4alloc.trace.formats.scratch import replacing
 from m4alloc.trace.write import write as write_trace
 from m4alloc.tune.workload import Workload
 from m4alloc.view.explorer.run import view as view_page
@@ -36,6 +39,8 @@ SOURCES = {
     ".a": "gcc -shared -Wl,--whole-archive {file} -o {stem}.so",
 }
 """What has to be compiled first, and how."""
+WEEK = 7 * 24 * 60 * 60
+"""Seconds: as long as one part of one trace may take."""
 TRACES = frozenset({".rep", ".heap", ".m4t", ".xz"})
 
 
@@ -57,7 +62,8 @@ def grade(
     those that come with m4alloc when there are none. weight: of utilisation, 0 to 1; the rest is for speed.
     timeout: seconds that one part of one trace may take. findings: the folder for the smallest script of each fault,
     None for none. output: a page with the grade and a map of the heap on each trace.
-    view: a folder for one page a trace, on which its heap can be explored; None for none.
+    view: a folder for one page a trace, on which its heap can be explored, and its history; None for none.
+    No input is replaced, nor what is no page or no trace: GradeError says so before anything is graded.
     All of the allocator runs in children: what crashes or hangs there is a fault on that trace, which brings 0 points.
     Raises GradeError, TraceError, LibraryError, ValueError, OSError.  Cost: about 10 s for the bundled traces.
 
@@ -67,33 +73,38 @@ def grade(
     """
     if not 0 <= weight <= 1:
         raise GradeError(f"a weight of {weight:g}: from 0 (speed alone) to 1 (memory alone)")
-    if not timeout > 0:
-        raise GradeError(f"a timeout of {timeout:g} seconds: it must be more than 0")
-    check_places(findings, output, view)
+    if not 0 < timeout <= WEEK:
+        raise GradeError(f"a timeout of {timeout:g} seconds: it must be more than 0, and {WEEK} (a week) at most")
+    places = Places.of(findings, output, view, traces)
     told = Silent() if progress is None else progress
     name = os.fspath(allocator)
     grader = grader_of(name, timeout)
     workloads = traces_of(traces)
+    places.check_heaps([workload.name for workload in workloads])
     rows: list[TraceGrade] = []
     pictures: dict[str, Html] = {}
+    unseen: list[str] = []
     interrupted = False
     with told:
         told.phase("traces", len(workloads))
         try:
             for done, workload in enumerate(workloads):
                 told.advance(done)
-                found = kept(workload, grader.grade(workload), grader, findings)
+                found = kept(workload, grader.grade(workload), grader, places)
                 row = TraceGrade(workload.name, len(workload), weight, found.measured, found.fault)
                 events = grader.events(workload) if output is not None or view is not None else []
                 if events and output is not None:
                     pictures[workload.name] = heap_map(events)
                 if events and view is not None:
-                    row = replace(row, page=explored(events, workload.name, name, Path(view)))
+                    try:
+                        row = replace(row, page=explored(events, workload.name, name, places))
+                    except (ViewError, TraceError, OSError) as error:
+                        unseen.append(f"the heap on {workload.name} has no page: {error}")
                 rows.append(row)
         except KeyboardInterrupt:
             interrupted = True
     left = len(workloads) - len(rows)
-    notes = (*grader.notes, *([f"interrupted: {plural(left, 'trace')} left out"] if interrupted else []))
+    notes = (*grader.notes, *unseen, *([f"interrupted: {plural(left, 'trace')} left out"] if interrupted else []))
     report = GradeReport(name, grader.kind, grader.reference, weight, tuple(rows), notes, interrupted)
     if output is not None:
         write(report, output, pictures)
@@ -107,6 +118,8 @@ def grader_of(name: str, timeout: float) -> Grader:
     if name == "system":
         return LibraryGrader(name, timeout)
     path = Path(re.sub(r"(\.py):\w+$", r"\1", name))
+    if not name:
+        raise GradeError("the allocator has no name; a library or a file of Python is wanted")
     if not path.exists():
         near = [
             one for one in (f"lib{path.name}.so", f"{path.name}.so", f"{path.name}.py") if path.with_name(one).exists()
@@ -126,42 +139,25 @@ def grader_of(name: str, timeout: float) -> Grader:
     return LibraryGrader(name, timeout)
 
 
-def check_places(
-    findings: str | os.PathLike[str] | None,
-    output: str | os.PathLike[str] | None,
-    view: str | os.PathLike[str] | None,
-) -> None:
-    """Refuse places in which nothing can be written, before any work is done. Raises GradeError."""
-    for folder in (findings, view):
-        if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
-            raise GradeError(f"{os.fspath(folder)} is a file; a folder is wanted, there or to be made")
-    if output is not None and Path(output).is_dir():
-        raise GradeError(f"{os.fspath(output)} is a folder; the name of a page is wanted, such as grade.html")
-    place = Path(output or ".").resolve().parent
-    if not place.is_dir():
-        raise GradeError(f"{place} does not exist; make it first: mkdir -p {place}")
-
-
-def kept(workload: Workload, found: Graded, grader: Grader, findings: str | os.PathLike[str] | None) -> Graded:
+def kept(workload: Workload, found: Graded, grader: Grader, places: Places) -> Graded:
     """The same; a fault that has a script is written into the folder of findings."""
     fault: Fault | None = found.fault
-    if fault is None or not fault.script or findings is None:
+    if fault is None or not fault.script or places.findings is None:
         return found
-    folder = Path(findings)
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = re.sub(r"[^\w.-]", "_", f"{workload.name}-{fault.rule or 'exception'}")
-    file = folder / f"{stem}.heap"
-    file.write_text(fault.script, encoding="utf-8")
+    places.findings.mkdir(parents=True, exist_ok=True)
+    file = places.finding(workload.name, fault.rule)
+    with replacing(file) as whole:
+        whole.write(fault.script.encode())
     return Graded(found.measured, replace(fault, file=str(file), replay=grader.replay_command(str(file))))
 
 
-def explored(events: Sequence[Event], trace: str, allocator: str, folder: Path) -> str:
-    """Write the history as a trace, and the page on which it can be explored: the page's path. Raises GradeError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    recorded, page = folder / f"{trace}.m4t.xz", folder / f"{trace}.html"
+def explored(events: Sequence[Event], trace: str, allocator: str, places: Places) -> str:
+    """Write the history as a trace, and the page on which it can be explored: the page's path.
+
+    Raises ViewError, TraceError, OSError.
+    """
+    recorded, page = places.history(trace), places.heap(trace)
+    recorded.parent.mkdir(parents=True, exist_ok=True)
     write_trace(recorded, events, allocator=allocator, command=[trace])
-    try:
-        view_page(recorded, output=page)
-    except ViewError as error:
-        raise GradeError(str(error)) from error
+    view_page(recorded, output=page)
     return str(page)

@@ -7,10 +7,9 @@ import statistics
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from m4alloc.check.check_library import asked_of
 from m4alloc.check.finding import Finding
@@ -20,10 +19,10 @@ from m4alloc.check.judgement import Broken, Terms
 from m4alloc.grade.footprint import ROLLUP, footprint, with_static_tls
 from m4alloc.grade.isolate import isolated
 from m4alloc.grade.outcome import Graded, GradeError
-from m4alloc.grade.plan import functions_of, instructions, missing, operations
+from m4alloc.grade.plan import instructions, missing, operations
+from m4alloc.grade.preloaded import judged, written
 from m4alloc.grade.report import Fault, Measured
 from m4alloc.lib import replayer
-from m4alloc.trace.format import HEADER_SIZE, RECORD
 from m4alloc.trace.replay import replay
 from m4alloc.tune.workload import Workload
 from m4alloc.view.quantity import plural
@@ -103,9 +102,12 @@ class LibraryGrader:
             pages = isolated(partial(with_static_tls, self.library, workload), self.timeout)
         if pages.problem:
             return Graded(fault=Fault(f"while its pages were counted: {pages.problem}"))
+        seen = isolated(partial(judged, self.library, workload, self.functions, self.terms), self.timeout)
+        if seen.value:
+            return Graded(fault=as_malloc(Fault(**seen.value)))
         race = isolated(partial(raced, self.library, workload, self.functions), self.timeout)
         if race.problem:
-            return Graded(fault=Fault(f"as the malloc of a program (LD_PRELOAD): {race.problem}"))
+            return Graded(fault=as_malloc(Fault(race.problem)))
         mine, theirs = race.value
         return Graded(
             Measured(**pages.value, seconds=statistics.median(mine), reference_seconds=statistics.median(theirs))
@@ -142,16 +144,15 @@ class LibraryGrader:
             return driver.carry_out(instructions(workload, self.functions)).events
 
 
+def as_malloc(fault: Fault) -> Fault:
+    """The same, seen of the library where it is the malloc of a program."""
+    return replace(fault, message=f"as the malloc of a program (LD_PRELOAD): {fault.message}")
+
+
 def raced(library: str, workload: Workload, functions: frozenset[Function]) -> tuple[tuple[float, ...], ...]:
     """Seconds of the trace on the library, and on the system's malloc, in turns: to be run in a child."""
     with tempfile.TemporaryDirectory(prefix="m4alloc-") as folder:
-        path = Path(folder) / "trace.m4t"
-        workload.write(path)
-        # What aligns must be the library's own.
-        records = np.memmap(path, RECORD, "r+", HEADER_SIZE, len(workload) + (workload.prelude > 0))
-        calls = records["function"] != Function.LABEL
-        records["function"][calls] = functions_of(workload, functions)
-        records.flush()
+        path = written(workload, functions, Path(folder) / "trace.m4t")
         report = replay(path, allocator=[library, "system"], repeat=RACES)
     seconds = tuple(result.all_seconds for result in report.results)
     if not all(0 < one < LONGEST for some in seconds for one in some):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from m4alloc.grade.report import GradeReport, TraceGrade
 from m4alloc.grade.text import ADVICE, CAUSES, HEADER, faults, formula, lines, row, worst
+from m4alloc.trace.formats.scratch import replacing
 from m4alloc.view.html import Html, Page, Section, Tone, callout, figures, join, listing, paragraph, table, track
 from m4alloc.view.quantity import percent, ratio
 
@@ -15,9 +17,8 @@ from m4alloc.view.quantity import percent, ratio
 def write(report: GradeReport, path: str | os.PathLike[str], pictures: Mapping[str, Html]) -> None:
     """Write the page, whole or not at all. pictures: the map of the heap of each trace. Raises OSError."""
     target = Path(path)
-    fresh = target.with_name(f".{target.name}.part")
-    fresh.write_text(page(report, target.parent, pictures), encoding="utf-8")
-    fresh.replace(target)
+    with replacing(target) as file:
+        file.write(page(report, target.parent, pictures).encode())
 
 
 def page(report: GradeReport, beside: Path, pictures: Mapping[str, Html]) -> str:
@@ -104,5 +105,5 @@ def link(trace: TraceGrade, beside: Path) -> Html:
     """Where the heap of a trace can be explored."""
     if not trace.page:
         return Html("")
-    address = Path(os.path.relpath(trace.page, beside)).as_posix()
+    address = quote(Path(os.path.relpath(trace.page, beside)).as_posix())
     return Html(join([Html(f'<a href="{join([address])}">'), "explore", Html("</a>")], ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from m4alloc.check.verify_report import SCHEMA, Verdict
@@ -67,6 +67,10 @@ class Measured:
         return self.reference_seconds / self.seconds if self.seconds else 0.0
 
 
+TOLD = (*(one.name for one in fields(Measured)), "utilisation", "internal", "external", "speed")
+"""What the report says of what was measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class TraceGrade:
     """One trace: how many requests it has, and what was measured, or the fault that made it worth nothing."""
@@ -111,30 +115,8 @@ class TraceGrade:
             "correct": fault is None,
             "points": self.points,
             "lost": self.lost,
-            "measured": None
-            if measured is None
-            else {
-                "peak_live": measured.peak_live,
-                "footprint": measured.footprint,
-                "usable": measured.usable,
-                "utilisation": measured.utilisation,
-                "internal": measured.internal,
-                "external": measured.external,
-                "seconds": measured.seconds,
-                "reference_seconds": measured.reference_seconds,
-                "speed": measured.speed,
-            },
-            "fault": None
-            if fault is None
-            else {
-                "rule": fault.rule,
-                "source": fault.source,
-                "message": fault.message,
-                "script": fault.script,
-                "requests": fault.requests,
-                "file": fault.file,
-                "replay": fault.replay,
-            },
+            "measured": None if measured is None else {name: getattr(measured, name) for name in TOLD},
+            "fault": None if fault is None else asdict(fault),
             "page": self.page,
         }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
+from m4alloc.check.verify_report import Verdict
 from m4alloc.grade.report import GradeReport, TraceGrade
 from m4alloc.view import text
 from m4alloc.view.quantity import number, percent, plural, ratio, size
@@ -52,6 +54,12 @@ HINTS = {
 }
 """Of rules that break often in first allocators, where to look."""
 
+UNASKED = {
+    "library": "`m4alloc check {allocator}` looks for what traces do not ask: most broken allocators pass them",
+    "python": "m4alloc.check.AllocatorMachine asks what traces do not, as in the tests that `m4alloc new` writes",
+}
+"""What to do with an allocator that is right on every trace, which proves little."""
+
 
 def lines(report: GradeReport) -> list[str]:
     """The whole report."""
@@ -67,6 +75,8 @@ def lines(report: GradeReport) -> list[str]:
     if best and not report.wrong:
         shown.append(f"  try         {ADVICE[best]}")
     shown += [f"  note        {note}" for note in report.notes]
+    if report.verdict is Verdict.HOLDS:
+        shown.append(f"  next        {UNASKED[report.kind].format(allocator=shlex.quote(report.allocator))}")
     shown.append(f"verdict  {report.verdict.value} on {plural(len(report.traces), 'trace')}")
     return shown
 

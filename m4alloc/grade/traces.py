@@ -69,11 +69,14 @@ def named(path: Path) -> str:
 def traces_of(paths: Sequence[str | os.PathLike[str]]) -> list[Workload]:
     """Those of the files, or the bundled ones when there are none. Files of one name are told apart by a number."""
     found = [read(path) for path in paths] if paths else bundled()
-    times: dict[str, int] = {}
+    names: set[str] = set()
     for place, workload in enumerate(found):
-        times[workload.name] = times.get(workload.name, 0) + 1
-        if times[workload.name] > 1:
-            found[place] = replace(workload, name=f"{workload.name}-{times[workload.name]}")
+        name, times = workload.name, 1
+        while name in names:
+            times += 1
+            name = f"{workload.name}-{times}"
+        names.add(name)
+        found[place] = replace(workload, name=name)
     return found
 
 

@@ -116,6 +116,8 @@ def new(name: str, *, directory: str | os.PathLike[str] | None = None, hardware:
     check_name(name)
     if hardware and hardware not in HARDWARE:
         raise ProjectError(f"hardware {hardware!r} is not known; known are {' and '.join(HARDWARE)}")
+    if directory is not None and not os.fspath(directory):
+        raise ProjectError("the folder has no name; give one with --directory DIR, or leave it out: then it is NAME")
     folder = Path(name if directory is None else directory)
     check_folder(folder)
     files = written(name, hardware)

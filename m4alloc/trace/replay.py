@@ -123,7 +123,7 @@ def replay(
         runs: list[list[_Run]] = [[] for _ in names]
         for _ in range(repeat):
             for name, library, done in zip(names, libraries, runs, strict=True):
-                done.append(_sum([_once(plan, library, os.fspath(name)) for plan, _ in plans]))
+                done.append(_sum([_once(plan, library, os.fspath(name), it.requests) for plan, it in plans]))
     results = [_result(os.fspath(name), done) for name, done in zip(names, runs, strict=True)]
     return ReplayReport(tree.path, len(tree.traces), requests, skipped, tuple(results))
 
@@ -136,23 +136,34 @@ class _Run:
     library: str
 
 
-def _once(plan: Path, library: Path | None, name: str) -> _Run:
-    """One image's replay. The host is this interpreter's program, whose main never runs."""
+def _once(plan: Path, library: Path | None, name: str, requests: int) -> _Run:
+    """One image's replay. The host is this interpreter's program, whose main never runs.
+
+    The result comes by standard output, which the allocator can write to as well: all that came has to be one result,
+    of as many requests as were asked for, and the name of the file that served them.
+    """
     with preloaded([replayer(), *([library] if library else [])], "") as value:
         environment = {key: text for key, text in os.environ.items() if key != "LD_PRELOAD"}
         environment |= {"LD_PRELOAD": value, "M4ALLOC_REPLAY": str(plan)}
         done = subprocess.run([sys.executable, "-c", ""], env=environment, capture_output=True)
+        head, served_by = done.stdout[: RESULT.itemsize], os.fsdecode(done.stdout[RESULT.itemsize :])
+        is_file = not served_by or os.path.exists(served_by)  # noqa: PTH110 - what is no name at all is no file
     if done.returncode < 0:
         what = f"was killed by {signal.Signals(-done.returncode).name}"
         raise ReplayError(f"the replay on {name} {what}: {done.stderr.decode(errors='replace').strip()}")
-    if done.returncode != 0 or len(done.stdout) < RESULT.itemsize:
+    if done.returncode != 0 or len(head) < RESULT.itemsize:
         raise ReplayError(f"the replay on {name} ended with status {done.returncode}, without a result")
-    result = np.frombuffer(done.stdout[: RESULT.itemsize], RESULT)[0]
+    result = np.frombuffer(head, RESULT)[0]
+    if int(result["requests"]) != requests or not is_file:
+        raise ReplayError(
+            f"the replay on {name} told what is no result; the allocator seems to write to standard output, where the "
+            "result is told"
+        )
     return _Run(
         float(result["nanoseconds"]) / 1e9,
         max(0, int(result["peak"]) - int(result["baseline"])),
         int(result["failures"]),
-        os.fsdecode(done.stdout[RESULT.itemsize :]),
+        served_by,
     )
 
 

@@ -124,7 +124,11 @@ def test_a_history_is_saved_as_a_script_that_shows_the_same_violation(
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["3", "--save", "x.heap"], "one step, 1 or 2"), (["1", "--save", "/nowhere/x.heap"], "No such file")],
+    [
+        (["3", "--save", "x.heap"], "one step, 1 or 2"),
+        (["1", "--save", "/nowhere/x.heap"], "No such file"),
+        (["1", "--save", "heap.py"], "heap.py: the name of a heap script ends in .heap"),
+    ],
 )
 def test_what_cannot_be_saved_is_a_usage_error(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]

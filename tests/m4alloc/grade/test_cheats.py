@@ -106,6 +106,11 @@ LIBRARIES = {
         "if (counted) return heap;",
         "not what had been written there",
     ),
+    "one block for all, as the malloc of a program": (
+        "static int preloaded;\n" + START + '{ preloaded = getenv("LD_PRELOAD") != 0; }\n',
+        "if (preloaded) return heap;",
+        "as the malloc of a program (LD_PRELOAD): malloc(9) at event",
+    ),
     "says something where its time is told": (
         START + '{ if (getenv("LD_PRELOAD")) write(1, "points 100 of 100 for this one!\\n", 32); }\n',
         "",

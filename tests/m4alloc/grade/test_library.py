@@ -37,8 +37,8 @@ void *realloc(void *block, size_t size)
 def compiled(folder: Path, source: str, name: str = "mine.so") -> Path:
     """The library."""
     (folder / "mine.c").write_text(source)
-    command = ["gcc", "-O1", "-shared", "-fPIC", "-fno-builtin", "-w", folder / "mine.c", "-o", folder / name]
-    subprocess.run(command, check=True)
+    command = ["gcc", "-O1", "-shared", "-fPIC", "-fno-builtin", "-w", "mine.c", "-o", name]
+    subprocess.run(command, cwd=folder, check=True)
     return folder / name
 
 
@@ -108,6 +108,11 @@ def test_what_cannot_be_graded_is_refused_with_what_would_be(tmp_path: Path) -> 
     assert "no such file; did you mean" in refused("lab")
     with pytest.raises(GradeError, match="a weight of 2: from 0"):
         grade("system", weight=2)
+    with pytest.raises(GradeError, match="the allocator has no name"):
+        grade("")
+    for seconds in (0.0, -1.0, 1e12, float("inf"), float("nan")):
+        with pytest.raises(GradeError, match="must be more than 0, and 604800"):
+            grade("system", timeout=seconds)
 
 
 def test_a_library_that_needs_python_is_explained() -> None:
@@ -120,7 +125,9 @@ def test_the_command_prints_a_row_a_trace_and_leaves_with_1_for_a_fault(
     monkeypatch.chdir(tmp_path)
     rep = str(folder / "half.rep")
     assert main(["grade", str(folder / "bump.so"), rep, "--weight", "1"]) == 0
-    assert re.search(r"^total    (49|50)\.\d of 100", capsys.readouterr().out, re.M)
+    shown = capsys.readouterr().out
+    assert re.search(r"^total    (49|50)\.\d of 100", shown, re.M)
+    assert re.search(r"^  next        `m4alloc check .*/bump.so` looks for what traces do not ask", shown, re.M)
     compiled(tmp_path, BUMP.replace("FAULT", "return 0;"))
     assert main(["grade", "mine.so", rep, "--json"]) == 1
     report = json.loads(capsys.readouterr().out)

@@ -61,6 +61,22 @@ def test_the_text_says_the_formula_and_what_cost_most() -> None:
     assert "lost  37.5  it is slower than the reference" in text and "verdict  HOLDS on 1 trace" in text
 
 
+@pytest.mark.parametrize(("kind", "who"), [("library", "`m4alloc check ./a.so` looks"), ("python", "AllocatorMachine")])
+def test_what_is_right_on_all_traces_is_told_who_asks_more(kind: str, who: str) -> None:
+    def told(*rows: TraceGrade) -> list[str]:
+        return [line for line in lines(GradeReport("./a.so", kind, "", 0.6, rows)) if line.startswith("  next")]
+
+    (line,) = told(of(FULL))
+    assert who in line
+    assert told(of(FULL), of(fault=Fault("x"))) == []
+
+
+def test_the_report_as_data_has_every_number_and_the_whole_fault() -> None:
+    measured = of(HALF).to_json()["measured"]
+    assert measured["peak_live"] == 50 and measured["speed"] == 0.5 and measured["internal"] == pytest.approx(0.3)
+    assert of(fault=Fault("x", "r", file="f")).to_json()["fault"]["file"] == "f"
+
+
 def test_hints_are_about_rules_that_there_are() -> None:
     assert set(HINTS) <= {*RULES, *EXPECTATIONS}
 

@@ -42,6 +42,10 @@ def test_the_lab_s_own_traces_are_read(tmp_path: Path) -> None:
 def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "a.rep").write_text("9\n1\n2\n1\na 0 9\nf 0\n")
     assert [workload.name for workload in traces_of([tmp_path / "a.rep"] * 2)] == ["a", "a-2"]
+    for name in ("a-2.heap", "a.heap"):
+        (tmp_path / name).write_text("a = malloc 9\n")
+    found = traces_of([tmp_path / name for name in ("a.rep", "a-2.heap", "a.heap")])
+    assert [workload.name for workload in found] == ["a", "a-2", "a-3"]
 
 
 def test_a_file_that_is_no_trace_is_refused(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def test_a_folder_without_a_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ProjectError, match="exists and is a file"):
         new("pool", directory=tmp_path / "file")
+    with pytest.raises(ProjectError, match="the folder has no name; give one"):
+        new("pool", directory="")
 
 
 def test_the_command_says_what_to_try(
@@ -151,8 +153,7 @@ def test_the_twin_keeps_the_contract_and_uses_memory_again(project: Path) -> Non
 @native
 def test_the_twins_hand_out_the_same_blocks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(project)
-    from pool import Pool
-
+    Pool = importlib.import_module("pool").Pool  # noqa: N806 - a class
     plan = [operation for seed in range(4) for operation in requests_at_random(seed)]
     python, twin = adapter.from_object(Pool), adapter.target(project / "libpool.so")
     seen, other = python.run(plan).events, twin.run(plan).events

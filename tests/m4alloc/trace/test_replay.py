@@ -192,6 +192,25 @@ def test_an_allocator_that_crashes_is_reported(tmp_path: Path) -> None:
         replay(tmp_path / "trace", allocator=build(tmp_path / "crash.c", "-shared", "-fPIC"), repeat=1)
 
 
+FORGED = """#include <stdint.h>
+#include <unistd.h>
+static char heap[1 << 20];
+static unsigned long top;
+void *malloc(unsigned long n) { top += n + 15 & -16ul; return heap + top - (n + 15 & -16ul); }
+void free(void *block) { (void)block; }
+__attribute__((constructor)) static void says(void) { uint64_t told[] = {1, REQUESTS, 0, 0, 0}; write(1, told, 40); }
+"""
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+def test_a_result_that_the_allocator_tells_itself_is_refused(tmp_path: Path, requests: int) -> None:
+    (tmp_path / "forged.c").write_text(FORGED.replace("REQUESTS", str(requests)))
+    write(tmp_path / "trace", [Event(M, size=77, result=16)])
+    library = build(tmp_path / "forged.c", "-shared", "-fPIC", "-fno-builtin", "-Wno-parentheses")
+    with pytest.raises(ReplayError, match="told what is no result; the allocator seems to write to standard output"):
+        replay(tmp_path / "trace", allocator=library, repeat=1)
+
+
 def test_a_trace_without_requests_takes_no_time(tmp_path: Path) -> None:
     write(tmp_path / "trace", [])
     report = replay(tmp_path / "trace", allocator="system", repeat=2)
