@@ -11,8 +11,8 @@ from pathlib import Path
 from m4alloc.grade.outcome import GradeError
 from m4alloc.trace.format import TraceError
 from m4alloc.trace.read import Trace
-from m4alloc.view.target import refuse_to_write
 from m4alloc.view.explorer.sources_problem import ViewError
+from m4alloc.view.target import refuse_to_write
 
 GRADED = ".graded.m4t.xz"
 """How the file of a history on the graded allocator ends: no recording is called so."""

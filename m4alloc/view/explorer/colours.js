@@ -46,7 +46,6 @@
     }
     return `${unit === 0 || Number.isInteger(size) ? size : size.toFixed(size < 10 ? 1 : 0)} ${units[unit]}`;
   };
-  const number = (value) => Math.round(value).toLocaleString("en-GB").replaceAll(",", "\u202f");
 
   let cache = new Map();
   const forget = () => (cache = new Map());
@@ -106,8 +105,6 @@
     return { own: own.sort((one, other) => one - other), more: order.length > 8 };
   };
 
-  const thread_name = (life, thread) => life.threads[thread] || `thread ${thread}`;
-
   const MODES = {
     size: () => ({
       labels: [...SIZE_BOUNDS.map((bound) => `≤ ${bytes(bound)}`), "larger"],
@@ -118,7 +115,7 @@
       const edges = age_edges(Math.max(...lives.map((life) => life.events.function.length)));
       return {
         unit: "calls",
-        labels: [...edges.map((edge) => `< ${number(edge)}`), `≥ ${number(edges.at(-1) ?? 1)}`],
+        labels: [...edges.map((edge) => `< ${m4.parts.count(edge)}`), `≥ ${m4.parts.count(edges.at(-1) ?? 1)}`],
         tiles: DENSER,
         edges,
         of: () => null, // it changes as the block lives
@@ -128,7 +125,7 @@
       const { own, more } = busiest(lives);
       const named = lives.find((life) => life.threads.length) ?? lives[0];
       return {
-        labels: [...own.map((thread) => thread_name(named, thread)), ...(more ? ["other threads"] : [])],
+        labels: [...own.map((thread) => m4.tell.thread(named, thread)), ...(more ? ["other threads"] : [])],
         roles: APART,
         of: (life) =>
           column(life.blocks.thread.length, (block) => {
@@ -223,6 +220,6 @@
   };
 
   m4.colours = {
-    role, mix, css, word, dark, on, mark, slack, freed, fill, forget, scheme, bytes, number, thread_name, TILES, NAMES,
+    role, mix, css, word, dark, on, mark, slack, freed, fill, forget, scheme, bytes, TILES, NAMES,
   };
 })();

@@ -2,7 +2,7 @@
 // The bar above the map: moving, zooming, playing, what is coloured how; and the page's head and foot.
 (() => {
   const m4 = (globalThis.m4 ??= {});
-  const SVG = "http://www.w3.org/2000/svg";
+  const { make, draw, count, plural } = m4.parts;
   // Strokes in a square of 16.
   const ICONS = {
     all: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
@@ -22,45 +22,24 @@
     beside: "M2 3h12v10H2zM8 3v10",
   };
 
-  const icon = (name) => {
-    const svg = document.createElementNS(SVG, "svg");
-    const path = document.createElementNS(SVG, "path");
-    svg.setAttribute("viewBox", "0 0 16 16");
-    svg.setAttribute("aria-hidden", "true");
-    path.setAttribute("d", ICONS[name]);
-    svg.append(path);
-    return svg;
-  };
+  const icon = (name) => draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: ICONS[name] }));
 
   const button = (id, name, title, act) => {
-    const one = document.createElement("button");
-    Object.assign(one, { type: "button", id, title });
-    one.setAttribute("aria-label", title.replace(/ \(.*\)$/, ""));
-    one.append(icon(name));
-    one.addEventListener("click", (event) => {
+    const onclick = (event) => {
       act();
       // After a click with the mouse the keys are the map's again: space plays, and does not press the button twice.
       if (event.detail > 0) document.getElementById("map-canvas").focus({ preventScroll: true });
-    });
-    return one;
+    };
+    const label = title.replace(/ \(.*\)$/, "");
+    return make("button", { type: "button", id, title, "aria-label": label, onclick }, icon(name));
   };
 
   const choice = (id, name, options, act) => {
-    const label = document.createElement("label");
-    const select = document.createElement("select");
-    select.id = id;
-    for (const [value, text] of options) select.append(new Option(text, value));
-    select.addEventListener("change", () => act(select.value));
-    label.append(name, select);
-    return label;
+    const choices = options.map(([value, text]) => make("option", { value }, String(text)));
+    return make("label", {}, name, make("select", { id, onchange: (event) => act(event.target.value) }, choices));
   };
 
-  const group = (...children) => {
-    const box = document.createElement("div");
-    box.className = "group";
-    box.append(...children);
-    return box;
-  };
+  const group = (...children) => make("div", { class: "group" }, children);
 
   const { store } = m4;
   const set = (patch) => store.set(patch);
@@ -117,8 +96,8 @@
     const tagged = lives.some((life) => life.granule || life.blocks.tag.some((tag) => tag >= 0));
     const threads = lives.some(({ blocks }) => blocks.thread.some((thread) => thread !== blocks.thread[0]));
     const names = Object.entries(m4.colours.NAMES);
-    const told = (name) => name === store.state.colour || ((name !== "tag" || tagged) && (name !== "thread" || threads));
-    return names.filter(([name]) => told(name));
+    const useful = (name) => (name !== "tag" || tagged) && (name !== "thread" || threads);
+    return names.filter(([name]) => name === store.state.colour || useful(name));
   };
 
   const cycle_colour = () => {
@@ -137,14 +116,13 @@
   };
 
   const speed_name = (speed) =>
-    speed === whole_speed() && speed > 1 ? "all in 30 s" : `${m4.colours.number(speed)} a second`;
+    speed === whole_speed() && speed > 1 ? "all in 30 s" : `${count(speed)} a second`;
 
   const build = () => {
     const { state } = store;
     const tools = document.getElementById("tools");
     const many = state.lives.length > 1;
-    const now = document.createElement("output");
-    now.id = "now";
+    const now = make("output", { id: "now" });
     const clocks = choice("clock", "Clock", [["event", "calls"], ["time", "time"]], (clock) => set({ clock }));
     clocks.hidden = !m4.map.has_time(state.lives);
     const speeds = [...new Set([...SPEEDS.filter((one) => one <= whole_speed() * 2), whole_speed()])];
@@ -175,6 +153,11 @@
       ),
     );
     tool("move");
+    head(state);
+  };
+
+  // What stands in the page from its beginning listens once, however many links are opened.
+  const listen = () => {
     document.getElementById("theme").replaceChildren(icon("theme"));
     document.getElementById("theme").addEventListener("click", theme);
     document.getElementById("help-open").addEventListener("click", () => m4.keys.help());
@@ -182,7 +165,6 @@
       m4.colours.forget();
       m4.map.redraw();
     });
-    head(state);
     divider();
   };
 
@@ -201,15 +183,13 @@
   };
 
   const head = ({ lives }) => {
-    const number = m4.colours.number;
-    const count = (value, name) => `${number(value)} ${name}${value === 1 ? "" : "s"}`;
     const about = lives.map((life, at) => {
       const several = lives.length > 1;
       const by = several ? m4.map.letter(at) : life.allocator;
       const protection = several || life.protection === "none" ? "" : life.protection;
       const threads = new Set(life.events.thread).size;
-      const counts = [count(life.events.function.length, "call"), count(life.blocks.base.length, "block")];
-      if (threads > 1) counts.push(count(threads, "thread"));
+      const counts = [plural(life.events.function.length, "call"), plural(life.blocks.base.length, "block")];
+      if (threads > 1) counts.push(plural(threads, "thread"));
       return [by, protection, ...counts].filter(Boolean).join(" \u00b7 ");
     });
     document.getElementById("about").textContent = about.join("  |  ");
@@ -221,7 +201,7 @@
       sentences.size < 2
         ? [...sentences].join("")
         : lives.map((life, at) => `${m4.map.letter(at)}: ${life.sentence || "nothing was found."}`).join(" ");
-    const bad = lives.some((life) => life.marks.some((mark) => !["label", "attack"].includes(mark.kind)));
+    const bad = lives.some((life) => life.marks.some(m4.tell.is_wrong));
     const said = document.getElementById("sentence");
     said.textContent = sentence;
     said.title = sentence;
@@ -271,7 +251,7 @@
       const now = Math.min(state.now, stop);
       const by_time = m4.map.by_time() ? ` \u00b7 ${m4.map.moment(now, state.lives[0])}` : "";
       document.getElementById("now").textContent =
-        `${m4.colours.number(Math.ceil(now - 1e-6))} of ${m4.colours.number(stop)} calls${by_time}`;
+        `${count(Math.ceil(now - 1e-6))} of ${count(stop)} calls${by_time}`;
     }
     if (has("playing")) {
       const control = document.getElementById("play");
@@ -286,7 +266,10 @@
     if (has("patterns")) document.getElementById("pattern").setAttribute("aria-pressed", String(state.patterns));
   };
 
-  const start = () => store.on(changed);
+  const start = () => {
+    listen();
+    store.on(changed);
+  };
 
   m4.controls = { start, step, play, tool, theme, cycle_colour, zoom_rows, swap, whole_speed };
 })();

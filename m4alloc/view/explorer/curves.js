@@ -33,7 +33,7 @@
 
   const said = (curve, value) => {
     if (curve.unit === "bytes") return m4.colours.bytes(value);
-    return curve.unit === "share" ? m4.parts.share(value) : m4.colours.number(value);
+    return curve.unit === "share" ? m4.parts.share(value) : m4.parts.count(value);
   };
 
   const in_band = (life, unit, count) =>

@@ -12,8 +12,9 @@
   for (const one of [3, 4]) DOES[one] = RESIZES;
   for (const one of [5, 12, 13, 15]) DOES[one] = FREES;
   for (const one of [32, 33, 34]) DOES[one] = ACCESSES;
-  const CAUGHT = 2;
-  const FAILED = 256;
+  // Flags of an event: the misuse was caught, the call never came back, it handed out nothing.
+  const [CAUGHT, NEVER_RETURNED, FAILED] = [2, 4, 256];
+  m4.codes = { DOES, ALLOCATES, RESIZES, FREES, ACCESSES, CAUGHT, NEVER_RETURNED, FAILED };
 
   // The heaps of the page, in order. Rejects with an Error whose message can be shown to the reader.
   m4.decode = async (document) => {
@@ -88,7 +89,8 @@
     return value.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, sign);
   }
 
-  // Integers may have more than 32 bits, so the high part is added, not or-ed, and halved, not shifted.
+  // Integers may have more than 32 bits, so the high part is added, not or-ed, and halved, not shifted. The sign is the
+  // lowest bit, and is taken off first: what is added would round it away, and two to the power of 53 is told exactly.
   function unpack(entry, bytes) {
     const { count, delta, signed, planes } = entry;
     const values = new Float64Array(count);
@@ -96,7 +98,8 @@
     let place = 0;
     let before = 0;
     for (let index = 0; index < count; index++) {
-      let value = 0;
+      const negative = signed ? bytes[planes ? index : place] & 1 : 0;
+      let value = 0 - negative;
       let scale = 1;
       if (planes) {
         for (let plane = 0; plane < planes; plane++, scale *= 256) value += bytes[plane * count + index] * scale;
@@ -108,7 +111,7 @@
           scale *= 128;
         } while (byte > 127);
       }
-      if (signed) value = value % 2 ? -(value + 1) / 2 : value / 2;
+      if (signed) value = negative ? -value / 2 - 1 : value / 2;
       values[index] = before = delta ? before + value : value;
     }
     return values;
@@ -230,9 +233,9 @@
     }
     for (let heir = 0; heir < total; heir++) if (origin[heir] >= 0) died[origin[heir]] = born[heir];
     correct(died, "died", streams);
-    const thread = Int16Array.from(born, (event) => events.thread[event] ?? -1);
+    const thread = Int32Array.from(born, (event) => events.thread[event] ?? -1);
     correct(thread, "thread", streams);
-    const freer = Int16Array.from(died, (event) => events.thread[event] ?? -1);
+    const freer = Int32Array.from(died, (event) => events.thread[event] ?? -1);
     correct(freer, "freer", streams);
     const reusable = reuse(usable, died, freer, head);
     correct(reusable, "reusable", streams);

@@ -37,13 +37,18 @@
 
     // The blocks that live (or, with `held`, are held back) right after an event; -1 is the state before the first.
     queries.live_at = (event, held = false) => {
+      const found = [];
+      queries.each_live(event, (block) => found.push(block), held);
+      return Int32Array.from(found);
+    };
+
+    // Shows each of them to `visit`, without making a list.
+    queries.each_live = (event, visit, held = false) => {
       event = Math.min(event, length - 1); // what is live at the end died at `length`
       const last = held ? stop : blocks.died;
       const { early, from, to } = present.reach(event, event);
-      const found = [];
-      for (const block of early) if (last[block] > event && blocks.born[block] <= event) found.push(block);
-      for (let block = from; block < to; block++) if (last[block] > event) found.push(block);
-      return Int32Array.from(found);
+      for (const block of early) if (last[block] > event && blocks.born[block] <= event) visit(block);
+      for (let block = from; block < to; block++) if (last[block] > event && blocks.born[block] <= event) visit(block);
     };
 
     // The block that lies at an address right after an event, the youngest if several do; -1 for none.

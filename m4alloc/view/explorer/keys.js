@@ -55,9 +55,8 @@
   };
 
   // What a page opens with: the first thing that went wrong, if anything did; null for nothing.
-  const WRONG = new Set(["violation", "misuse", "fault", "property", "missed"]);
   const first_wrong = () => {
-    const first = findings().find(({ mark }) => WRONG.has(mark.kind));
+    const first = findings().find(({ mark }) => m4.tell.is_wrong(mark));
     return first ? { ...looking_at(first.life, first.finding), tab: "findings" } : null;
   };
 
@@ -127,34 +126,22 @@
   const help = () => {
     const dialog = document.getElementById("help");
     if (dialog.open) return dialog.close();
-    const title = document.createElement("h2");
-    title.id = "help-title";
-    title.textContent = "Keys and gestures";
-    const table = (rows) => {
-      const list = document.createElement("dl");
-      for (const [keys, text] of rows) {
-        const term = document.createElement("dt");
-        for (const key of rows === KEYS ? keys.split(" ") : [keys]) {
-          const one = document.createElement("kbd");
-          one.textContent = key;
-          term.append(one, " ");
-        }
-        const meaning = document.createElement("dd");
-        meaning.textContent = text;
-        list.append(term, meaning);
-      }
-      return list;
-    };
-    const close = document.createElement("button");
-    Object.assign(close, { type: "button", textContent: "Close" });
-    close.addEventListener("click", () => dialog.close());
-    const about = document.createElement("p");
-    about.textContent =
+    const { make } = m4.parts;
+    const row = (keys, text) => [make("dt", {}, keys.map((key) => [make("kbd", {}, key), " "])), make("dd", {}, text)];
+    const about =
       "Across is time, upward are addresses; every bar is a block, from the call that handed it out to the call that " +
       "gave it up. Addresses that were never used are left out, at a zigzag.";
-    const columns = document.createElement("div");
-    columns.append(table(KEYS), table(GESTURES));
-    dialog.replaceChildren(title, close, about, columns);
+    dialog.replaceChildren(
+      make("h2", { id: "help-title" }, "Keys and gestures"),
+      make("button", { type: "button", onclick: () => dialog.close() }, "Close"),
+      make("p", {}, about),
+      make(
+        "div",
+        {},
+        make("dl", {}, KEYS.map(([keys, text]) => row(keys.split(" "), text))),
+        make("dl", {}, GESTURES.map(([gesture, text]) => row([gesture], text))),
+      ),
+    );
     dialog.showModal();
   };
 

@@ -332,7 +332,7 @@
       state.replaceChildren(...whole_state(run, moves.here));
       const step = run.steps[before(run, at, turn)];
       said.textContent = `state ${at} of ${run.values.length - 1}${step ? `: ${who(run, step)} ${step.text}` : ""}`;
-      history.replaceState(null, "", `#state=${at}`);
+      m4.parts.keep_link(`state=${at}`);
     };
 
     const toggle = () => {

@@ -5,9 +5,7 @@
   const { store } = m4;
 
   const failed = (error) => {
-    const said = document.createElement("p");
-    said.className = "failed";
-    said.textContent = `The heap cannot be shown: ${error.message}`;
+    const said = m4.parts.make("p", { class: "failed" }, `The heap cannot be shown: ${error.message}`);
     document.getElementById("stage").replaceChildren(said);
   };
 
@@ -22,15 +20,17 @@
     const speed = m4.controls.whole_speed();
     const silent = !["b", "f", "n", "t"].some((name) => new URLSearchParams(hash.replace(/^#/, "")).has(name));
     const first = silent ? m4.keys.first_wrong() : null;
+    const now = Math.min(whole.stop, Math.max(0, wanted.now ?? whole.stop));
+    const nothing = { selected: null, finding: null, finding_life: 0, playing: false };
     store.state.lives = null;
-    store.set({ now: whole.stop, speed, selected: null, finding: null, ...first, ...wanted, lives, view, rows });
+    store.set({ ...nothing, speed, ...wanted, now, ...first, lives, view, rows });
   };
 
   let writing = 0;
   const remember = (state, keys) => {
     if (keys.has("lives") || state.playing) return;
     clearTimeout(writing);
-    writing = setTimeout(() => history.replaceState(null, "", `#${store.write()}`), 250);
+    writing = setTimeout(() => m4.parts.keep_link(store.write()), 250);
   };
 
   m4.start = async () => {

@@ -203,6 +203,9 @@
     return { pane, event, place, address, block, held, marks: near[0]?.marks ?? [] };
   };
 
+  // Where a mark of a pane is drawn, { x, y }; undefined when it is not.
+  map.shape_of = (pane, mark) => hits.find((hit) => hit.pane === pane && hit.marks.includes(mark));
+
   map.hand = hand;
   map.start = () => {
     m4.store.on(changed);

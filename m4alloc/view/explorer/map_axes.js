@@ -67,7 +67,7 @@
       if (pane.ruler === null) continue;
       context.fillStyle = css(role("muted"));
       context.fillRect(x, pane.ruler + map.RULER - 6, 1, 6);
-      const text = map.by_time() ? map.duration(place, step) : m4.colours.number(place);
+      const text = map.by_time() ? map.duration(place, step) : m4.parts.count(place);
       const half = context.measureText(text).width / 2;
       context.fillText(text, Math.min(pane.right - half, Math.max(pane.left + half, x)), pane.ruler + 10);
     }
@@ -158,9 +158,10 @@
       const to = Math.min(segment.start + segment.length, high);
       if (to <= from) continue;
       const first = Math.ceil((segment.address + from - segment.start + odd) / step) * step - odd;
-      for (let address = first; address - segment.address + segment.start <= to; address += step) {
-        write(segment.start + address - segment.address, address, true);
-      }
+      const offset = segment.start - segment.address;
+      // Counted, because a step may be less than what tells two addresses apart, if they are large enough.
+      const ticks = Math.min(pane.bottom - pane.top, Math.floor((to - first - offset) / step) + 1);
+      for (let tick = 0; tick < ticks; tick++) write(first + tick * step + offset, first + tick * step, true);
     }
     context.textAlign = "left";
   };

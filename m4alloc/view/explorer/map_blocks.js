@@ -174,7 +174,7 @@
     context.fillText(text, left, middle);
   };
 
-  const thread = (life, block) => m4.colours.thread_name(life, life.blocks.thread[block]);
+  const thread = (life, block) => m4.tell.thread(life, life.blocks.thread[block]);
 
   const FONT = '11px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 

@@ -3,27 +3,18 @@
 (() => {
   const m4 = (globalThis.m4 ??= {});
   const map = (m4.map ??= {});
-  const NAMES = {
-    1: ["m", "malloc"], 2: ["c", "calloc"], 3: ["r", "realloc"], 4: ["r", "reallocarray"], 5: ["f", "free"],
-    6: ["a", "aligned_alloc"], 7: ["a", "memalign"], 8: ["a", "posix_memalign"], 9: ["a", "valloc"],
-    10: ["a", "pvalloc"], 11: ["u", "usable_size"], 12: ["f", "free_sized"], 13: ["f", "free_aligned_sized"],
-    14: ["n", "new"], 15: ["d", "delete"], 32: ["L", "load"], 33: ["S", "store"], 34: ["F", "fill"], 40: ["#", "label"],
-  };
-  const GIVING_UP = new Set([5, 12, 13, 15]);
-  const FAILED = 256;
-
-  const name = (number) => NAMES[number]?.[1] ?? `function ${number}`;
+  const { FAILED } = m4.codes;
 
   // An event in words: "malloc 48", "free", "load 8 at +16".
   const words = (life, event) => {
     const { events } = life;
-    const number = events.function[event];
+    const name = m4.tell.called(life, event);
     const failed = events.flags[event] & FAILED ? " failed" : "";
-    if (number >= 32 && number <= 34) {
-      return `${name(number)} ${events.size[event]} at +${events.offset[event]}${failed}`;
+    if (m4.tell.is_access(life, event)) {
+      return `${name} ${events.size[event]} at +${events.offset[event]}${failed}`;
     }
-    const size = GIVING_UP.has(number) || number === 11 || number === 40 ? "" : ` ${events.size[event]}`;
-    return `${name(number)}${size}${failed}`;
+    const sized = !m4.tell.is_free(life, event) && !["malloc_usable_size", "label"].includes(name);
+    return `${name}${sized ? ` ${events.size[event]}` : ""}${failed}`;
   };
 
   const draw = (context, pane, state) => {
@@ -74,9 +65,9 @@
       context.fillRect(x0, pane.bottom, 1, pane.lane);
       context.fillStyle = m4.colours.css(m4.colours.role(failed ? "bad" : "ink"));
       const long = words(life, event);
-      const owner = life.threads.length > 1 ? ` \u00b7 ${m4.colours.thread_name(life, events.thread[event])}` : "";
-      const short = NAMES[events.function[event]]?.[0] ?? "?";
-      const text = [long + owner, long, name(events.function[event]), short].find(
+      const owner = life.threads.length > 1 ? ` \u00b7 ${m4.tell.thread(life, events.thread[event])}` : "";
+      const short = m4.tell.letter(life, event);
+      const text = [long + owner, long, m4.tell.called(life, event), short].find(
         (one) => context.measureText(one).width <= x1 - x0 - 5,
       );
       if (text) context.fillText(text, x0 + 4, middle);
@@ -92,7 +83,7 @@
     context.textBaseline = "middle";
     for (let event = first; event < last; event++) {
       const block = events.block[event];
-      if (events.function[event] < 32 || events.function[event] > 34 || block < 0) continue;
+      if (!m4.tell.is_access(life, event) || block < 0) continue;
       const start = index.axis.place(life.blocks.base[block] + events.offset[event]); // perhaps far from the block
       const x0 = map.x(event, pane.index);
       const x1 = map.x(event + 1, pane.index);
@@ -107,9 +98,9 @@
       context.strokeRect(x0 + 1, top, x1 - x0 - 2, bottom - top);
       if (bottom - top < 10 || x1 - x0 < 12) continue;
       context.fillStyle = context.strokeStyle;
-      context.fillText(NAMES[events.function[event]][0], x0 + 4, (top + bottom) / 2);
+      context.fillText(m4.tell.letter(life, event), x0 + 4, (top + bottom) / 2);
     }
   };
 
-  map.calls = { draw, words, name };
+  map.calls = { draw, words };
 })();

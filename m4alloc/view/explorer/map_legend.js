@@ -4,22 +4,15 @@
   const m4 = (globalThis.m4 ??= {});
   const map = (m4.map ??= {});
 
+  const { make } = m4.parts;
+
   const swatch = (paint, width = 18) => {
-    const canvas = document.createElement("canvas");
-    canvas.width = width;
-    canvas.height = 14;
-    canvas.setAttribute("aria-hidden", "true");
+    const canvas = make("canvas", { width, height: 14, "aria-hidden": "true" });
     paint(canvas.getContext("2d"), width, 14);
     return canvas;
   };
 
-  const item = (paint, text, title = "") => {
-    const entry = document.createElement("span");
-    entry.className = "entry";
-    if (title) entry.title = title;
-    entry.append(swatch(paint), text);
-    return entry;
-  };
+  const item = (paint, text, title) => make("span", { class: "entry", title }, swatch(paint), text);
 
   const filled = (colour, tile, patterned) => (context, width, height) => {
     context.fillStyle = m4.colours.fill(context, colour, tile, patterned);
@@ -28,14 +21,7 @@
     context.strokeRect(0.5, 0.5, width - 1, height - 1);
   };
 
-  const group = (name, entries) => {
-    const box = document.createElement("span");
-    box.className = "group";
-    const title = document.createElement("b");
-    title.textContent = name;
-    box.append(title, ...entries);
-    return box;
-  };
+  const group = (name, entries) => make("span", { class: "group" }, make("b", {}, name), entries);
 
   const draw = (state) => {
     const { colours } = m4;
@@ -73,7 +59,7 @@
     if (kinds.length) {
       const marks = kinds.map((kind) => {
         const paint = (context) => map.marks.glyph(context, kind, 9, 7, 12, kind === "attack" ? "1" : "");
-        return item(paint, kind, map.marks.KINDS[kind].says);
+        return item(paint, kind, m4.tell.KINDS[kind].word);
       });
       groups.push(group("Findings", marks));
     }

@@ -5,23 +5,21 @@
   const map = (m4.map ??= {});
   const SIZE = 18; // pixels, of a shape; marks that would lie on one another become one with a number
 
-  // Gravest first. The outlines are corners in a square from -1 to 1; none is a circle.
-  const KINDS = {
-    missed: { letter: "!", role: "bad", says: "should not have been possible", outline: "0,1 -1,-.8 1,-.8" },
-    violation: {
-      letter: "V", role: "bad", says: "the allocator broke a rule",
-      outline: "-.45,-1 .45,-1 1,-.45 1,.45 .45,1 -.45,1 -1,.45 -1,-.45",
-    },
-    misuse: { letter: "M", role: "warn", says: "the program broke a rule", outline: "0,-1.15 1.2,.95 -1.2,.95" },
-    fault: { letter: "F", role: "accent", says: "the hardware said no", outline: "-.9,-.9 .9,-.9 .9,.9 -.9,.9" },
-    property: { letter: "P", role: "bad", says: "a property is violated for good", outline: "" },
-    attack: { letter: "A", role: "ink", says: "a step of the attack", outline: "-1,-.8 .4,-.8 1.1,0 .4,.8 -1,.8" },
-    label: { letter: "L", role: "muted", says: "said by the program", outline: "-.8,-1 .8,-1 .8,.5 0,1.1 -.8,.5" },
+  // Corners in a square from -1 to 1; none is a circle.
+  const OUTLINES = {
+    missed: "0,1 -1,-.8 1,-.8",
+    violation: "-.45,-1 .45,-1 1,-.45 1,.45 .45,1 -.45,1 -1,.45 -1,-.45",
+    misuse: "0,-1.15 1.2,.95 -1.2,.95",
+    fault: "-.9,-.9 .9,-.9 .9,.9 -.9,.9",
+    property: "",
+    attack: "-1,-.8 .4,-.8 1.1,0 .4,.8 -1,.8",
+    label: "-.8,-1 .8,-1 .8,.5 0,1.1 -.8,.5",
   };
-  const ORDER = Object.keys(KINDS);
+  const { KINDS } = m4.tell;
+  const ORDER = Object.keys(KINDS); // gravest first
 
   const shape = (context, kind, x, y, size) => {
-    const { outline } = KINDS[kind];
+    const outline = OUTLINES[kind];
     context.beginPath();
     if (!outline) context.arc(x, y, size / 2, 0, 2 * Math.PI);
     else {
@@ -155,5 +153,5 @@
     context.fillText(text, x, y + 2.5);
   };
 
-  map.marks = { KINDS, ORDER, SIZE, glyph, place, draw };
+  map.marks = { ORDER, SIZE, glyph, place, draw };
 })();

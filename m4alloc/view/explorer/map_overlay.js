@@ -70,11 +70,10 @@
 
   const found = (context, pane, state) => {
     if (state.finding === null || state.finding_life !== pane.index) return;
-    const mark = pane.life.marks[state.finding];
-    if (!mark) return;
-    const { x, y } = map.marks.place(pane, mark);
+    const shape = map.shape_of(pane, state.finding); // beside others of its call, or one that stands for several
+    if (!shape) return;
     context.beginPath();
-    context.arc(x, Math.max(pane.top + 11, y ?? 0), map.marks.SIZE * 0.9, 0, 2 * Math.PI);
+    context.arc(shape.x, shape.y, map.marks.SIZE * 0.9, 0, 2 * Math.PI);
     for (const [role, width] of [["page", 5], ["accent", 2.5]]) {
       context.strokeStyle = m4.colours.css(m4.colours.role(role));
       context.lineWidth = width;

@@ -107,7 +107,7 @@
         const x = Math.round((map.tick(mark.event, life) / whole) * width);
         if (taken.has(x)) continue;
         taken.add(x);
-        context.fillStyle = m4.colours.css(m4.colours.role(map.marks.KINDS[mark.kind].role));
+        context.fillStyle = m4.colours.css(m4.colours.role(m4.tell.kind(mark).role));
         if (mark.kind !== "attack") context.fillRect(x - 1, number * lines, 2, lines);
         context.beginPath();
         context.moveTo(x - 4, number * lines);

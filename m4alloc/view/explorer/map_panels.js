@@ -21,14 +21,10 @@
       const focused = tabs.contains(document.activeElement);
       tabs.replaceChildren(
         ...offered(state).map((panel) => {
-          const tab = document.createElement("button");
-          Object.assign(tab, { type: "button", id: `tab-${panel.id}`, textContent: panel.title });
-          tab.setAttribute("role", "tab");
-          tab.setAttribute("aria-selected", String(panel === open));
-          tab.setAttribute("aria-controls", "panel-body");
-          tab.tabIndex = panel === open ? 0 : -1;
-          tab.addEventListener("click", () => show(panel.id));
-          return tab;
+          const own = panel === open;
+          const role = { role: "tab", "aria-selected": String(own), "aria-controls": "panel-body" };
+          const acts = { tabindex: own ? 0 : -1, onclick: () => show(panel.id) };
+          return m4.parts.make("button", { type: "button", id: `tab-${panel.id}`, ...role, ...acts }, panel.title);
         }),
       );
       body.setAttribute("role", "tabpanel");

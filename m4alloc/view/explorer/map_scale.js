@@ -175,7 +175,7 @@
   };
   // What the clock shows at an event.
   map.moment = (event, life) => {
-    if (!by_time()) return m4.colours.number(event);
+    if (!by_time()) return m4.parts.count(event);
     return map.duration(tick(event, life));
   };
 

@@ -34,7 +34,7 @@
     const block = events.block[event];
     if (!m4.tell.is_access(life, event) || block < 0) return null;
     const low = blocks.base[block] + events.offset[event];
-    return { block, low, high: low + Math.max(1, events.size[event]), what: m4.tell.NAMES[events.function[event]] };
+    return { block, low, high: low + Math.max(1, events.size[event]), what: m4.tell.called(life, event) };
   };
 
   const top = (life, block) => life.blocks.base[block] + Math.max(1, life.blocks.usable[block]);
@@ -80,23 +80,24 @@
     return pages.get(life);
   };
 
-  // The blocks that were ever in [low, high), in order of birth.
-  const near = (life, low, high) => {
+  // The blocks that were ever in one of the rows, in order of birth. Only rows that are drawn are asked for: between
+  // those of a block's beginning and of its end there may be terabytes, or all other blocks.
+  const near = (life, rows, width) => {
     const { on, large } = by_page(life);
-    const found = new Set(large);
-    const take = (page) => (on.get(page) ?? []).forEach((block) => found.add(block));
-    const [first, last] = [Math.floor(low / PAGE), Math.ceil(high / PAGE)];
-    // Of a block of terabytes there are more pages than blocks lay in.
-    if (last - first > on.size) [...on.keys()].filter((page) => page >= first && page < last).forEach(take);
-    else for (let page = first; page < last; page += 1) take(page);
-    const inside = [...found].filter((block) => life.blocks.base[block] < high && low < top(life, block));
-    return inside.sort((one, other) => one - other);
+    const found = new Set();
+    for (const row of rows) {
+      const [low, high] = [row * width, (row + 1) * width];
+      const take = (block) => life.blocks.base[block] < high && low < top(life, block) && found.add(block);
+      large.forEach(take);
+      for (let page = Math.floor(low / PAGE); page * PAGE < high; page += 1) on.get(page)?.forEach(take);
+    }
+    return [...found].sort((one, other) => one - other);
   };
 
   // Stretches [low, high) of the rows with who owns them right after an event; a later one covers an earlier.
-  const stretches = (life, event, low, high) => {
+  const stretches = (life, event, rows, width) => {
     const { base, size, born, died, reusable } = life.blocks;
-    const found = near(life, low, high).filter((block) => born[block] <= event);
+    const found = near(life, rows, width).filter((block) => born[block] <= event);
     const lives = (block) => died[block] > event;
     found.sort((one, other) => lives(one) - lives(other) || one - other);
     const parts = found.flatMap((block) => {
@@ -120,7 +121,7 @@
     const [low, high] = [granules[0] * life.granule, (granules.at(-1) + 1) * life.granule];
     const { base, tag, born } = life.blocks;
     const changes = [];
-    for (const block of near(life, low, high)) {
+    for (const block of near(life, granules, life.granule)) {
       if (tag[block] >= 0 && born[block] <= event)
         changes.push([born[block], base[block], top(life, block), tag[block]]);
     }
@@ -170,8 +171,7 @@
     const access = access_at(life, event);
     const rows = rows_of(told, access, width);
     if (!rows.length) return { image: null, kinds: new Set(), access, tags: new Map() };
-    const [low, high] = [rows[0] * width, (rows.at(-1) + 1) * width];
-    const parts = stretches(life, event, low, high);
+    const parts = stretches(life, event, rows, width);
     const tags = life.granule ? tags_of(life, event, rows) : new Map();
     const pointer = access?.block ?? block;
     const bounds =
@@ -261,7 +261,7 @@
         class: "moment",
         viewBox: `0 0 ${WIDTH} ${y + 4}`,
         role: "img",
-        "aria-label": `memory around ${m4.address(life, low)} after call ${event}`,
+        "aria-label": `memory around ${m4.address(life, rows[0] * width)} after call ${event}`,
       },
       patterns(),
       shapes,

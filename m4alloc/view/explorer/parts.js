@@ -24,6 +24,11 @@
   const link = (text, action, properties = {}) =>
     make("button", { type: "button", class: "go", onclick: action, ...properties }, text);
 
+  // Writes what the page shows into its address. A page inside another's text has none that may be written.
+  const keep_link = (hash) => {
+    if (location.protocol !== "about:") history.replaceState(null, "", `#${hash}`);
+  };
+
   // Replaces what an element holds; what had the focus gets it again, found by its data-key.
   const fill_again = (element, ...children) => {
     const key = element.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
@@ -38,5 +43,5 @@
 
   const share = (value) => `${(100 * value).toFixed(value >= 0.0995 ? 0 : 1)}\u00a0%`;
 
-  m4.parts = { fill: fill_again, make, draw, link, count, plural, share };
+  m4.parts = { fill: fill_again, make, draw, link, keep_link, count, plural, share };
 })();

@@ -19,6 +19,9 @@
     speed: 10, // events a second
     tab: "", // the panel's open tab
   };
+  // What a link leaves out is as a page opens, not as it was before.
+  const { colour, clock, panes, patterns, tab } = state;
+  const PLAIN = { colour, clock, panes, patterns, tab };
 
   const listeners = [];
   let changed = new Set();
@@ -57,9 +60,9 @@
     words.push(`n=${short(state.now)}`);
     if (state.selected) words.push(`b=${state.selected.life}:${state.selected.block}`);
     if (state.finding !== null) words.push(`f=${state.finding_life}:${state.finding}`);
-    if (state.colour !== "size") words.push(`c=${state.colour}`);
-    if (state.clock !== "event") words.push(`k=${state.clock}`);
-    if (state.panes !== "stacked") words.push(`l=${state.panes}`);
+    if (state.colour !== PLAIN.colour) words.push(`c=${state.colour}`);
+    if (state.clock !== PLAIN.clock) words.push(`k=${state.clock}`);
+    if (state.panes !== PLAIN.panes) words.push(`l=${state.panes}`);
     if (!state.patterns) words.push("p=0");
     if (state.tab) words.push(`t=${state.tab}`);
     return words.join("&");
@@ -72,9 +75,9 @@
     return Number.isFinite(low) && high > low ? [low, high] : null;
   };
 
-  // The patch that `write` would have written; what cannot be read is left out.
+  // The state of which `write` wrote the hash; of view, now, selected and finding only what can be read there.
   const read = (hash) => {
-    const patch = {};
+    const patch = { ...PLAIN };
     const words = new URLSearchParams(hash.replace(/^#/, ""));
     const view = span(words.get("v") ?? "");
     if (view) patch.view = { start: view[0], stop: view[1] };

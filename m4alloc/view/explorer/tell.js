@@ -3,37 +3,40 @@
 (() => {
   const m4 = (globalThis.m4 ??= {});
 
-  // By the numbers of spec.event.Function.
-  const NAMES = {
-    1: "malloc",
-    2: "calloc",
-    3: "realloc",
-    4: "reallocarray",
-    5: "free",
-    6: "aligned_alloc",
-    7: "memalign",
-    8: "posix_memalign",
-    9: "valloc",
-    10: "pvalloc",
-    11: "malloc_usable_size",
-    12: "free_sized",
-    13: "free_aligned_sized",
-    14: "new",
-    15: "delete",
-    32: "load",
-    33: "store",
-    34: "fill",
-    40: "label",
-  };
-  const NEVER_RETURNED = 4;
-  const FAILED = 256;
+  const { DOES, ACCESSES, FREES, NEVER_RETURNED, FAILED } = m4.codes;
 
-  const is_access = (life, event) => life.events.function[event] >= 32 && life.events.function[event] < 40;
-  const is_free = (life, event) => [5, 12, 13, 15].includes(life.events.function[event]);
+  // By the numbers of spec.event.Function: the name, and the letter where there is no room for it.
+  const FUNCTIONS = {
+    1: ["malloc", "m"],
+    2: ["calloc", "c"],
+    3: ["realloc", "r"],
+    4: ["reallocarray", "r"],
+    5: ["free", "f"],
+    6: ["aligned_alloc", "a"],
+    7: ["memalign", "a"],
+    8: ["posix_memalign", "a"],
+    9: ["valloc", "a"],
+    10: ["pvalloc", "a"],
+    11: ["malloc_usable_size", "u"],
+    12: ["free_sized", "f"],
+    13: ["free_aligned_sized", "f"],
+    14: ["new", "n"],
+    15: ["delete", "d"],
+    32: ["load", "L"],
+    33: ["store", "S"],
+    34: ["fill", "F"],
+    40: ["label", "#"],
+  };
+  const asked = ({ events }, event) => FUNCTIONS[events.function[event]] ?? [`function ${events.function[event]}`, "?"];
+  const called = (life, event) => asked(life, event)[0];
+  const letter = (life, event) => asked(life, event)[1];
+
+  const is_access = (life, event) => DOES[life.events.function[event]] === ACCESSES;
+  const is_free = (life, event) => DOES[life.events.function[event]] === FREES;
 
   const name = (block) => `#${block}`;
 
-  const thread = (life, number) => (number < 0 ? "nobody" : (life.threads[number] ?? `thread ${number}`));
+  const thread = (life, number) => (number < 0 ? "nobody" : life.threads[number] || `thread ${number}`);
 
   // "bytes 24 to 31", or "byte 24".
   const bytes = (offset, length) => (length <= 1 ? `byte ${offset}` : `bytes ${offset} to ${offset + length - 1}`);
@@ -61,12 +64,14 @@
   // An event in a line: "store 8 B at byte 24 of #3".
   const event = (life, number) => {
     const { events, blocks } = life;
-    const what = NAMES[events.function[number]] ?? `function ${events.function[number]}`;
+    const what = called(life, number);
     const block = events.block[number];
     const end =
       events.flags[number] & FAILED ? ": refused" : events.flags[number] & NEVER_RETURNED ? ": never returned" : "";
     const of = block >= 0 ? ` ${name(block)}` : "";
-    if (what === "label") return `label ${brief(all_at(life, number).find((mark) => mark.kind === "label")?.name ?? "")}`;
+    if (what === "label") {
+      return `label ${brief(all_at(life, number).find((mark) => mark.kind === "label")?.name ?? "")}`;
+    }
     if (is_access(life, number)) {
       const where = block >= 0 ? ` ${bytes(events.offset[number], events.size[number])} of${of}` : "";
       return `${what}${where}${end}`;
@@ -94,13 +99,7 @@
   const last_event = (life) => m4.map.last_event(m4.store.state.lives.indexOf(life));
 
   // Shows `visit` each block that lives at `now`, without making a list of what may be very many.
-  const each_live = (life, visit) => {
-    const { born, died } = life.blocks;
-    const event = last_event(life);
-    const { early, from, to } = m4.heap.index(life).reach(event, event);
-    for (const block of early) if (born[block] <= event && died[block] > event) visit(block);
-    for (let block = from; block < to; block += 1) if (born[block] <= event && died[block] > event) visit(block);
-  };
+  const each_live = (life, visit) => m4.heap.index(life).each_live(last_event(life), visit);
 
   // Goes to the moment right after an event of a life, and brings it into view, with the block that is selected by it.
   const go = (life, number, more = {}) => {
@@ -113,17 +112,20 @@
   const event_link = (life, number, text = `call ${m4.parts.count(number)}`, more = {}) =>
     m4.parts.link(text, () => go(life, number, more), { title: event(life, number), "data-key": `e${number}${text}` });
 
-  // How a finding of each kind is shown: never by its colour alone.
+  // How a finding of each kind is shown, gravest first: in lists by its sign and word, on the map by its letter (and
+  // its outline: map_marks.js). Never by its colour alone.
   const KINDS = {
-    violation: { sign: "✗", word: "the allocator broke a rule", tone: "bad" },
-    misuse: { sign: "✗", word: "the program misused the heap", tone: "bad" },
-    fault: { sign: "■", word: "the hardware stopped it", tone: "good" },
-    property: { sign: "✗", word: "a temporal property is violated", tone: "bad" },
-    attack: { sign: "→", word: "step of the attack", tone: "muted" },
-    missed: { sign: "!", word: "nothing stopped it", tone: "bad" },
-    label: { sign: "·", word: "said by the program", tone: "muted" },
+    missed: { sign: "!", letter: "!", word: "nothing stopped it", tone: "bad", role: "bad" },
+    violation: { sign: "✗", letter: "V", word: "the allocator broke a rule", tone: "bad", role: "bad" },
+    misuse: { sign: "✗", letter: "M", word: "the program misused the heap", tone: "bad", role: "warn" },
+    fault: { sign: "■", letter: "F", word: "the hardware stopped it", tone: "good", role: "accent" },
+    property: { sign: "✗", letter: "P", word: "a temporal property is violated", tone: "bad", role: "bad" },
+    attack: { sign: "→", letter: "A", word: "step of the attack", tone: "muted", role: "ink" },
+    label: { sign: "·", letter: "L", word: "said by the program", tone: "muted", role: "muted" },
   };
   const kind = (mark) => KINDS[mark.kind] ?? KINDS.label;
+  // Whether something went wrong: not what an attacker does, nor what a program says.
+  const is_wrong = (mark) => !["label", "attack"].includes(mark.kind);
   const mark_name = (mark) => mark.name.replaceAll("_", " ");
   const mark_tag = (mark) => m4.parts.make("b", { class: kind(mark).tone }, `${kind(mark).sign} ${mark_name(mark)}`);
 
@@ -159,7 +161,9 @@
   };
 
   m4.tell = {
-    NAMES,
+    KINDS,
+    called,
+    letter,
     brief,
     is_access,
     is_free,
@@ -175,6 +179,7 @@
     go,
     event_link,
     kind,
+    is_wrong,
     mark_name,
     mark_tag,
     marks_at,

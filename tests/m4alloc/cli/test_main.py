@@ -79,8 +79,6 @@ def test_wrong_usage_of_the_command_is_status_2(words: tuple[str, ...]) -> None:
 
 
 def test_a_verb_that_is_nearly_one_is_guessed_and_none_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    capsys: pytest.CaptureFixture[str],
-) -> None:
     for words, said in [(["chek"], "there is no verb 'chek'; did you mean check?"), ([], "exit status: 0 holds")]:
         with pytest.raises(SystemExit) as left:
             main.parse(words)

@@ -32,7 +32,7 @@ class Opener:
             tab.run(f"m4.open(m4.store.state.lives, {hash!r})")
         else:
             self._file.write_text(wanted[0], encoding="utf-8")
-            tab.open(self._file, **wanted[1])
+            tab.open(self._file, width=wanted[1]["width"], height=wanted[1]["height"])
             tab.until("m4.map.frames.count > 0 || document.querySelector('.failed')")
             if hash:
                 tab.run(f"location.hash = {hash!r}")

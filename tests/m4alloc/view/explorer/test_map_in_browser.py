@@ -275,6 +275,17 @@ def test_what_is_under_the_pointer_is_told(show: Show) -> None:
     assert "tag 5 was drawn again: the check passes" in text(tab, "#hover")
 
 
+def test_the_thread_of_a_block_is_told_whatever_its_number_is(show: Show) -> None:
+    events = [panel_lives.event(Function.MALLOC, 0, 16, thread=40_000), panel_lives.event(Function.FREE, 1)]
+    blocks = [panel_lives.block(0x1000, 16, 16, -1, 1, thread=-1), panel_lives.block(0x1020, 16, 16, 0, 2)]
+    blocks[1] |= {"thread": 40_000, "freer": -1}
+    events[0]["block"], events[1]["block"] = 1, 0
+    tab = show(panel_lives.life("a late thread", events, blocks))
+    for block, wanted in enumerate(("thread nobody", "thread thread 40000")):
+        tab.mouse("mouseMoved", *tab.run(f"{MIDDLE.format(block=block, life=0)}"))
+        assert wanted in text(tab, "#hover")
+
+
 def test_text_on_every_colour_can_be_read(show: Show) -> None:
     worst = """(() => {
       const linear = (value) => (value <= 10 ? value / 3294 : ((value / 255 + 0.055) / 1.055) ** 2.4);
@@ -356,5 +367,8 @@ def test_marks_of_one_call_that_lie_near_each_other_do_not_cover_each_other(show
         "(() => { const {context} = m4.map.prepare(document.getElementById('map-canvas'));"
         "return m4.map.marks.draw(context, m4.map.panes[0]).map(({x, y}) => [x, y]); })()"
     )
+    # The ring is round the shape of the finding that is looked at, not between two.
+    ring = tab.run("(({x, y}) => [x, y])(m4.map.shape_of(m4.map.panes[0], m4.store.state.finding))")
+    assert ring in spots
     pairs = [(one, other) for at, one in enumerate(spots) for other in spots[:at]]
     assert all(abs(one[0] - other[0]) >= 18 or abs(one[1] - other[1]) >= 18 for one, other in pairs)

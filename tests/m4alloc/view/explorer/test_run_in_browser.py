@@ -31,7 +31,7 @@ def show(tab: Page, tmp_path: Path) -> Iterator[Show]:
 
     def opened(*inputs: Any, **options: Any) -> tuple[Page, ViewReport]:
         report = view(*inputs, output=tmp_path / "page.html", **options)
-        tab.open(tmp_path / "page.html", **WINDOW)
+        tab.open(tmp_path / "page.html", width=WINDOW["width"], height=WINDOW["height"])
         if report.lives:
             tab.until("m4.map.frames.count > 0 || document.querySelector('.failed')")
         tab.run(DRAWN)
