@@ -46,6 +46,8 @@ test: $(VENV)/dev.stamp build ## the tests, in about ten minutes on two cores
 
 check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers and the examples in docstrings and docs
 	$(BIN)/mypy
+	$(BIN)/mypy -p exercises -p docs
+	$(BIN)/mypy examples/*.py
 	$(BIN)/stubtest --concise --ignore-disjoint-bases --ignore-unused-allowlist --allowlist .ci/stubtest-allowlist m4alloc._fast m4alloc._accept m4alloc._accept_heap
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
