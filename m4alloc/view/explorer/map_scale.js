@@ -175,7 +175,7 @@
   };
   // What the clock shows at an event.
   map.moment = (event, life) => {
-    if (!by_time()) return m4.parts.count(event);
+    if (!by_time()) return m4.parts.count(Math.ceil(event - 1e-6)); // as the counter in the head says it
     return map.duration(tick(event, life));
   };
 

@@ -95,6 +95,14 @@ def test_the_whole_run_is_seen_first(show: Show) -> None:
     assert colours_of(tab) > 10 and colours_of(tab, "#overview") > 3
 
 
+def test_between_two_calls_the_counter_and_the_flag_say_the_same(show: Show) -> None:
+    tab = show(panel_lives.resized())
+    tab.run("m4.store.set({now: 2.4})")
+    tab.run(DRAWN)
+    assert text(tab, "#now").startswith("3 of 6 calls")
+    assert tab.run("m4.map.moment(m4.store.state.now, m4.store.state.lives[0])") == "3"
+
+
 def test_every_colouring_explains_itself_with_patterns_that_differ(show: Show) -> None:
     tab = show(panel_lives.resized())
     for name in ("size", "age", "thread", "tag", "state"):
