@@ -42,7 +42,7 @@ run: build ## the main job: compile Python packages on the core, every reply che
 	PYTHONMALLOC=malloc m4alloc verify --output run/report.html -- python3 -m compileall -q -f run/copy
 
 test: $(VENV)/dev.stamp build ## the tests, in about ten minutes on two cores
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $(WORKERS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $(WORKERS)
 
 check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers and the examples in docstrings and docs
 	$(BIN)/mypy
