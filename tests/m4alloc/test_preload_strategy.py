@@ -41,6 +41,7 @@ def test_without_its_knob_the_check_fails(check: str) -> None:
     assert ran.status == 1 and "not so" in ran.err, ran
 
 
+@pytest.mark.parametrize("part", ["4", pytest.param("1", marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 @pytest.mark.parametrize(
     ("source", "check"),
@@ -51,14 +52,15 @@ def test_without_its_knob_the_check_fails(check: str) -> None:
         ("fork.c", "a_child_can_start_threads_and_exit_normally"),
     ],
 )
-def test_no_strategy_breaks_a_promise(source: str, check: str, strategy: str) -> None:
-    # a quarter of the rounds: the default strategy does all of them, in test_preload_standard.py and in the campaign
-    assert_holds(PRELOAD / source, check, environment={"M4ALLOC_STRATEGY": strategy, "CHECK_PART": "4"})
+def test_no_strategy_breaks_a_promise(source: str, check: str, strategy: str, part: str) -> None:
+    # A quarter of the rounds here, all of them in the campaign.
+    assert_holds(PRELOAD / source, check, environment={"M4ALLOC_STRATEGY": strategy, "CHECK_PART": part})
 
 
+@pytest.mark.parametrize("seconds", ["0.4", pytest.param("2", marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
-def test_no_strategy_loses_a_byte_among_threads(strategy: str) -> None:
-    argv: list[str | Path] = [build(PRELOAD / "stress.c"), str(CORES + 2), "0.4"]
+def test_no_strategy_loses_a_byte_among_threads(strategy: str, seconds: str) -> None:
+    argv: list[str | Path] = [build(PRELOAD / "stress.c"), str(CORES + 2), seconds]
     ran = run(argv, environment={"M4ALLOC_STRATEGY": strategy})
     assert ran.status == 0 and ran.out.endswith(" blocks checked, 0 lost\n"), ran
 
