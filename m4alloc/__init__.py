@@ -11,13 +11,42 @@ from typing import TYPE_CHECKING
 from m4alloc import _lazy
 
 if TYPE_CHECKING:
+    from m4alloc import ltl as ltl  # a verb and a module of functions: typed as the module
     from m4alloc._backend import backend as backend
+    from m4alloc.arena import Arena as Arena
+    from m4alloc.arena import Block as Block
+    from m4alloc.arena import Stats as Stats
+    from m4alloc.arena import aligned_alloc as aligned_alloc
+    from m4alloc.arena import calloc as calloc
+    from m4alloc.arena import free as free
+    from m4alloc.arena import malloc as malloc
+    from m4alloc.arena import realloc as realloc
+    from m4alloc.arena import usable_size as usable_size
+    from m4alloc.bench.run import bench as bench
+    from m4alloc.check.attack import attack as attack
+    from m4alloc.check.check_library import check as check
+    from m4alloc.check.verify import verify as verify
     from m4alloc.doctor import doctor as doctor
+    from m4alloc.grade.grade import grade as grade
     from m4alloc.labels import label as label
     from m4alloc.labels import labelled as labelled
     from m4alloc.lib import lib as lib
     from m4alloc.lib import recorder as recorder
+    from m4alloc.model.check import model as model
+    from m4alloc.monitor.run import monitor as monitor
+    from m4alloc.new.project import new as new
     from m4alloc.run import run as run
+    from m4alloc.statistics import Statistics as Statistics
+    from m4alloc.strategy import Strategy as Strategy
+    from m4alloc.superopt.run import superopt as superopt
+    from m4alloc.trace.formats.convert import convert as convert
+    from m4alloc.trace.record import record as record
+    from m4alloc.trace.replay import replay as replay
+    from m4alloc.tune.run import tune as tune
+    from m4alloc.vectors.run import vectors as vectors
+    from m4alloc.view.explorer.run import view as view
+    from spec.error import Misuse as Misuse
+    from spec.error import Violation as Violation
 
 __version__ = "0.1.0"
 
