@@ -10,7 +10,7 @@ MODULES := email json asyncio html http urllib importlib
 WORKERS ?= 2
 
 # docs is also a folder
-.PHONY: help needs build run test check docs packaging campaign bench compare traces clean
+.PHONY: help needs build run test slow check docs packaging campaign bench compare traces clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -41,17 +41,20 @@ run: build ## the main job: compile Python packages on the core, every reply che
 	  [shutil.copytree(f"{lib}/{name}", f"run/copy/{name}", dirs_exist_ok=True) for name in sys.argv[1:]]' $(MODULES)
 	PYTHONMALLOC=malloc m4alloc verify --output run/report.html -- python3 -m compileall -q -f run/copy
 
-test: $(VENV)/dev.stamp build ## the tests, in about ten minutes on two cores
+test: $(VENV)/dev.stamp build ## the tests, in under five minutes on two cores
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $(WORKERS)
 
-check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers and the examples in docstrings and docs
+slow: $(VENV)/dev.stamp build ## the tests that take seconds each: five minutes more
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $(WORKERS) -m 'slow and not campaign and not packaging'
+
+check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers
 	$(BIN)/mypy
 	$(BIN)/mypy -p exercises -p docs
 	$(BIN)/mypy examples/*.py
 	$(BIN)/stubtest --concise --ignore-disjoint-bases --ignore-unused-allowlist --allowlist .ci/stubtest-allowlist m4alloc._fast m4alloc._accept m4alloc._accept_heap
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pytest -q tests/test_layers.py capability spec m4alloc docs README.md
+	$(BIN)/pytest -q tests/test_layers.py
 
 docs: $(VENV)/dev.stamp build ## the book, the guides and the reference; writes build/docs/index.html
 	$(BIN)/sphinx-build -q -W --keep-going -b html -d build/doctrees docs build/docs
@@ -66,7 +69,7 @@ bench: $(VENV)/dev.stamp build ## nanoseconds a malloc/free pair against glibc, 
 	$(BIN)/python benchmarks/pairs.py
 
 compare: $(VENV)/dev.stamp build ## sixteen programs on every allocator there is; writes bench-report/
-	$(BIN)/m4alloc bench --memory --heap-sizes --output bench-report
+	$(BIN)/m4alloc bench --resident --heap-sizes --output bench-report
 
 traces: $(VENV)/dev.stamp build ## record nine real programs, each on two inputs; writes benchmarks/traces/recorded/
 	$(BIN)/python -m benchmarks.traces.record

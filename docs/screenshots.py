@@ -21,6 +21,11 @@ import m4alloc
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH, HEIGHT = 1280, 800
+SETTLED = (
+    "((map) => m4.map.frames.count > 0 && m4.map.coarse === 1 && map.height === map.clientHeight)"
+    "(document.getElementById('map-canvas'))"
+)
+"""The map is drawn in full detail, at the height that what stands below it leaves."""
 
 STALE = """\
 # a use after free, and a double free
@@ -74,7 +79,8 @@ def main() -> int:
         with driver.browser() as page:
             for file in sorted(Path().glob("explorer-*.html")):
                 page.open(file, width=WIDTH, height=HEIGHT)
-                time.sleep(1.0)  # until the last frame is drawn
+                page.until(SETTLED, timeout=60)
+                time.sleep(1.0)  # until the last frame is painted
                 page.screenshot(PICTURES / f"{file.stem}.png")
             print("\n".join(page.problems), end="")
             return int(bool(page.problems))

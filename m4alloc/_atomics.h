@@ -64,6 +64,9 @@ static void m4_forward_free(void *block) { (void)block; }
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0x4000
 #endif
+#ifndef MAP_FIXED_NOREPLACE /* Linux 4.17 */
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 #ifndef MREMAP_DONTUNMAP /* Linux 5.7 */
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -157,6 +160,12 @@ static inline void m4_fill8(uint8_t *p, uint8_t v, size_t count)
 #endif
 }
 
+/* A slab of more slots than this has marks: which parts of it, of so many slots each (a power of two), have remote frees. */
+#ifndef M4_UNMARKED_MAX
+#define M4_UNMARKED_MAX 4096
+#define M4_PART_SHIFT 9
+#endif
+
 /* What the orders are for, and the seeded faults that show it. m4_add32, on the counts of remote frees: what freeing
  * threads did before they counted comes before what a drain does after (2, 3). m4_swap_pointer and m4_exchange_pointer, on
  * the lists of slabs: a slab's link and its list (5, 7). m4_store_pointer, on the mark of publishing: the states are set when
@@ -172,6 +181,7 @@ static inline int m4_swap8(uint8_t *p, uint8_t expected, uint8_t v)
     return __atomic_compare_exchange_n(p, &expected, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 static inline uint8_t m4_load8(const uint8_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint8_t m4_exchange8(uint8_t *p, uint8_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
 static inline uint32_t m4_exchange32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
 static inline uint32_t m4_add32(uint32_t *p, uint32_t v)
 {
@@ -216,6 +226,8 @@ static inline char *m4_untag(void *p)
 #define M4_SELF ((void *)&m4_thread_heap)
 #define M4_SPINS 100
 #endif
+static inline void *m4_self(void) { return M4_SELF; } /* unlike any other live thread's, and kept by a forked child */
+
 typedef struct m4_lock {
     uint32_t state; /* 0 free, 1 held, 2 held and somebody waits */
     uint32_t depth;
@@ -327,6 +339,14 @@ static inline uint64_t m4_address_space_limit(void)
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT64_MAX;
     return (uint64_t)limit.rlim_cur;
+}
+
+/* Is there a limit that counts mappings, or some of them? */
+static inline int m4_memory_is_limited(void)
+{
+    struct rlimit limit;
+    return m4_address_space_limit() != UINT64_MAX ||
+           (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY);
 }
 
 #endif

@@ -268,12 +268,15 @@ def is_stale_checker(program: Path) -> bool:
     return program.stat().st_mtime < max(path.stat().st_mtime for path in inputs if path.exists())
 
 
-def compile_checker(output: str | os.PathLike[str], fault: int = 0) -> Path:
+def compile_checker(
+    output: str | os.PathLike[str], fault: int = 0, *, defines: Mapping[str, object] | None = None
+) -> Path:
     """Build the interleaving checker, needing only libc, and return the absolute path of `output`.
 
     The core in it is the C that the libraries are made of. -fsanitize=thread turns its accesses to memory into calls,
     which the checker itself defines, so ThreadSanitizer's library is not linked.
     fault: one of the seeded faults of concurrency (m4alloc/_core/fault.pxd); 0 is the core as it is.
+    defines: extra macros, name to value.
     Raises BuildError: unsupported machine, no compiler, no Python headers, or what the compiler said.
     Cost: two compiler runs, 4 seconds.
     """
@@ -291,6 +294,7 @@ def compile_checker(output: str | os.PathLike[str], fault: int = 0) -> Path:
         core, fresh = Path(scratch) / "core.o", Path(scratch) / target.name
         run_compiler(
             *("-std=gnu17", "-O1", "-fsanitize=thread", "-DM4_SCHEDULE", f"-DM4_ORDER_FAULT={fault}"),
+            *(f"-D{name}={value}" for name, value in (defines or {}).items()),
             *(
                 "-DCYTHON_INLINE=",
                 "-ffunction-sections",

@@ -30,9 +30,11 @@ M4_PART int m4_check_slack(struct m4_arena *, char *, const uint8_t *, uint64_t)
 M4_PART void m4_check_beside(struct m4_arena *, const struct m4_record *, char *, uint8_t *);
 M4_PART int m4_release_hooked(struct m4_arena *, struct m4_heap *, struct m4_record *, char *, uint8_t *);
 
-static void *m4_allocate_apart(struct m4_arena *, size_t) M4_APART;
+static void *m4_allocate_apart(struct m4_arena *, size_t, size_t) M4_APART;
 static void *m4_allocate_refilled(struct m4_arena *, struct m4_heap *, uint32_t, size_t) M4_APART;
 static void m4_not_zero(struct m4_arena *, char *, const uint8_t *, uint64_t) M4_APART;
+static void *m4_allocate_aligned_shared(struct m4_arena *, uint32_t, size_t, size_t) M4_APART;
+static void *m4_keep_block(struct m4_arena *, struct m4_record *, void *, size_t, int) M4_APART;
 static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_record *, struct m4_slot) M4_APART;
 static int m4_report_write(struct m4_arena *, char *, const uint8_t *, uint64_t, uint64_t) M4_APART;
 static int m4_report_overflow(struct m4_arena *, char *, const uint8_t *, uint64_t, uint64_t, uint64_t) M4_APART;

@@ -9,9 +9,9 @@ entry points (m4_*), which preload.c gives their public names, and the Python fa
 from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport uint32_t, uint64_t, uint8_t, uintptr_t
 
-from m4alloc._core.arena cimport close_arena, join_arena, open_arena
+from m4alloc._core.arena cimport close_arena, has_joined, join_arena, leave_arena, open_arena
 from m4alloc._core.c cimport (M4_MONITOR, M4_PRELOAD, M4_STRATEGY, _exit, calloc as c_calloc, free as c_free, getenv, m4_acquire,
-                              m4_errno, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_load64,
+                              m4_errno, m4_exchange32, m4_exited, m4_explain_faults, m4_forward_free, m4_is_nobody, m4_load32, m4_load64, m4_lock,
                               m4_lock_streams, m4_prepare_backtrace, m4_relinquish, m4_set_clock, m4_set_errno, m4_store32,
                               m4_swap32, m4_thread_heap, m4_unlock_streams, m4_untag, pthread_atfork,
                               pthread_getspecific, sched_yield, snprintf, strlen, write)
@@ -50,14 +50,18 @@ cdef enum:
     LEAST = 4 * 1024 * 1024    # bytes of address space without which an arena is not worth having
 
 cdef CoreArena process_arena
-cdef CoreArena *arenas = NULL  # all arenas, for the fork handlers
+cdef CoreArena *arenas = NULL  # all arenas, for the fork handlers and for threads that leave one
+cdef m4_lock arenas_lock       # of the list; who has it may take the arenas' own, not the other way round
+cdef uint32_t forks_watched    # are the handlers registered? (atomic)
 
 
 # The process's own arena.
 
 cdef void before_fork() noexcept nogil:
-    cdef CoreArena *arena = arenas
+    cdef CoreArena *arena
     m4_lock_streams()
+    m4_acquire(&arenas_lock)
+    arena = arenas
     while arena != NULL:
         m4_acquire(&arena.lock)
         arena = arena.next_arena
@@ -68,6 +72,7 @@ cdef void after_fork_in_parent() noexcept nogil:
     while arena != NULL:
         m4_relinquish(&arena.lock)
         arena = arena.next_arena
+    m4_relinquish(&arenas_lock)
     m4_unlock_streams(False)
 
 
@@ -77,6 +82,13 @@ cdef void after_fork_in_child() noexcept nogil:
     while arena != NULL:
         rebuild_in_child(arena, <Heap *>m4_thread_heap if arena.process else <Heap *>pthread_getspecific(arena.key))
         arena = arena.next_arena
+    m4_relinquish(&arenas_lock)
+
+
+cdef void watch_forks() noexcept nogil:
+    """Register the handlers, once."""
+    if m4_exchange32(&forks_watched, 1) == 0:
+        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)
 
 
 cdef void refuse_settings(const char *message) noexcept nogil:
@@ -177,12 +189,14 @@ cdef void open_process() noexcept nogil:
     process_arena.forward_free = m4_forward_free
     process_arena.extra_regions = not M4_MONITOR  # a monitor's tables are for one region
     open_arena(&process_arena, LEAST)  # without address space now, it is tried again when needed
+    m4_acquire(&arenas_lock)
     process_arena.next_arena = arenas
     arenas = &process_arena
+    m4_relinquish(&arenas_lock)
     if M4_PRELOAD and not M4_MONITOR and explains(&process_arena):
         m4_explain_faults()
     m4_store32(&process_arena.ready, OPEN)
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)
+    watch_forks()
 
 
 cdef CoreArena *m4_process_arena "m4_process_arena"() noexcept nogil:
@@ -192,9 +206,14 @@ cdef CoreArena *m4_process_arena "m4_process_arena"() noexcept nogil:
 
 
 cdef void *enter "m4_enter"(void *arena) noexcept nogil:
-    """A thread's first call in an arena: its heap there, once the process's own arena is open; or nobody's."""
+    """A thread's first call in an arena: its heap there, once the process's own arena is open; or nobody's.
+
+    One whose destructor has run gets none, for it might be the last to run, and then nobody would abandon the heap.
+    """
     if arena == &process_arena:
         open_process()
+        if m4_thread_heap == m4_exited():
+            return m4_exited()
     return join_arena(<CoreArena *>arena)
 
 
@@ -347,6 +366,21 @@ cdef size_t checked_size(object size) except? 0:
     return size
 
 
+cdef void thread_leaves(void *heap) noexcept nogil:
+    """The destructor of the thread-specific keys of Python's arenas: a thread exits that had joined one.
+
+    Thread.join may have returned already, and the arena be closed, or be closing: then its heap is none of any arena's.
+    """
+    cdef CoreArena *arena
+    m4_acquire(&arenas_lock)
+    arena = arenas
+    while arena != NULL and not has_joined(arena, heap):
+        arena = arena.next_arena
+    if arena != NULL:
+        leave_arena(arena, <Heap *>heap)
+    m4_relinquish(&arenas_lock)
+
+
 cdef class Block:
     """One live block of an Arena, as a writable buffer of the size asked for.
 
@@ -447,14 +481,18 @@ cdef class Arena:
         self.core.knobs.capacity = (capacity + UNIT - 1) // UNIT * UNIT
         self.core.knobs.reserve = 2 * self.core.knobs.capacity
         self.core.misuse_mode = MISUSE_RAISE
+        self.core.exits = thread_leaves
         if self.core.knobs.sample_rate != 0:
             m4_prepare_backtrace()
         if not open_arena(self.core, self.core.knobs.capacity):
             c_free(self.core)
             self.core = NULL
             raise MemoryError(f"no address space for an arena of {capacity} bytes, or over 1,000 arenas are open")
+        watch_forks()
+        m4_acquire(&arenas_lock)
         self.core.next_arena = arenas
         arenas = self.core
+        m4_relinquish(&arenas_lock)
 
     def __dealloc__(self):
         self.discard()
@@ -464,13 +502,12 @@ cdef class Arena:
         global arenas
         if self.core == NULL:
             return
-        if arenas == self.core:
-            arenas = self.core.next_arena
-        else:
-            link = &arenas.next_arena
-            while link[0] != self.core:
-                link = &link[0].next_arena
-            link[0] = self.core.next_arena
+        m4_acquire(&arenas_lock)
+        link = &arenas
+        while link[0] != self.core:
+            link = &link[0].next_arena
+        link[0] = self.core.next_arena
+        m4_relinquish(&arenas_lock)
         close_arena(self.core)
         c_free(self.core)
         self.core = NULL
@@ -631,10 +668,15 @@ cdef class Arena:
             m4_set_clock(ms)
 
     def check(self):
-        """Raise AssertionError with the name of an invariant that does not hold. Wants other threads outside."""
+        """Raise AssertionError with the name of an invariant that does not hold. Wants other threads outside.
+
+        A thread that has been joined is outside, though it may still be giving its heap back.
+        """
         cdef const char *broken
         self.require_open()
+        m4_acquire(&self.core.lock)
         broken = broken_invariant(self.core)
+        m4_relinquish(&self.core.lock)
         if broken != NULL:
             raise AssertionError(broken.decode())
 

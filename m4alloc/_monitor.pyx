@@ -140,9 +140,14 @@ cdef void m4m_release "m4m_release"(void *block, const void *site, const void *f
     if block == NULL:
         return
     thread = this_thread()
-    if unlikely(not free_slot(thread, <char *>block, site, frame)):
-        if give_up(thread, "free", <char *>block, RING_FREE, site, frame):
-            free_given_up(thread, "free", block, site, frame)
+    if unlikely(not free_slot(thread, <char *>block, RING_FREE, site, frame)):
+        release_slowly(thread, block, site, frame)
+
+
+cdef void release_slowly "m4m_release_slowly"(Thread *thread, void *block, const void *site,
+                                              const void *frame) noexcept nogil:
+    if give_up(thread, "free", <char *>block, RING_FREE, site, frame):
+        free_given_up(thread, "free", block, site, frame)
     if unlikely(watch.calls):
         tell_call(thread, LETTER_FREE_END, block, site, frame)
 
@@ -178,6 +183,7 @@ cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, con
     cdef Place place
     cdef void *block = NULL
     cdef uint64_t kept
+    cdef uint32_t noted
     if old == NULL:
         return m4m_request(1, size, False, site, frame)
     thread = this_thread()
@@ -210,7 +216,9 @@ cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, con
             else:
                 m4m_plain_memcpy(block, old, kept)
     if block != old and (block != NULL or size == 0):
-        if give_up(thread, "realloc", <char *>old, RING_MOVED if block != NULL else RING_ENDED, site, frame):
+        noted = RING_MOVED if block != NULL else RING_ENDED
+        if not free_slot(thread, <char *>old, noted, site, frame) and give_up(thread, "realloc", <char *>old, noted,
+                                                                              site, frame):
             free_given_up(thread, "realloc", old, site, frame)
         if unlikely(watch.calls):
             tell_call(thread, LETTER_FREE_END, old, site, frame)
@@ -253,7 +261,7 @@ cdef char *m4m_stack_high "m4m_stack_high"() noexcept nogil:
 cdef void m4m_thread_ends "m4m_thread_ends"(Thread *thread) noexcept nogil:
     m4_store32(&thread.ended, 1)
     leave_ring(thread)
-    end_captures()
+    end_captures(thread)
     put_ended(thread)
 
 

@@ -19,34 +19,7 @@ from m4alloc._record_label cimport *
 from m4alloc._record_layout cimport *
 from m4alloc._record_next cimport *
 from m4alloc._record_system cimport *
-
-cdef extern from *:
-    """
-    /* What one thread knows. Zero before its first call, which is what generation 0 means. */
-    static _Thread_local struct {
-        char *next, *last;       /* records claimed and not used yet */
-        void *innermost;         /* the recorded call in flight */
-        void *inside;            /* its target */
-        uint32_t chunk;          /* the chunk of the records claimed */
-        uint32_t claimed;        /* how many were claimed at once */
-        uint32_t generation, id, busy, exiting;
-        uint32_t claiming;       /* its batch is being changed: a signal handler leaves it alone */
-    } m4_thread;
-
-    /* The state word; later in a page that fork wipes, so that a child, however made, finds it EMPTY. */
-    static uint32_t m4_first_status;
-    static uint32_t *m4_status = &m4_first_status;
-    static pthread_key_t m4_key;  /* its destructor hands back the records of a thread that exits */
-    """
-    ctypedef struct Thread "__typeof__(m4_thread)":
-        char *next
-        char *last
-        void *innermost
-        void *inside
-        uint32_t chunk, claimed, generation, id, busy, exiting, claiming
-    Thread m4_thread
-    uint32_t *m4_status
-    pthread_key_t m4_key
+from m4alloc._record_thread cimport *
 
 cdef enum:
     EMPTY = 0     # nothing started in this process yet
@@ -331,6 +304,21 @@ cdef void thread_exits(void *thread) noexcept nogil:
 
 # --- evidence: what only somebody inside the call can see ---
 
+cdef size_t measured(void *block) noexcept nogil:
+    """What malloc_usable_size says; what that allocates in turn (gperftools does) is neither recorded nor measured."""
+    cdef void *outer = m4_thread.asking
+    cdef size_t size
+    m4_thread.asking = &size
+    size = process.usable_size(block)
+    m4_thread.asking = outer
+    return size
+
+
+cdef bint is_asked(const Call *call) noexcept nogil:
+    """Whether a question makes the call, further down the stack: a handler may have jumped out of it, to further up."""
+    return unlikely(m4_thread.asking != NULL) and <uintptr_t>call < <uintptr_t>m4_thread.asking
+
+
 cdef size_t observable(void *block, size_t size) noexcept nogil:
     """How many bytes of the block a realloc to `size` has to keep, as far as they can be looked at; 0: none.
 
@@ -342,7 +330,7 @@ cdef size_t observable(void *block, size_t size) noexcept nogil:
     if process.usable_size == NULL or size == 0 or address & 7 or address < lowest(&handed_out) \
             or address >= highest(&handed_out):
         return 0
-    length = min(size, process.usable_size(block))
+    length = min(size, measured(block))
     return 0 if length > LOOK_LIMIT or length > highest(&handed_out) - address else length
 
 
@@ -386,7 +374,9 @@ cdef Entry enter(Call *call, Target *target, uint8_t function, uint64_t address,
         status = begin_recording()
     if unlikely(not load32(&target.looked_up, ACQUIRE)):
         resolve(target, caller(site))
-    if unlikely(status != ON or (m4_thread.innermost != NULL and is_internal(&objects, <Target *>m4_thread.inside, <uintptr_t>site))):
+    if unlikely(status != ON or is_asked(call) or
+                (m4_thread.innermost != NULL and
+                 is_internal(&objects, <Target *>m4_thread.inside, <uintptr_t>site))):
         errno_location()[0] = before
         return FORWARD
     record = claim()
@@ -452,7 +442,7 @@ cdef void note_block(Record *record, void *block, size_t size) noexcept nogil:
     record.result = <uint64_t>block
     if block != NULL:
         if process.usable_size != NULL:
-            record.usable = <int64_t>process.usable_size(block)
+            record.usable = <int64_t>measured(block)
             size = max(size, <size_t>record.usable)
         note_range(&handed_out, <uint64_t>block, <uint64_t>block + size)
 
@@ -496,8 +486,9 @@ cdef void *leave_zeroed(Call *call, void *block, size_t total) noexcept nogil:
 
 
 cdef void *leave_resized(Call *call, void *block, const void *copy, size_t kept) noexcept nogil:
-    """End a realloc, and count the bytes unchanged: of the new block, or of the old one when it failed."""
+    """End a realloc, and count the bytes unchanged: of the new block, or of the old one, all of it, when it failed."""
     cdef Reply reply
+    cdef size_t equal
     cdef Record *record = returned(call, &reply)
     cdef const char *survivor = <const char *>block
     if record != NULL:
@@ -507,7 +498,9 @@ cdef void *leave_resized(Call *call, void *block, const void *copy, size_t kept)
         elif record.usable >= 0:
             kept = min(kept, <size_t>record.usable)
         if kept:
-            record.intact = <int64_t>leading_equal(survivor, <const char *>copy, kept)
+            equal = leading_equal(survivor, <const char *>copy, kept)
+            if block != NULL or equal < kept or kept >= measured(<void *>survivor):
+                record.intact = <int64_t>equal
     complete(call, record, &reply, block == NULL)
     return block
 

@@ -16,7 +16,7 @@ from spec.ltl.evaluate import holds
 from spec.ltl.formula import Formula, depth
 from spec.ltl.intersection import nonempty
 from spec.ltl.monitor import Monitor
-from spec.ltl.printer import Spelling, readable_by_spin, show
+from spec.ltl.printer import Spelling, readable_by_spin, readable_by_spot, show
 from spec.ltl.truth import FourTruth
 from spec.ltl.word import Word, show_letter
 
@@ -80,9 +80,10 @@ class ParseReport(LogicReport):
 
     @property
     def spellings(self) -> dict[str, str]:
-        """The text of the formula by the name of each spelling; for SPIN, without M and N, which it does not know."""
+        """The text of the formula by the name of each spelling; without N, which neither SPIN nor Spot knows, nor M."""
         texts = {spelling.value: show(self.formula, spelling) for spelling in Spelling}
-        return {**texts, "spin": show(readable_by_spin(self.formula)[0], Spelling.SPIN)}
+        spin, spot = readable_by_spin(self.formula)[0], readable_by_spot(self.formula)[0]
+        return {**texts, "spin": show(spin, Spelling.SPIN), "spot": show(spot, Spelling.SPOT)}
 
     @property
     def unread_by_spin(self) -> tuple[str, ...]:
@@ -101,6 +102,8 @@ class ParseReport(LogicReport):
         }
         if self.unread_by_spin:
             rows["spin"] += f"  (SPIN does not read {', '.join(self.unread_by_spin)}: take `translate --never`)"
+        if past := readable_by_spot(self.formula)[1]:
+            rows["spot"] += f"  (Spot does not read {', '.join(past)}: take `translate --hoa`)"
         return [f"{name:<14}{text}" for name, text in rows.items()]
 
     def fields(self) -> dict[str, Any]:

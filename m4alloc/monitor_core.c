@@ -59,9 +59,44 @@ M4M_HIDDEN void *m4m_core_calloc(size_t count, size_t size) { return m4_calloc(c
 M4M_HIDDEN void *m4m_core_realloc(void *block, size_t size) { return m4_realloc(block, size); }
 M4M_HIDDEN void *m4m_core_aligned(size_t alignment, size_t size) { return m4_aligned(alignment, size); }
 M4M_HIDDEN int m4m_core_free(void *block) { return m4_free(block); }
-M4M_HIDDEN int m4m_core_free_found(struct m4_record *record, char *block, uint8_t *state)
+
+/* m4_free_found for nearly all frees: of a slot of this thread's, in a class that does nothing but keep it in
+ * quarantine, at no moment at which there is more to do. What release_hooked does then (_core/malloc.pxd), in its order. */
+static __attribute__((noinline)) int free_found_slowly(struct m4_record *record, char *block, uint8_t *state)
 {
     return m4_free_found(record, block, state);
+}
+
+#define CORE(module, name) __pyx_e_7m4alloc_5_core_##module##_##name
+M4M_HIDDEN int m4m_core_free_found(struct m4_record *record, char *block, uint8_t *state)
+{
+    enum { ONLY_KEPT = CORE(5types, HOOK_NO_DELAY) | CORE(5types, HOOK_QUARANTINE) | CORE(5types, HOOK_KEEP) };
+    struct m4_bin *bin = record->bin;
+    struct m4_ring *ring;
+    struct m4_slot *place, *top;
+    char *oldest;
+    uint32_t next;
+    if (__builtin_expect((struct m4_heap *)m4_thread_heap != record->owner || *state != CORE(5types, LIVE) ||
+                             bin->hooks != ONLY_KEPT || ((bin->freed + sizeof *place) & CORE(5stack, TICK_MASK)) == 0 ||
+                             bin->top == bin->limit,
+                         0))
+        return free_found_slowly(record, block, state);
+    ring = &record->owner->rings[record->size_class];
+    *state = CORE(5types, CACHED);
+    bin->freed += sizeof *place;
+    next = ring->next;
+    place = ring->slots + next;
+    ring->next = ++next == __pyx_v_7m4alloc_5_fast_process_arena.class_quarantine[record->size_class] ? 0 : next;
+    oldest = place->address;
+    if (__builtin_expect(oldest != NULL, 1)) { /* word by word: one wide load would wait for the two stores */
+        top = bin->top;
+        top->state = place->state;
+        top->address = oldest;
+        bin->top = top + 1;
+    }
+    place->address = block;
+    place->state = state;
+    return 0;
 }
 M4M_HIDDEN size_t m4m_core_usable(void *block) { return m4_usable_size(block); }
 M4M_HIDDEN size_t m4m_core_trim(size_t keep) { return m4_trim(keep); }

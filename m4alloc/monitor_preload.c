@@ -30,6 +30,9 @@ M4M_HIDDEN int m4m_shadow_on;
 M4M_HIDDEN char *m4m_arena_base;
 M4M_HIDDEN uint64_t m4m_arena_bytes;
 
+static const char several_threads;
+M4M_HIDDEN const char *m4m_single_threaded = &several_threads;
+
 /* malloc by name. The stack is unwound from the frame of the function that was called, so it has to be there still: what
  * follows the call keeps it from being a jump. */
 #define FRAME_STAYS __asm__ volatile("")
@@ -343,6 +346,8 @@ static void quick_exit_status(void)
 /* When the library is loaded: after the first mallocs, which are the loader's, and before the program's constructors. */
 static __attribute__((constructor(101))) void start(void)
 {
+    if (&__libc_single_threaded != NULL)
+        m4m_single_threaded = &__libc_single_threaded;
     m4m_resolve_libc();
     m4m_watch_faults();
     m4m_core_prepare();

@@ -8,26 +8,6 @@
 #include <string.h>
 #include <ucontext.h>
 
-/* Is every frame as it was? `words`: pairs of what was read at a frame, the first of them at `at`; the first word of
- * each is the address of the next. Unrolled: a malloc and a free pay for it each. No wide loads, which would wait for
- * the two stores that made a frame. */
-M4M_INLINE int m4m_is_unchanged(const uint64_t *words, uint32_t pairs, const uint64_t *at)
-{
-    uint64_t differs = 0;
-    const uint64_t *end = words + 2 * (pairs & ~1u);
-    for (; words != end; words += 4) {
-        const uint64_t *above = (const uint64_t *)words[0];
-        differs |= at[0] ^ words[0];
-        differs |= at[1] ^ words[1];
-        at = (const uint64_t *)words[2];
-        differs |= above[0] ^ words[2];
-        differs |= above[1] ^ words[3];
-    }
-    if (pairs & 1)
-        differs |= (at[0] ^ words[0]) | (at[1] ^ words[1]);
-    return differs == 0;
-}
-
 /* What the monitor makes of a fault (report_crash.pxd): true when it was a finding, and reported. */
 static int m4m_explain_fault(char *address, int number, int writes, const void *site, const void *frame);
 
@@ -39,11 +19,6 @@ static int m4m_can_unwind;
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
 M4M_INLINE int m4m_is_own(const void *code) { return (const char *)code >= __ehdr_start && (const char *)code < etext; }
-
-/* Of a thread's stacks: what depot.pxd remembers, and how many were unwound before there was something to remember. */
-static __thread struct m4m_recent_table *m4m_recent __attribute__((tls_model("initial-exec")));
-static __thread uint32_t m4m_captures __attribute__((tls_model("initial-exec")));
-static __thread const void *volatile m4m_capturing __attribute__((tls_model("initial-exec")));
 
 static void m4m_on_fault(int number, siginfo_t *info, void *data)
 {

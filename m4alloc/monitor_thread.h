@@ -13,11 +13,18 @@ extern M4M_HIDDEN __thread struct m4m_thread *m4m_self __attribute__((tls_model(
 
 /* glibc 2.32: true until a second thread is made. A program that is older than it counts as one with threads. */
 extern char __libc_single_threaded __attribute__((weak));
-M4M_INLINE int m4m_is_single_threaded(void) { return &__libc_single_threaded != NULL && __libc_single_threaded; }
+extern M4M_HIDDEN const char *m4m_single_threaded; /* that variable, or one that is never true */
+M4M_INLINE int m4m_is_single_threaded(void) { return *m4m_single_threaded; }
 
 M4M_INLINE int m4m_swap16(uint16_t *place, uint16_t *expected, uint16_t value)
 {
     return __atomic_compare_exchange_n(place, expected, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Sets bits; what was there before. */
+M4M_INLINE uint16_t m4m_set16(uint16_t *place, uint16_t bits)
+{
+    return __atomic_fetch_or(place, bits, __ATOMIC_ACQ_REL);
 }
 
 M4M_INLINE uint16_t m4m_load16(const uint16_t *place) { return __atomic_load_n(place, __ATOMIC_ACQUIRE); }

@@ -94,7 +94,7 @@ class Strategy:
     1,048,576. Requests larger than the last one get a span of their own; it is the large threshold. Those above 32,768
     take the slow path, though without a lock.
     slab_bytes: for each class the bytes of a slab, multiples of 65,536 that hold a slot at least; none given: the least
-    power of two that holds eight slots.
+    power of two that holds eight slots. Where address space or memory is short, slabs are shorter than that.
     stack_depths: for each class the most free slots that a thread keeps at hand, 2 to 65,536; none given: by
     stack_depth and stack_bytes.
     delay_line: slots of a class that a thread frees before the first of them can be handed out again; that long a

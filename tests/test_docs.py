@@ -22,6 +22,7 @@ from docs.machinery.markdown import anchors, links, relinked
 from docs.machinery.outside import Outside
 from docs.machinery.reference import Place, Reference
 from docs.machinery.source import module
+from m4alloc.cli import UsageError
 from m4alloc.cli.main import parse, verbs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,6 +72,7 @@ def test_the_first_page_of_the_book_leads_to_every_chapter() -> None:
     assert {page.name for page in BOOK} - linked == {"index.md"}
 
 
+@pytest.mark.slow
 def test_every_figure_is_what_its_code_draws() -> None:
     assert figures.stale() == [], "python -m docs.figures"
 
@@ -119,6 +121,8 @@ def refused(call: tuple[str, ...]) -> str:
             parse(call)
     except SystemExit:
         return f"m4alloc {shlex.join(call)}: {said.getvalue().strip().splitlines()[-1]}"
+    except UsageError as error:  # a value that its option refuses
+        return f"m4alloc {shlex.join(call)}: {error}"
     return ""
 
 
@@ -127,6 +131,7 @@ def test_every_command_on_a_page_names_a_verb_and_options_that_there_are() -> No
     assert len({page for page, _ in every}) > 20
     assert [(page, problem) for page, call in sorted(set(every)) if (problem := refused(call))] == []
     assert refused(("check", "./libmine.so", "--fast")).endswith("unrecognized arguments: --fast")
+    assert refused(("check", "--budget", "5y")).endswith("2h and 250ms are")
 
 
 def test_a_link_in_code_is_none() -> None:

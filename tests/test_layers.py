@@ -87,6 +87,7 @@ def test_a_verb_is_callable_after_the_module_of_its_name_was_imported() -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_public_name_leads_somewhere() -> None:
     loaded_after("import m4alloc\nfor name in m4alloc.__all__: getattr(m4alloc, name)")
 

@@ -184,6 +184,7 @@ def test_one_word_on_which_they_disagreed_would_be_found(asked: Property) -> Non
         ]
 
 
+@pytest.mark.slow
 @EACH_GROUP
 def test_the_compiled_search_agrees(properties: tuple[Property, ...]) -> None:
     program = model(properties)
@@ -191,6 +192,7 @@ def test_the_compiled_search_agrees(properties: tuple[Property, ...]) -> None:
     assert result.verdict is Verdict.HOLDS, shown(program, result)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("spin") and shutil.which("gcc")), reason="needs spin: apt-get install spin")
 @EACH_GROUP
 def test_spin_agrees(properties: tuple[Property, ...]) -> None:

@@ -188,7 +188,7 @@ def test_the_wheel_works_outside_the_source_tree(installed: Environment) -> None
     assert (Path(installed.ok("m4alloc", "lib", "--include").strip()) / "m4alloc_label.h").exists()
     assert installed.ok("m4alloc", "run", "--", "echo", "hello") == "hello\n"
     installed.ok("m4alloc", "doctor")
-    installed.ok("m4alloc", "bench", "--quick", "--rounds", "1", "--only", "binary_tree")
+    installed.ok("m4alloc", "bench", "--quick", "--rounds", "1", "--program", "binary_tree")
     installed.ok("m4alloc", "record", "-o", "trace.m4t", "--", "ls", "/")
     assert (installed.folder / "trace.m4t").exists()
     installed.ok("m4alloc", "verify", "--", "ls", "/")

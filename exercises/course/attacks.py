@@ -88,15 +88,22 @@ def all_fail(on: Callable[[ModuleType], Architecture], attacks: tuple[str, ...])
 
 def clean(module: ModuleType) -> None:
     """A block is zero when it is handed out, also when its memory was somebody's, and the attacks find nothing."""
-    for whole, size, times in ((SIZE, SIZE // 2, 5), (1 << 12, 64, 80)):
-        holder = Holder(module, Flat(), whole)
+    for architecture, whole, size, times in (
+        (Flat(), SIZE, SIZE // 2, 5),
+        (Flat(), 1 << 12, 64, 80),
+        (Cheri(), 1 << 12, 40, 80),
+    ):
+        holder = Holder(module, architecture, whole)
         for _ in range(times):
-            held = holder.must_have(size, "no other block is live")
-            found = holder.memory.leading_zeros(held.pointer.address, held.size)
-            if found < held.size:
-                last = "which the last owner of its memory wrote there"
-                raise holder.broken(f"Byte {found} of {held.name} is 0x5e, {last}.")
-            holder.memory.fill(held.pointer.address, held.size, 0x5E)
+            held = holder.must_have(size, "no other block is live", _EMPTIED)
+            base, usable = held.pointer.base, held.pointer.top - held.pointer.base
+            found = holder.memory.leading_zeros(base, usable)
+            if found < usable:
+                byte = holder.memory.load(base + found, 1)[0]
+                last = ", which the last owner of its memory wrote there" if byte == 0x5E else ", not 0"
+                padding = f"; {size} bytes were asked for, but the pointer reaches it" if found >= size else ""
+                raise holder.broken(f"Byte {found} of {held.name} is {byte:#x}{last}{padding}.")
+            holder.memory.fill(base, usable, 0x5E)
             holder.lines.append(f"fill {held.name} 0x5e")
             holder.free(held)
     all_fail(flat, STALE)(module)
@@ -144,6 +151,15 @@ def believed(module: ModuleType) -> None:
                 raise holder.broken(f"free was given {what}, and refused it, but a had been cleared by then.") from None
             continue
         raise holder.broken(f"free was given {what}, and took the block back: does it call examine?")
+    try:
+        holder.heap.free(issued)
+    except (Misuse, Fault) as error:
+        holder.lines.append("free a")
+        raise BrokenPromise(
+            f"free was given wrong pointers to a, and refused them; it then refused the right one, too: {error}.",
+            holder.history(),
+            "Look the block up with .get, and take it out of `pointers` only when examine has let the pointer pass.",
+        ) from error
 
 
 def told_apart(module: ModuleType) -> None:
@@ -195,6 +211,8 @@ def guesses(module: ModuleType) -> None:
                 "repeated ten times fails only if all ten fail.",
             )
 
+
+_EMPTIED = "Blocks may wait, but not when memory is out: then the quarantine is emptied, and malloc tries once more."
 
 PROMISES = (
     Promise(

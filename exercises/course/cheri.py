@@ -82,10 +82,15 @@ def granules(module: ModuleType) -> None:
 
 
 def data_only(module: ModuleType) -> None:
-    """What is stored in a block cannot be executed."""
+    """What is stored in a block cannot be executed; a pointer that is stored there stays one."""
     for holder in several(module, (64,), CAPABILITIES):
         if holder.allows(holder.live[0].pointer, holder.live[0].pointer.address, 4, Access.FETCH):
             raise holder.broken("a can be executed: a pointer to data needs the rights in DATA, and no more.")
+        unit = holder.memory.capability_granule
+        for access, word in ((Access.STORE_CAPABILITY, "stored"), (Access.LOAD_CAPABILITY, "loaded")):
+            if not holder.allows(holder.live[0].pointer, holder.live[0].pointer.address, unit, access):
+                what = f"A pointer cannot be {word} through a, so that no list can be kept there: DATA has this right."
+                raise holder.broken(what)
 
 
 def waits(module: ModuleType) -> None:

@@ -43,7 +43,8 @@ class Client:
         self.found: dict[str, tuple[str, int]] = {}
         self.ended = False
         self.hint = ""
-        self.acceptor = Acceptor("c17", arena=(base, base + size))
+        self.arena = base, base + size
+        self.acceptor = Acceptor("c17", arena=self.arena)
         memory = BufferMemory(bytearray(size), base)
         self.executor = Executor(ObjectFace(make(base, size), memory, "heap"))
 
@@ -57,7 +58,9 @@ class Client:
             raise
         except UnreachableError as error:
             self.events.append(event._replace(result=error.address))
-            self.note(OUTSIDE, f"The block does not lie inside the heap: {error}.")
+            much, (base, top) = max(event.request_size, error.size), self.arena  # no more than 4 MiB are looked at
+            where_it_is = f"{much} bytes at {error.address:#x} are not all in [{base:#x}, {top:#x})"
+            self.note(OUTSIDE, f"The block does not lie inside the heap: {where_it_is}.")
             self.ended = True
             return self.events[-1]
         except (Exception, SystemExit) as error:

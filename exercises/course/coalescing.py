@@ -6,8 +6,10 @@ from itertools import permutations
 from types import ModuleType
 
 from exercises.course import free_list
-from exercises.course.client import SIZE, Client
+from exercises.course.client import SIZE, Client, Make, plans
 from exercises.course.promise import BrokenPromise, Promise
+from m4alloc.check.operation import Operation
+from m4alloc.check.shrink import shrunk
 
 
 def freed_in_order(module: ModuleType, sizes: tuple[int, ...], order: tuple[int, ...], because: str) -> None:
@@ -44,6 +46,29 @@ def any_order(module: ModuleType) -> None:
             freed_in_order(module, sizes, (*first, *order, *last), "every block has been freed")
 
 
+def nothing_lost(module: ModuleType) -> None:
+    """Whatever was asked for, of whatever length and alignment: when all is freed, the heap is one range again."""
+    make: Make = module.Heap
+
+    def loses(plan: list[Operation]) -> bool:
+        client = emptied(make, plan)
+        return not client.found and not client.events[-1].result
+
+    for plan in plans():
+        if loses(plan):
+            client = emptied(make, shrunk(plan, loses))
+            raise BrokenPromise(f"A block of {SIZE} bytes was refused, though {_ALL_FREED}.", client.history())
+
+
+def emptied(make: Make, plan: list[Operation]) -> Client:
+    """A heap after a plan, the frees of what the plan left, and a request for all of it."""
+    client = Client(make).play(plan)
+    for address in [*client.executor.live]:
+        client.free(address)
+    client.malloc(SIZE)
+    return client
+
+
 def only_neighbours(module: ModuleType) -> None:
     """Ranges with a live block between them stay two."""
     client = Client(module.Heap)
@@ -68,6 +93,7 @@ def once(module: ModuleType) -> None:
     client.must_refuse(16, "four blocks of a quarter of the heap are live")
 
 
+_ALL_FREED = "every block has been freed, and the heap had so many bytes at first"
 _TOUCH = "A free range (low, high) touches the block [start, end) if high == start or low == end: look for both."
 
 PROMISES = (
@@ -96,6 +122,13 @@ PROMISES = (
         "In whatever order blocks are freed, the whole heap is one range in the end.",
         "Draw the list after each free of the history: which two ranges touch, and are still two?",
         any_order,
+    ),
+    Promise(
+        "nothing lost",
+        "When all blocks are freed, whatever they were, the heap is one range again.",
+        "Add up the lengths in `ranges` and in `lengths`: the sum never changes. At which line of the history does it? "
+        "If it does not, two ranges that touch are still two.",
+        nothing_lost,
     ),
     *free_list.PROMISES,
 )

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from itertools import chain, product
 from string import ascii_lowercase
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from capability.architecture import Access, Architecture, Pointer, UnrepresentableError
 from capability.cheri.protection import Cheri
 from capability.fault import Fault
 from capability.memory import TaggedMemory
+from capability.perms import Perms
 from exercises.course.promise import BrokenPromise, StuckError, raised
 
 BASE = 0x10000
@@ -19,8 +20,10 @@ SIZE = 1 << 19
 TOP = BASE + SIZE
 UNREPRESENTABLE = (
     "The exception has `granule`: base and length must both be multiples of it. Give the place back to `space`, and "
-    "try again with that alignment, and the length rounded up to it. It may be refused more than once."
+    "try again with that alignment, and the length rounded up to it: both, and then it is not refused again."
 )
+PATIENCE = 8
+"""Refusals in one call of the heap, after which it is not going to do better."""
 TWICE = "Its memory went back to `space` while it was live, or it went back twice: once for each block is enough."
 MakeHeap = Callable[[Architecture, TaggedMemory, int, int], Any]
 
@@ -46,6 +49,31 @@ class Held(NamedTuple):
     size: int
 
 
+class Patient:
+    """The architecture as the heap sees it: whoever asks for the same bounds for ever is stopped.
+
+    refused: how often in this call of the heap. give_up: is told the refusal that is one too many.
+    """
+
+    def __init__(self, inner: Architecture, give_up: Callable[[UnrepresentableError], BrokenPromise]) -> None:
+        self.inner = inner
+        self.give_up = give_up
+        self.refused = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def derive(self, memory: TaggedMemory, base: int, size: int, perms: Perms) -> Pointer:
+        """A pointer to these bytes.  Raises UnrepresentableError; BrokenPromise the PATIENCE-th time."""
+        try:
+            return self.inner.derive(memory, base, size, perms)
+        except UnrepresentableError as error:
+            self.refused += 1
+            if self.refused < PATIENCE:
+                raise
+            raise self.give_up(error) from error
+
+
 class Holder:
     """One fresh heap over an architecture, the blocks that the client holds, and the history in words."""
 
@@ -60,7 +88,8 @@ class Holder:
         self.live: list[Held] = []
         self.names = map("".join, chain(product(ascii_lowercase), product(ascii_lowercase, repeat=2)))
         make: MakeHeap = module.Heap
-        self.heap = make(architecture, self.memory, BASE, size)
+        self.asked = Patient(architecture, self.refused_too_often)
+        self.heap = make(cast(Architecture, self.asked), self.memory, BASE, size)
 
     def malloc(self, size: int) -> Held | None:
         """A block, or None; the pointer to it is tried at once.  Raises BrokenPromise."""
@@ -91,6 +120,7 @@ class Holder:
     def called(self, line: str, call: Callable[[], Any]) -> Any:
         """What the heap answers; its exception is a finding."""
         self.lines.append(line)
+        self.asked.refused = 0
         try:
             return call()
         except (BrokenPromise, StuckError):
@@ -98,6 +128,11 @@ class Holder:
         except (Exception, SystemExit) as error:
             hint = UNREPRESENTABLE if isinstance(error, UnrepresentableError) else ""
             raise raised(error, self.history(), hint) from error
+
+    def refused_too_often(self, error: UnrepresentableError) -> BrokenPromise:
+        """The finding about a heap that asks for the same bounds again and again."""
+        what = f"derive was refused {PATIENCE} times in one call, at last so: {error}."
+        return BrokenPromise(what, self.history(), UNREPRESENTABLE)
 
     def allows(self, pointer: Pointer, address: int, size: int = 1, access: Access = Access.STORE) -> bool:
         """Whether the hardware would let this access pass."""

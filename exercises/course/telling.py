@@ -8,6 +8,8 @@ from textwrap import wrap
 from exercises.course.promise import BrokenPromise, Result
 
 WIDTH = 100
+LONG, ENDS = 40, 12
+"""A history of more lines than LONG is told by its ENDS first and last ones."""
 LABEL = 12
 
 
@@ -41,11 +43,22 @@ def told_broken(result: Result) -> list[str]:
     promise, broken = result
     assert broken is not None
     lines = [""]
-    if broken.history:
-        lines += [f"    {'history' if not number else '':{LABEL}}{line}" for number, line in enumerate(broken.history)]
+    history = elided(broken.history)
+    lines += [f"    {'history' if not number else '':{LABEL}}{line}" for number, line in enumerate(history)]
     lines += labelled("happened", broken.happened)
     lines += labelled("hint", broken.hint or promise.hint)
     return [*lines, ""]
+
+
+def elided(history: Sequence[str]) -> Sequence[str]:
+    """A history that can be read: of a long one the beginning and the end.
+
+    >>> elided([str(number) for number in range(100)])[11:14]
+    ['11', '... 76 lines ...', '88']
+    """
+    if len(history) <= LONG:
+        return history
+    return [*history[:ENDS], f"... {len(history) - 2 * ENDS} lines ...", *history[-ENDS:]]
 
 
 def as_script(broken: BrokenPromise) -> str:

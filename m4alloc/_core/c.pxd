@@ -19,10 +19,12 @@ cdef extern from "_atomics.h" nogil:
         MAP_ANONYMOUS
         MAP_NORESERVE
         MAP_FIXED
+        MAP_FIXED_NOREPLACE
         MREMAP_MAYMOVE
         MREMAP_FIXED
         MREMAP_DONTUNMAP
         MADV_DONTNEED
+        MADV_NORMAL
         MADV_HUGEPAGE
         MADV_NOHUGEPAGE
         MADV_POPULATE_WRITE
@@ -30,6 +32,7 @@ cdef extern from "_atomics.h" nogil:
         MADV_GUARD_REMOVE
         ENOMEM
         EINVAL
+        EEXIST
 
     const char *M4_STRATEGY
     void *MAP_FAILED
@@ -67,6 +70,7 @@ cdef extern from "_atomics.h" nogil:
     void m4_set_thread_heap(void *) noexcept
     void m4_count_refusal() noexcept
     bint m4_is_nobody(const void *heap) noexcept
+    void *m4_self() noexcept
     void *m4_nobody() noexcept
     void *m4_exited() noexcept
     void sched_yield() noexcept
@@ -81,6 +85,7 @@ cdef extern from "_atomics.h" nogil:
     void m4_fill8(uint8_t *, uint8_t, size_t) noexcept
     bint m4_swap8(uint8_t *, uint8_t expected, uint8_t) noexcept
     uint8_t m4_load8(const uint8_t *) noexcept
+    uint8_t m4_exchange8(uint8_t *, uint8_t) noexcept
     uint32_t m4_exchange32(uint32_t *, uint32_t) noexcept
     uint32_t m4_add32(uint32_t *, uint32_t) noexcept
     uint64_t m4_add64(uint64_t *, uint64_t) noexcept
@@ -102,6 +107,7 @@ cdef extern from "_atomics.h" nogil:
     uint64_t m4_coarse_ms() noexcept
     void m4_set_clock(uint64_t ms) noexcept
     uint64_t m4_address_space_limit() noexcept
+    bint m4_memory_is_limited() noexcept
 
 cdef extern from "_hardening.h" nogil:
     void m4_entropy(void *, size_t) noexcept

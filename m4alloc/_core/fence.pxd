@@ -38,13 +38,21 @@ cdef inline uint32_t raise_fence(Arena *arena, char *address, uint64_t bytes) no
     return made
 
 
-cdef inline void lift_fence(Arena *arena, char *address, uint64_t bytes, uint32_t made) noexcept nogil:
-    """Undo raise_fence; the pages read as zero, but for those of FENCE_KEPT."""
+cdef inline bint lift_fence(Arena *arena, char *address, uint64_t bytes, uint32_t made) noexcept nogil:
+    """Undo raise_fence; the pages read as zero, but for those of FENCE_KEPT. False: the system refuses.
+
+    It may for want of mappings, and under RLIMIT_DATA and strict commitment, for which the pages count anew.
+    """
     cdef int before = m4_errno()
+    cdef bint lifted = True
     if made == FENCE_MARKED:
         if madvise(address, bytes, MADV_GUARD_REMOVE) != 0:  # a filter of system calls has been put up meanwhile
-            mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)
-    elif made != NO_FENCE and mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0:
-        madvise(address, bytes, MADV_GUARD_REMOVE)  # what is locked in part may have been marked up to there
-        arena.fences -= 1
+            lifted = <char *>mmap(address, bytes, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == address
+    elif made != NO_FENCE:
+        lifted = mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0
+        if lifted:
+            madvise(address, bytes, MADV_GUARD_REMOVE)  # what is locked in part may have been marked up to there
+            arena.fences -= 1
     m4_set_errno(before)
+    return lifted

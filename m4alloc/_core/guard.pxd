@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Guards of large blocks: an inaccessible page before and after, and, under canaries, fill behind the request's end."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_fill, m4_first_unlike
 from m4alloc._core.canary cimport CANARY_BYTES, FILL_MAX, canary_key, fill_byte
-from m4alloc._core.fence cimport lift_fence, raise_fence
+from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.misuse cimport report_large_overflow
 from m4alloc._core.region cimport round_up
 from m4alloc._core.types cimport NO_MISUSE, PAGE, Arena, Record
@@ -46,11 +46,16 @@ cdef inline void place_guards(Arena *arena, Record *record, char *span) noexcept
         record.fence |= raise_fence(arena, span, PAGE) << BEFORE_SHIFT
 
 
-cdef inline void lift_guards(Arena *arena, Record *record, char *span) noexcept nogil:
-    """Undo place_guards."""
-    lift_fence(arena, record.start + record.usable, PAGE, record.fence & 0xF)
-    lift_fence(arena, span, PAGE, record.fence >> BEFORE_SHIFT)
-    record.fence = 0
+cdef inline bint lift_guards(Arena *arena, Record *record, char *span) noexcept nogil:
+    """Undo place_guards; False: the system refuses, and what is still in place is in record.fence."""
+    cdef uint32_t after = record.fence & ((1 << BEFORE_SHIFT) - 1)
+    cdef uint32_t front = record.fence >> BEFORE_SHIFT
+    if lift_fence(arena, record.start + record.usable, PAGE, after):
+        after = NO_FENCE
+    if lift_fence(arena, span, PAGE, front):
+        front = NO_FENCE
+    record.fence = <uint8_t>(after | front << BEFORE_SHIFT)
+    return record.fence == 0
 
 
 cdef inline uint64_t watched(const Record *record) noexcept nogil:

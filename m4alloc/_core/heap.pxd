@@ -7,22 +7,22 @@ all, and a new thread adopts it whole, so that nothing is reused earlier than it
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_coarse_ms, m4_relinquish
-from m4alloc._core.chance cimport draw, draw_below
+from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_relinquish
+from m4alloc._core.chance cimport draw_below
 from m4alloc._core.fault cimport ORDER_HEAP_LEFT_EARLY
 from m4alloc._core.hold cimport let_go
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.remote cimport drain_remote, review_line
-from m4alloc._core.slab cimport list_slab, new_slab, preferred_slab, take_any_slots, take_slots, unlist_slab
+from m4alloc._core.slab cimport (body_units, list_slab, new_slab, preferred_slab, take_any_slots, take_slots,
+                                 unlist_slab)
 from m4alloc._core.span cimport prefault
-from m4alloc._core.stack cimport empty_stack, empty_stacks, open_bin
+from m4alloc._core.stack cimport empty_stack, empty_stacks, list_heap, open_bin
 from m4alloc._core.types cimport RANDOM_ALL_OVER, UNIT_SHIFT, Arena, Bin, Heap, Record, Slot
 
 
 cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
     """A heap for a thread: an abandoned one, else a new one; NULL: out of memory. Wants the arena's lock."""
     cdef Heap *heap = arena.abandoned
-    cdef uint32_t c
     if heap != NULL:
         arena.abandoned = heap.next_abandoned
         heap.abandoned = 0
@@ -32,15 +32,7 @@ cdef inline Heap *new_heap(Arena *arena) noexcept nogil:
     heap = <Heap *>take_metadata(arena, sizeof(Heap))
     if heap == NULL:
         return NULL
-    heap.arena = arena
-    heap.scavenged_ms = m4_coarse_ms()
-    heap.random = draw(&arena.random)
-    for c in range(arena.bins):
-        heap.bins[c].slot_size = arena.knobs.class_size[c]
-        heap.bins[c].hooks = arena.class_hooks[c]
-    heap.until_sample = arena.knobs.sample_rate
-    heap.next_heap = arena.heaps
-    arena.heaps = heap
+    list_heap(arena, heap)
     return heap
 
 
@@ -59,6 +51,7 @@ cdef inline void scavenge(Arena *arena, Heap *heap) noexcept nogil:
 cdef inline void drain_abandoned(Arena *arena) noexcept nogil:
     """Collect for heaps that no thread owns, so that their memory comes back. Wants the arena's lock."""
     cdef Heap *heap = arena.abandoned
+    drain_remote(arena, &arena.shared)
     while heap != NULL:
         drain_remote(arena, heap)
         heap = heap.next_abandoned
@@ -89,7 +82,7 @@ cdef inline bint refill "m4_refill"(Arena *arena, Heap *heap, uint32_t c) noexce
             return False
         list_slab(bin, slab)
         if arena.knobs.prefault != 0 and slab.dirty_units == 0 and c != arena.empty_class:
-            prefault(arena, slab.start, <uint64_t>arena.class_units[c] << UNIT_SHIFT)
+            prefault(arena, slab.start, <uint64_t>body_units(arena, slab) << UNIT_SHIFT)
     elif arena.knobs.placement != 0:
         slab = preferred_slab(slab, arena.knobs.placement)
     most = arena.knobs.refill_batch

@@ -8,7 +8,7 @@ what a delay line is for slots: for that long a double free is caught. Callers h
 from libc.stdint cimport uint64_t, uint8_t
 
 from m4alloc._core.fence cimport FENCE_KEPT, NO_FENCE, lift_fence, raise_fence
-from m4alloc._core.span cimport give_span, region_of_record, unit_address
+from m4alloc._core.span cimport give_span, lose_span, region_of_record, unit_address
 from m4alloc._core.types cimport HELD_SPAN, NO_SPAN, UNIT_SHIFT, Arena, Record
 
 
@@ -24,7 +24,9 @@ cdef inline uint64_t let_go(Arena *arena, uint64_t limit) noexcept nogil:
             arena.held_last = NULL
         bytes = <uint64_t>record.units << UNIT_SHIFT
         arena.held_bytes -= bytes
-        lift_fence(arena, unit_address(region_of_record(arena, record), record), bytes, record.fence)
+        if not lift_fence(arena, unit_address(region_of_record(arena, record), record), bytes, record.fence):
+            lose_span(record, record.units)
+            continue
         record.kind = NO_SPAN
         give_span(arena, record, record.units, record.fence == NO_FENCE or record.fence == FENCE_KEPT)
     return before - arena.held_bytes

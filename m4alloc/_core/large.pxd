@@ -3,16 +3,18 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport (M4_FAULT, MAP_FAILED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, m4_acquire,
-                              m4_relinquish, memcpy, memset, mremap)
+from m4alloc._core.c cimport (EEXIST, M4_FAULT, MADV_NORMAL, MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED_NOREPLACE, MAP_NORESERVE,
+                              MAP_PRIVATE, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_READ, PROT_WRITE,
+                              m4_acquire, m4_errno, m4_memory_is_limited, m4_relinquish, madvise, memcpy, memset, mmap,
+                              mremap, munmap)
 from m4alloc._core.fault cimport FAULT_REALLOC_LOSES_TAIL
 from m4alloc._core.guard cimport (check_large, large_usable, lead_bytes, lift_guards, place_guards, seal_large,
                                   tail_bytes)
 from m4alloc._core.heap cimport drain_abandoned
 from m4alloc._core.hold cimport hold_span, let_go
 from m4alloc._core.slot cimport record_of
-from m4alloc._core.span cimport (give_span, grow_span, large_span_units, prefault, region_of_record, shrink_span,
-                                 take_span, unit_address)
+from m4alloc._core.span cimport (give_span, grow_span, large_span_units, lose_span, prefault, region_of_record,
+                                 shrink_span, take_span, unit_address)
 from m4alloc._core.types cimport LARGE, NO_SPAN, UNIT, Arena, Record
 
 cdef enum:
@@ -62,28 +64,44 @@ cdef inline void *allocate_large(Arena *arena, uint64_t size, uint64_t alignment
 cdef inline bint free_large(Arena *arena, char *address) noexcept nogil:
     """Free the large block that starts at `address`; False when none does."""
     cdef Record *record
+    cdef bint lifted
     m4_acquire(&arena.lock)
     record = record_of(arena, address)
     if record == NULL or record.kind != LARGE or record.start != address:
         m4_relinquish(&arena.lock)
         return False
     check_large(arena, record)
-    lift_guards(arena, record, unit_address(region_of_record(arena, record), record))
+    lifted = lift_guards(arena, record, unit_address(region_of_record(arena, record), record))
     arena.large_bytes -= record.usable
     arena.large_blocks -= 1
     arena.large_frees += 1
     arena.large_freed_bytes += record.usable
     record.kind = NO_SPAN
-    if not hold_span(arena, record):
+    if not lifted:
+        lose_span(record, record.units)
+    elif not hold_span(arena, record):
         give_span(arena, record, record.units, True)
     m4_relinquish(&arena.lock)
     return True
 
 
+cdef inline void lose_large(Arena *arena, char *address) noexcept nogil:
+    """Never use the large block again that starts at `address`: a stranger's mapping lies in it."""
+    cdef Record *record
+    m4_acquire(&arena.lock)
+    record = record_of(arena, address)
+    arena.large_bytes -= record.usable
+    arena.large_blocks -= 1
+    arena.large_frees += 1
+    arena.large_freed_bytes += record.usable
+    lose_span(record, record.units)
+    m4_relinquish(&arena.lock)
+
+
 cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexcept nogil:
     """Resize a live large block in place; False when it has to move."""
     cdef uint64_t units, usable
-    cdef bint done = True
+    cdef bint done
     cdef char *span
     if size >= SIZE_LIMIT:
         return False
@@ -92,7 +110,10 @@ cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexc
     check_large(arena, record)
     span = unit_address(region_of_record(arena, record), record)
     units = large_span_units(<uint64_t>(record.start - span) + usable + tail_bytes(arena))
-    lift_guards(arena, record, span)
+    done = lift_guards(arena, record, span)
+    if not done:  # it moves, and when it is freed its span is lost
+        m4_relinquish(&arena.lock)
+        return False
     if units > record.units:
         done = grow_span(arena, record, <uint32_t>units)
     elif units < record.units:
@@ -109,15 +130,37 @@ cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexc
     return done
 
 
-cdef inline void move_pages(Arena *arena, char *to, char *start, uint64_t size) noexcept nogil:
+cdef inline bint refill_hole(char *to, uint64_t pages) noexcept nogil:
+    """Map the target of a failed mremap again, which the system may have unmapped; False: it will not.
+
+    A stranger's mmap may have been there first: then it is not ours any more.
+    """
+    cdef char *mapping = <char *>mmap(to, pages, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0)
+    if mapping == to:
+        return True
+    if <void *>mapping != MAP_FAILED:  # Linux before 4.17 does not know the flag
+        munmap(mapping, pages)
+        return False
+    return m4_errno() == EEXIST and madvise(to, pages, MADV_NORMAL) == 0  # which fails where there is a hole
+
+
+cdef inline bint move_pages(Arena *arena, char *to, char *start, uint64_t size) noexcept nogil:
     """Move the contents of one large block to another: by remapping its pages if it is long, else by copying.
 
-    MREMAP_DONTUNMAP leaves the old range mapped, so that there is never a hole for a stranger's mmap.
+    MREMAP_DONTUNMAP leaves the old range mapped, so that there is never a hole for a stranger's mmap. But mremap unmaps
+    its target before it looks whether it may go on: not under a limit that was lowered below what is mapped, nor, before
+    Linux 6.17, across two mappings. So where there is a limit, there is no remapping, and after a failure the target is
+    mapped again. False: that could not be done, and the new block must not be used.
     """
     cdef uint64_t pages = size & ~<uint64_t>(UNIT - 1)
-    if pages < REMAP_LEAST or mremap(start, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-                                     to) == MAP_FAILED:
+    if pages < REMAP_LEAST or m4_memory_is_limited():
+        pages = 0
+    elif mremap(start, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == MAP_FAILED:
+        if not refill_hole(to, pages):
+            return False
         pages = 0
     if M4_FAULT == FAULT_REALLOC_LOSES_TAIL and size - pages >= 8:
         size -= 8
     memcpy(to + pages, start + pages, size - pages)
+    return True

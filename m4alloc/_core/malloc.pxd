@@ -13,17 +13,17 @@ from m4alloc._core.c cimport (ENOMEM, M4_FAULT, likely, m4_acquire, m4_coarse_ms
 from m4alloc._core.canary cimport with_canary
 from m4alloc._core.chance cimport draw_below
 from m4alloc._core.fault cimport FAULT_STATE_NOT_CLEARED
-from m4alloc._core.heap cimport new_heap, refill
+from m4alloc._core.heap cimport refill
 from m4alloc._core.hooks cimport (check_beside, check_last_freed, check_leaving, check_slack, hand_out, wipe)
 from m4alloc._core.large cimport allocate_large, free_large
 from m4alloc._core.misuse cimport report_pointer
-from m4alloc._core.remote cimport delay_remote, publish_remote
+from m4alloc._core.remote cimport delay_apart, delay_remote
 from m4alloc._core.sample cimport allocate_sample, count_down, free_sample
 from m4alloc._core.side cimport end_history, thread_of
 from m4alloc._core.size_class cimport fitting_class, size_class
 from m4alloc._core.slot cimport record_of, slot_state
 from m4alloc._core.span cimport purge_until, retained
-from m4alloc._core.stack cimport TICK, TICK_MASK, empty_stacks, push_slot, show_stack
+from m4alloc._core.stack cimport TICK, TICK_MASK, empty_stacks, push_slot, shared_heap, show_stack
 from m4alloc._core.types cimport (CACHED, DELAYED, FOREIGN, HOOK_CANARY, HOOK_CHECK, HOOK_HISTORY, HOOK_NO_DELAY,
                                   HOOK_QUARANTINE, HOOK_RANDOM, LIVE, NO_BIN, NO_MISUSE, SAMPLE_SPAN, SMALL_MAX,
                                   UNIT_SHIFT, Arena, Bin, Heap, Record, Ring, Slot)
@@ -63,10 +63,10 @@ cdef inline void *allocate_hooked "m4_allocate_hooked"(Arena *arena, Heap *heap,
     return hand_out(arena, heap, bin, size)
 
 
-cdef inline void *allocate_apart "m4_allocate_apart"(Arena *arena, size_t size) noexcept nogil:
-    """A large block, errno kept or ENOMEM."""
+cdef inline void *allocate_apart "m4_allocate_apart"(Arena *arena, size_t size, size_t alignment) noexcept nogil:
+    """A large block, errno kept or ENOMEM. alignment: a power of two."""
     cdef int before = m4_errno()
-    cdef void *block = allocate_large(arena, size, 1, False)
+    cdef void *block = allocate_large(arena, size, alignment, False)
     m4_set_errno(ENOMEM if block == NULL else before)
     return block
 
@@ -75,8 +75,17 @@ cdef inline void *allocate_watched "m4_allocate_watched"(size_t size, Heap *heap
     """allocate under hooks on malloc: a canary behind the block, a look at the slot. heap: not nobody's."""
     cdef uint32_t c = fitting_class(arena, with_canary(arena, size))
     if unlikely(c == NO_BIN):
-        return allocate_apart(arena, size)
+        return allocate_apart(arena, size, 1)
     return allocate_hooked(arena, heap, c, size, 1)
+
+
+cdef inline void *allocate_shared(size_t size, Arena *arena) noexcept nogil:
+    """allocate for a thread that can have no heap: it is exiting, or memory or thread keys are out."""
+    cdef void *block
+    m4_acquire(&arena.lock)
+    block = allocate_slow(size, shared_heap(arena), arena)
+    m4_relinquish(&arena.lock)
+    return block
 
 
 cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Arena *arena) noexcept nogil:
@@ -92,12 +101,15 @@ cdef inline void *allocate_slow "m4_allocate_slow"(size_t size, Heap *heap, Aren
     before = m4_errno()
     if m4_is_nobody(heap):
         heap = <Heap *>m4_enter(arena)
-        if arena.hooked_malloc and not m4_is_nobody(heap):
+        m4_set_errno(before)
+        if unlikely(m4_is_nobody(heap)):
+            return allocate_shared(size, arena)
+        if arena.hooked_malloc:
             return allocate_watched(size, heap, arena)
     c = fitting_class(arena, size)
     if c == NO_BIN:
         block = allocate_large(arena, size, 1, False)
-    elif not m4_is_nobody(heap):
+    else:
         bin = &heap.bins[c]
         if arena.knobs.sample_rate != 0:
             show_stack(arena, heap, bin)
@@ -238,26 +250,6 @@ cdef inline int release_hooked "m4_release_hooked"(Arena *arena, Heap *heap, Rec
     return NO_MISUSE
 
 
-cdef inline int delay_orphan(Arena *arena, uint32_t c, Slot slot) noexcept nogil:
-    """delay_remote for threads without a heap: they share one, under the lock."""
-    cdef int before
-    cdef int result
-    m4_acquire(&arena.lock)
-    if arena.orphans == NULL:
-        before = m4_errno()
-        arena.orphans = new_heap(arena)
-        if arena.orphans != NULL:
-            arena.orphans.abandoned = 1  # no thread's, and on no list
-        m4_set_errno(before)
-    if arena.orphans != NULL:
-        result = delay_remote(arena, arena.orphans, c, slot)
-    else:
-        arena.class_freed_apart[c] += 1
-        result = publish_remote(arena, NULL, &slot, 1)
-    m4_relinquish(&arena.lock)
-    return result
-
-
 cdef inline int refuse(Arena *arena, char *address) noexcept nogil:
     """Report a free of what cannot be freed, or forward it; errno is kept."""
     cdef int before = m4_errno()
@@ -286,7 +278,7 @@ cdef inline int release_remote "m4_release_remote"(Arena *arena, Heap *heap, Rec
     if arena.hooked:
         wipe(arena, c, arena.class_hooks[c], slot.address, record.slot_size)
     if m4_is_nobody(heap):
-        return delay_orphan(arena, c, slot)
+        return delay_apart(arena, c, slot)
     return delay_remote(arena, heap, c, slot)
 
 
@@ -310,7 +302,7 @@ cdef inline int release_slow "m4_release_slow"(char *address, Heap *heap, Arena 
     cdef Slot slot
     if address == NULL:
         return NO_MISUSE
-    if heap == m4_nobody():  # a thread's first call; one that is exiting gets no new heap, for nobody would abandon it
+    if heap == m4_nobody():  # a thread's first call
         before = m4_errno()
         heap = <Heap *>m4_enter(arena)
         m4_set_errno(before)

@@ -12,7 +12,8 @@ from m4alloc._core.region cimport round_up
 from m4alloc._core.types cimport UNIT, Arena
 
 cdef enum:
-    CHUNK = 512 * 1024
+    CHUNK = 512 * 1024         # bytes of the first chunks
+    SHARE = 8                  # of later ones a share of all there is, so that their number, and the mappings', grow little
 
 
 cdef struct Chunk:             # at the start of each chunk
@@ -20,20 +21,32 @@ cdef struct Chunk:             # at the start of each chunk
     uint64_t mapping_bytes
 
 
+cdef inline char *map_between_guards(uint64_t bytes) noexcept nogil:
+    """So many fresh bytes, an inaccessible unit on either side; NULL: out of memory."""
+    cdef char *mapping = <char *>mmap(NULL, bytes + 2 * UNIT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    if <void *>mapping == MAP_FAILED:
+        return NULL
+    if mprotect(mapping + UNIT, bytes, PROT_READ | PROT_WRITE) != 0:
+        munmap(mapping, bytes + 2 * UNIT)
+        return NULL
+    return mapping + UNIT
+
+
 cdef inline bint add_chunk(Arena *arena, uint64_t least) noexcept nogil:
-    """Map a further chunk with room for `least` bytes; False: out of memory."""
-    cdef uint64_t body = round_up(least + sizeof(Chunk) + 64, UNIT)
-    cdef char *mapping
+    """Map a further chunk with room for `least` bytes, a short one where memory is short; False: out of memory."""
+    cdef uint64_t shortest = round_up(least + sizeof(Chunk) + 64, UNIT)
+    cdef uint64_t body = round_up(arena.metadata_bytes // SHARE, UNIT)
     cdef Chunk *chunk
     if body < CHUNK:
         body = CHUNK
-    mapping = <char *>mmap(NULL, body + 2 * UNIT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    if <void *>mapping == MAP_FAILED:
+    if body < shortest:
+        body = shortest
+    chunk = <Chunk *>map_between_guards(body)
+    if chunk == NULL and body != shortest:
+        body = shortest
+        chunk = <Chunk *>map_between_guards(body)
+    if chunk == NULL:
         return False
-    if mprotect(mapping + UNIT, body, PROT_READ | PROT_WRITE) != 0:
-        munmap(mapping, body + 2 * UNIT)
-        return False
-    chunk = <Chunk *>(mapping + UNIT)
     chunk.next = <Chunk *>arena.metadata_chunks
     chunk.mapping_bytes = body + 2 * UNIT
     arena.metadata_chunks = chunk

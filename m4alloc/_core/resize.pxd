@@ -1,22 +1,24 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The rest of the family over malloc and free: calloc, realloc, aligned requests, usable size."""
 
-from libc.stdint cimport uint64_t, uint8_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, likely, m4_enter, m4_errno, m4_is_nobody, m4_multiply,
-                              m4_read8, m4_read64, m4_set_errno, m4_untag, memcpy, memset, unlikely)
+from m4alloc._core.c cimport (EINVAL, ENOMEM, M4_FAULT, likely, m4_acquire, m4_enter, m4_errno, m4_is_nobody,
+                              m4_multiply, m4_read8, m4_read64, m4_relinquish, m4_set_errno, m4_untag, memcpy, memset,
+                              unlikely)
 from m4alloc._core.canary cimport CANARY_BYTES, set_canary, with_canary
 from m4alloc._core.fault cimport (FAULT_ALIGNMENT_IGNORED, FAULT_CALLOC_NOT_ZEROED, FAULT_REALLOC_LOSES_TAIL,
                                   FAULT_USABLE_SIZE_TOO_LARGE)
-from m4alloc._core.guard cimport large_size
+from m4alloc._core.guard cimport check_large, large_size, seal_large
 from m4alloc._core.hooks cimport block_size, check_slack
-from m4alloc._core.large cimport allocate_large, move_pages, resize_large
-from m4alloc._core.malloc cimport allocate, allocate_hooked, release
+from m4alloc._core.large cimport allocate_large, lose_large, move_pages, resize_large
+from m4alloc._core.malloc cimport allocate, allocate_apart, allocate_hooked, release
 from m4alloc._core.misuse cimport report_alignment, report_pointer, report_size
 from m4alloc._core.region cimport round_up
 from m4alloc._core.sample cimport free_sample, sample_size
 from m4alloc._core.size_class cimport aligned_class
 from m4alloc._core.slot cimport record_of, slot_state
+from m4alloc._core.stack cimport shared_heap
 from m4alloc._core.types cimport (GRANULE, HOOK_CANARY, HOOK_EMPTY, LARGE, LIVE, NO_MISUSE, PAGE, SAMPLE_SPAN, SLAB,
                                   SMALL_MAX, UNIT_SHIFT, Arena, Heap, Record)
 
@@ -64,27 +66,36 @@ cdef inline void *allocate_zeroed(Arena *arena, Heap *heap, size_t count, size_t
     return block
 
 
+cdef inline void *allocate_aligned_shared "m4_allocate_aligned_shared"(Arena *arena, uint32_t c, size_t size,
+                                                                       size_t alignment) noexcept nogil:
+    """allocate_hooked for a thread that can have no heap."""
+    cdef void *block
+    m4_acquire(&arena.lock)
+    block = allocate_hooked(arena, shared_heap(arena), c, size, alignment)
+    m4_relinquish(&arena.lock)
+    return block
+
+
 cdef inline void *allocate_aligned(Arena *arena, Heap *heap, size_t alignment, size_t size) noexcept nogil:
     """A block at a multiple of `alignment`, a power of two, or NULL with ENOMEM."""
     cdef int c
-    cdef int before = m4_errno()
-    cdef void *block
+    cdef int before
     if alignment <= GRANULE:
         return allocate(arena, heap, size)
-    if m4_is_nobody(heap):
-        heap = <Heap *>m4_enter(arena)  # before the look-up: the class tables are made when the arena opens
+    if m4_is_nobody(heap):  # before the look-up: the class tables are made when the arena opens
+        before = m4_errno()
+        heap = <Heap *>m4_enter(arena)
+        m4_set_errno(before)
     c = aligned_class(arena, with_canary(arena, size), alignment)
     if c >= 0 and arena.hooked_malloc:
-        block = allocate_hooked(arena, heap, c, size, alignment) if not m4_is_nobody(heap) else NULL
-        m4_set_errno(ENOMEM if block == NULL else before)
-        return block
+        if likely(not m4_is_nobody(heap)):
+            return allocate_hooked(arena, heap, c, size, alignment)
+        return allocate_aligned_shared(arena, c, size, alignment)
     if c >= 0:
         return allocate(arena, heap, arena.knobs.class_size[c])
     if M4_FAULT == FAULT_ALIGNMENT_IGNORED:
         alignment = 1
-    block = allocate_large(arena, size if size != 0 else 1, alignment, False)
-    m4_set_errno(ENOMEM if block == NULL else before)
-    return block
+    return allocate_apart(arena, size if size != 0 else 1, alignment)
 
 
 cdef inline void *move_block(Arena *arena, Heap *heap, void *old, uint64_t usable, bint large,
@@ -95,7 +106,10 @@ cdef inline void *move_block(Arena *arena, Heap *heap, void *old, uint64_t usabl
     if block == NULL:
         return NULL
     if large and size > arena.largest:
-        move_pages(arena, <char *>block, <char *>old, kept)
+        if unlikely(not move_pages(arena, <char *>block, <char *>old, kept)):
+            lose_large(arena, <char *>block)
+            m4_set_errno(ENOMEM)
+            return NULL
     else:
         if M4_FAULT == FAULT_REALLOC_LOSES_TAIL and kept > 8:
             kept -= 8
@@ -111,15 +125,39 @@ cdef inline uint64_t slot_room(const Arena *arena, const Record *record) noexcep
     return record.slot_size - (CANARY_BYTES if arena.class_hooks[record.size_class] & HOOK_CANARY else 0)
 
 
+cdef inline void reseal(Arena *arena, Record *record, char *address, uint8_t *state, uint64_t size) noexcept nogil:
+    """Under canaries: a block that stays where it is now has `size` bytes."""
+    if arena.class_hooks[record.size_class] & HOOK_CANARY:
+        check_slack(arena, address, state, record.slot_size)
+        set_canary(arena, address, record.slot_size, size)
+
+
+cdef inline void *keep_block "m4_keep_block"(Arena *arena, Record *record, void *old, size_t size,
+                                             int before) noexcept nogil:
+    """realloc to fewer bytes when there is no memory for a smaller block: it stays as it is. before: what errno was."""
+    cdef char *address = m4_untag(old)
+    m4_set_errno(before)
+    if record.kind == SLAB:
+        reseal(arena, record, address, slot_state(record, address), size)
+    elif record.kind == LARGE:
+        m4_acquire(&arena.lock)
+        check_large(arena, record)
+        seal_large(arena, record, size)
+        m4_relinquish(&arena.lock)
+    return old
+
+
 cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) noexcept nogil:
     """realloc: NULL old is malloc; size 0 frees and returns NULL; a pointer that is no live block is misuse.
 
-    A block stays where it is while the request still fits it and would not waste more than half of it.
+    A block stays where it is while the request still fits it and would not waste more than half of it, or while there is
+    no memory for a smaller one: making a block smaller never fails.
     """
     cdef char *address = m4_untag(old)
     cdef Record *record
     cdef uint8_t *state = NULL
     cdef uint64_t usable, room
+    cdef void *block
     cdef bint live = False
     cdef int before
     if m4_is_nobody(heap):
@@ -131,7 +169,6 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
     if size == 0:
         release(arena, heap, old)
         return NULL
-    before = m4_errno()
     record = record_of(arena, address)
     usable = 0
     if record != NULL:
@@ -152,20 +189,20 @@ cdef inline void *reallocate(Arena *arena, Heap *heap, void *old, size_t size) n
             report_pointer(arena, True, address)
         m4_set_errno(EINVAL)
         return NULL
-    if record.kind == LARGE:
-        if size > arena.largest and resize_large(arena, record, size):
-            m4_set_errno(before)
+    room = usable
+    if record.kind == SLAB:
+        room = slot_room(arena, record)
+        if size <= room and (size > room // 2 or room <= 2 * GRANULE):
+            reseal(arena, record, address, state, size)
             return old
-        return move_block(arena, heap, old, usable, True, size)
-    if record.kind == SAMPLE_SPAN:
-        return move_block(arena, heap, old, usable, False, size)
-    room = slot_room(arena, record)
-    if size <= room and (size > room // 2 or room <= 2 * GRANULE):
-        if arena.class_hooks[record.size_class] & HOOK_CANARY:
-            check_slack(arena, address, state, record.slot_size)
-            set_canary(arena, address, record.slot_size, size)
+    before = m4_errno()
+    if record.kind == LARGE and size > arena.largest and resize_large(arena, record, size):
+        m4_set_errno(before)
         return old
-    return move_block(arena, heap, old, usable, False, size)
+    block = move_block(arena, heap, old, usable, record.kind == LARGE, size)
+    if unlikely(block == NULL and size <= room):
+        return keep_block(arena, record, old, size, before)
+    return block
 
 
 cdef inline bint was_asked_for(Arena *arena, char *address, uint64_t size, uint64_t usable) noexcept nogil:

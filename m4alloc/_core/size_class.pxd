@@ -105,14 +105,17 @@ cdef inline uint32_t hooks_of(const Arena *arena, uint32_t c) noexcept nogil:
     return hooks
 
 
-cdef inline uint64_t slab_units(const Knobs *knobs, uint32_t c) noexcept nogil:
-    """Units of a slab of the class: as given, else at least eight slots, or the slab's tail would be mostly waste."""
+cdef inline uint64_t least_units(const Knobs *knobs, uint32_t c) noexcept nogil:
+    """Units of a slab of the class that has eight slots at least, or its tail would be mostly waste."""
     cdef uint64_t units = 1
-    if c < knobs.slabs_given:
-        return knobs.slab_bytes[c] >> UNIT_SHIFT
     while units * UNIT < 8 * <uint64_t>knobs.class_size[c]:
         units *= 2
     return units
+
+
+cdef inline uint64_t slab_units(const Knobs *knobs, uint32_t c) noexcept nogil:
+    """Units of a slab of the class: as given, or the least."""
+    return knobs.slab_bytes[c] >> UNIT_SHIFT if c < knobs.slabs_given else least_units(knobs, c)
 
 
 cdef inline uint64_t depth_of(const Knobs *knobs, uint32_t c) noexcept nogil:
@@ -163,6 +166,7 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         slot = knobs.class_size[c]
         units = slab_units(knobs, c)
         arena.class_units[c] = <uint32_t>units
+        arena.class_least[c] = <uint32_t>least_units(knobs, c)
         arena.class_slots[c] = <uint32_t>((units << UNIT_SHIFT) // slot)
         if M4_FAULT == FAULT_SLABS_OVERLAP:
             arena.class_slots[c] += 1
@@ -173,8 +177,6 @@ cdef inline void build_classes(Arena *arena) noexcept nogil:
         batch = arena.class_delay[c] if arena.class_delay[c] != 0 else 1
         arena.class_batch[c] = batch
         arena.class_line[c] = (arena.class_delay[c] + arena.class_quarantine[c] + batch - 1) // batch * batch + batch
-        # One state for every index that slot_state can yield, ABSENT past the last slot.
-        arena.class_side[c] = <uint32_t>(((units << UNIT_SHIFT) // slot + 1 + 63) & ~<uint64_t>63)
         arena.class_hooks[c] = hooks_of(arena, c)
         arena.class_checked[c] = <uint32_t>(slot if slot < knobs.check_on_reuse else knobs.check_on_reuse & ~15)
         arena.class_zeroed[c] = <uint32_t>slot if slot <= knobs.zero_on_free else arena.class_checked[c]

@@ -11,9 +11,10 @@ from m4alloc._core.c cimport (m4_fill8, m4_lowest_bit, m4_read8, m4_read_link, m
 from m4alloc._core.chance cimport common_divisor, draw_below
 from m4alloc._core.fence cimport NO_FENCE, lift_fence, raise_fence
 from m4alloc._core.metadata cimport take_metadata
-from m4alloc._core.span cimport give_span, region_of_record, take_span, unit_address
+from m4alloc._core.side cimport mark_bytes, state_bytes
+from m4alloc._core.span cimport give_span, lose_span, region_of_record, take_span, unit_address
 from m4alloc._core.types cimport (ABSENT, CACHED, FREE, HOOK_CANARY, HOOK_CHECK, NO_SPAN, PLACE_LOWEST, SLAB, UNIT, UNIT_SHIFT, Arena,
-                                  Bin, Heap, Record, Slot)
+                                  Bin, Heap, Record, Ring, Slot)
 
 cdef enum:
     LOOK = 16                  # slabs of a list that a placement looks at
@@ -72,45 +73,69 @@ cdef inline void prepare_span(Arena *arena, Record *slab, uint32_t size_class, u
         memset(slab.start, 0, <uint64_t>units << UNIT_SHIFT)
 
 
-cdef inline void restore_span(Arena *arena, Record *slab) noexcept nogil:
-    """Undo the fence of prepare_span."""
-    cdef uint64_t body = <uint64_t>arena.class_units[slab.size_class] << UNIT_SHIFT
+cdef inline uint32_t body_units(const Arena *arena, const Record *slab) noexcept nogil:
+    """Units of the slab's span that its slots are in: all but its guard."""
+    return slab.units if slab.fence == NO_FENCE or slab.size_class == arena.empty_class else slab.units - 1
+
+
+cdef inline uint32_t restore_span(Arena *arena, Record *slab) noexcept nogil:
+    """Undo the fence of prepare_span; how many of its units anybody can have now, for the system may refuse."""
+    cdef uint32_t body = body_units(arena, slab)
+    cdef uint64_t bytes = <uint64_t>slab.units << UNIT_SHIFT
     if slab.size_class == arena.empty_class:
-        lift_fence(arena, slab.start, body, slab.fence)
-    else:
-        lift_fence(arena, slab.start + body, UNIT, slab.fence)
+        return slab.units if lift_fence(arena, slab.start, bytes, slab.fence) else 0
+    return slab.units if lift_fence(arena, slab.start + bytes - UNIT, UNIT, slab.fence) else body
 
 
-cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noexcept nogil:
-    """A slab of fresh FREE slots for `owner`, or NULL: out of memory. Wants the arena's lock."""
-    cdef uint32_t units = arena.class_units[size_class]
-    cdef uint32_t slots = arena.class_slots[size_class]
-    cdef uint32_t guard = 0
-    cdef uint64_t length = arena.class_side[size_class]
-    cdef uint64_t side = slots * arena.side_length
+cdef inline void keep_states(Arena *arena, uint32_t size_class, uint8_t *states, uint32_t slots) noexcept nogil:
+    """Put a state array that no slab uses any more aside, for the next slab of as many slots of the class."""
+    m4_write_link(states, arena.spare_states[size_class])
+    m4_write_link(states + 8, <uint8_t *><uint64_t>slots)
+    arena.spare_states[size_class] = states
+
+
+cdef inline uint8_t *take_states(Arena *arena, uint32_t size_class, uint32_t slots) noexcept nogil:
+    """A state array for a slab of the class, put aside or new; NULL: out of memory.
+
+    All slabs of a class are equally long but for those made when memory was short, so the first is mostly the right one.
+    """
     cdef uint8_t *states = arena.spare_states[size_class]
-    cdef Record *slab
-    cdef Record *record
-    cdef uint32_t i
-    if states != NULL:
+    cdef uint8_t *before = NULL
+    while states != NULL and <uint64_t>m4_read_link(states + 8) != slots:
+        before = states
+        states = m4_read_link(states)
+    if states == NULL:
+        return <uint8_t *>take_metadata(arena, state_bytes(slots) + mark_bytes(slots) + slots * arena.side_length)
+    if before == NULL:
         arena.spare_states[size_class] = m4_read_link(states)
     else:
-        states = <uint8_t *>take_metadata(arena, length + side)
-        if states == NULL:
-            return NULL
-    arena.slabs_made += 1
-    if arena.knobs.guard_slabs != 0 and size_class != arena.empty_class:
-        guard = 1 if arena.slabs_made % arena.knobs.guard_slabs == 0 else 0
-    slab = take_span(arena, units + guard, UNIT)
-    if slab == NULL and guard != 0:  # memory is short: rather a slab than a guard
-        slab = take_span(arena, units, UNIT)
-    if slab == NULL:
-        m4_write_link(states, arena.spare_states[size_class])
-        arena.spare_states[size_class] = states
+        m4_write_link(before, m4_read_link(states))
+    return states
+
+
+cdef inline Record *make_slab(Arena *arena, Heap *owner, uint32_t size_class, uint32_t units,
+                              uint32_t guard) noexcept nogil:
+    """A slab of fresh FREE slots in so many units, and `guard` more behind them; NULL: out of memory."""
+    cdef uint32_t slots = arena.class_slots[size_class]
+    cdef uint8_t *states
+    cdef Record *slab
+    cdef Record *record
+    cdef uint64_t length
+    cdef uint32_t i
+    if units != arena.class_units[size_class]:
+        slots = <uint32_t>((<uint64_t>units << UNIT_SHIFT) // arena.knobs.class_size[size_class])
+    states = take_states(arena, size_class, slots)
+    if states == NULL:
         return NULL
+    slab = take_span(arena, units + guard, UNIT)
+    if slab == NULL:
+        keep_states(arena, size_class, states, slots)
+        return NULL
+    length = state_bytes(slots)
     m4_fill8(states, FREE, slots)
     m4_fill8(states + slots, ABSENT, length - slots)
-    memset(states + length, 0, side)
+    m4_fill8(states + length, 0, mark_bytes(slots))
+    memset(states + length + mark_bytes(slots), 0, slots * arena.side_length)
     slab.free_slots = slots  # the count of remote frees is 0, but for those who notice only now that the last slab is gone
     slab.first_free = 0
     slab.remote_next = NULL
@@ -137,20 +162,72 @@ cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noe
     return slab
 
 
+cdef inline bint open_line(Arena *arena, Heap *heap, uint32_t size_class) noexcept nogil:
+    """Give a heap its line for other threads' slots of a class; False: out of memory. Wants the arena's lock."""
+    cdef Ring *ring = &heap.rings[size_class]
+    if ring.line == NULL:
+        ring.line = <Slot *>take_metadata(arena, arena.class_line[size_class] * sizeof(Slot))
+    return ring.line != NULL
+
+
+cdef inline uint32_t units_wanted(const Arena *arena, uint32_t size_class) noexcept nogil:
+    """Units of the next slab of the class: as its strategy has it, or fewer where there is little address space for all.
+
+    A slab of each class then takes half of it at most, all together.
+    """
+    cdef uint64_t room = arena.regions[0].reserved
+    cdef uint32_t units = arena.class_units[size_class]
+    cdef uint32_t least = arena.class_least[size_class]
+    if least > units:
+        least = units
+    if arena.knobs.capacity != 0 and arena.knobs.capacity < room:
+        room = arena.knobs.capacity
+    room = room // (2 * arena.bins) >> UNIT_SHIFT
+    if units > room:
+        units = <uint32_t>room
+    return units if units > least else least
+
+
+cdef inline Record *new_slab(Arena *arena, Heap *owner, uint32_t size_class) noexcept nogil:
+    """A slab of fresh FREE slots for `owner`, or NULL: out of memory. Wants the arena's lock.
+
+    Where memory is short, it has no guard, or no more units than it needs for eight slots, or half as many, and so on
+    down to one slot.
+    """
+    cdef uint32_t units = units_wanted(arena, size_class)
+    cdef uint32_t guard = 0
+    cdef Record *slab
+    if not open_line(arena, &arena.shared, size_class):  # now, so that a free never lacks one
+        return NULL
+    arena.slabs_made += 1
+    if arena.knobs.guard_slabs != 0 and size_class != arena.empty_class:
+        guard = 1 if arena.slabs_made % arena.knobs.guard_slabs == 0 else 0
+    slab = make_slab(arena, owner, size_class, units, guard)
+    if slab == NULL and guard != 0:
+        slab = make_slab(arena, owner, size_class, units, 0)
+    if units > 2 * arena.class_least[size_class]:
+        units = 2 * arena.class_least[size_class]
+    while slab == NULL and <uint64_t>(units // 2) << UNIT_SHIFT >= arena.knobs.class_size[size_class]:
+        units //= 2
+        slab = make_slab(arena, owner, size_class, units, 0)
+    return slab
+
+
 cdef inline void release_slab(Arena *arena, Record *slab) noexcept nogil:
     """Dissolve a slab whose slots are all FREE. Wants the arena's lock."""
     cdef uint32_t units = slab.units
-    cdef uint8_t *states = slab.states
+    cdef uint32_t regained = restore_span(arena, slab)
     cdef uint32_t i
-    restore_span(arena, slab)
     arena.class_slabs[slab.size_class] -= 1
     for i in range(units):
         m4_store64(&(slab + i).reciprocal, 0)
         (slab + i).kind = NO_SPAN
         (slab + i).owner = NULL
-    m4_write_link(states, arena.spare_states[slab.size_class])
-    arena.spare_states[slab.size_class] = states
-    give_span(arena, slab, units, True)
+    keep_states(arena, slab.size_class, slab.states, slab.slots)
+    if regained != units:
+        lose_span(slab + regained, units - regained)
+    if regained != 0:
+        give_span(arena, slab, regained, True)
 
 
 cdef inline uint64_t lanes_in(uint64_t states, uint64_t state) noexcept nogil:

@@ -11,7 +11,7 @@ from m4alloc._core.c cimport (EINVAL, M4_FAULT, MADV_DONTNEED, MADV_POPULATE_WRI
                               m4_store_pointer, madvise)
 from m4alloc._core.fault cimport FAULT_LARGE_OVERLAPS
 from m4alloc._core.region cimport commit, reserve_region, set_used
-from m4alloc._core.types cimport FREE_SPAN, NO_SPAN, SPAN_LISTS, UNIT, UNIT_SHIFT, Arena, Record, Region
+from m4alloc._core.types cimport FREE_SPAN, LOST_SPAN, NO_SPAN, SPAN_LISTS, UNIT, UNIT_SHIFT, Arena, Record, Region
 
 cdef enum:
     REGION_LEAST = 4 * 1024 * 1024   # a further region is at least this large
@@ -272,6 +272,12 @@ cdef inline void give_span(Arena *arena, Record *span, uint32_t units, bint dirt
         unlist_span(arena, right)
     list_span(arena, span, units, dirty_units, now)
     purge_until(arena, retained(arena), now)
+
+
+cdef inline void lose_span(Record *span, uint32_t units) noexcept nogil:
+    """Never use a span again, for it cannot be made accessible. It stays counted among the spans in use."""
+    span.kind = LOST_SPAN
+    span.units = units
 
 
 cdef inline bint grow_span(Arena *arena, Record *span, uint32_t units) noexcept nogil:

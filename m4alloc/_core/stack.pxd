@@ -3,7 +3,8 @@
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_add32, m4_relinquish, m4_write8, memmove
+from m4alloc._core.c cimport M4_ORDER_FAULT, m4_acquire, m4_add32, m4_coarse_ms, m4_relinquish, m4_write8, memmove
+from m4alloc._core.chance cimport draw
 from m4alloc._core.fault cimport ORDER_DISSOLVED_COUNTED
 from m4alloc._core.metadata cimport take_metadata
 from m4alloc._core.slab cimport list_slab, lower_first_free, release_slab, unlist_slab
@@ -14,6 +15,30 @@ from m4alloc._core.types cimport FREE, NO_MISUSE, Arena, Bin, Heap, Record, Slot
 cdef enum:
     TICK = 1024                # frees of a bin between two looks at the clock: one costs as much as 10 frees
     TICK_MASK = TICK * sizeof(Slot) - 1
+
+
+cdef inline void list_heap(Arena *arena, Heap *heap) noexcept nogil:
+    """Prepare a heap of zeroes, and list it. Wants the arena's lock."""
+    cdef uint32_t c
+    heap.arena = arena
+    heap.scavenged_ms = m4_coarse_ms()
+    heap.random = draw(&arena.random)
+    for c in range(arena.bins):
+        heap.bins[c].slot_size = arena.knobs.class_size[c]
+        heap.bins[c].hooks = arena.class_hooks[c]
+    heap.until_sample = arena.knobs.sample_rate
+    heap.next_heap = arena.heaps
+    arena.heaps = heap
+
+
+cdef inline Heap *shared_heap(Arena *arena) noexcept nogil:
+    """The heap of all threads that have no other. Wants the arena's lock, for as long as it is used."""
+    cdef Heap *heap = &arena.shared
+    if heap.arena == NULL:
+        list_heap(arena, heap)
+        heap.abandoned = 1  # no thread's, and not among those that a thread may adopt
+    heap.thread = 0
+    return heap
 
 
 cdef inline bint open_bin(Arena *arena, Heap *heap, uint32_t c) noexcept nogil:

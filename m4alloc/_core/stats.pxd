@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
 from m4alloc._core.c cimport m4_acquire, m4_load32, m4_load64, m4_read64, m4_read8, m4_relinquish, memset
 from m4alloc._core.span cimport unit_address
-from m4alloc._core.types cimport (BINS_MAX, FREE, FREE_SPAN, HELD_SPAN, LARGE, LIVE, SAMPLE_LIVE, SAMPLE_SPAN, SLAB,
+from m4alloc._core.types cimport (BINS_MAX, FREE, FREE_SPAN, HELD_SPAN, LARGE, LIVE, LOST_SPAN, SAMPLE_LIVE, SAMPLE_SPAN, SLAB,
                                   UNIT_SHIFT, Arena, Heap, Record, Region, Ring, Slot)
 
 
@@ -183,8 +183,6 @@ cdef inline void sum_classes(const Arena *arena, Statistics *statistics) noexcep
         counts.slot_size = arena.knobs.class_size[c] if c != arena.empty_class else 0
         counts.slabs_peak = arena.class_slabs_peak[c]
         counts.slabs_made = arena.class_slabs_made[c]
-        counts.remote_frees += arena.class_freed_apart[c]
-        counts.frees += arena.class_freed_apart[c]
         counts.mallocs = counts.frees + counts.live_blocks  # what was handed out came back or is live
         counters.mallocs += counts.mallocs
         counters.frees += counts.frees
@@ -277,11 +275,11 @@ cdef inline const char *broken_invariant(Arena *arena) noexcept nogil:
                     return "a free span is marked at both ends"
                 if record + record.units < end and (record + record.units).kind == FREE_SPAN:
                     return "free neighbours are coalesced"
-            elif record.kind == HELD_SPAN or record.kind == SAMPLE_SPAN:
+            elif record.kind == HELD_SPAN or record.kind == SAMPLE_SPAN or record.kind == LOST_SPAN:
                 spans += record.units
                 held += record.units if record.kind == HELD_SPAN else 0
             else:
-                return "every span is a slab, a large block, held, for samples or free"
+                return "every span is a slab, a large block, held, for samples, lost or free"
             record += record.units
         if record != end:
             return "spans tile the region"

@@ -46,6 +46,7 @@ cdef enum SpanKind:
     FREE_SPAN = 3              # first and last unit of a free span
     HELD_SPAN = 4              # first unit of a freed large block that waits before its span is used again
     SAMPLE_SPAN = 5            # every unit of the pool of guarded pages
+    LOST_SPAN = 6              # first unit of memory that the system would not make accessible again: nobody gets it
 
 cdef enum MisuseMode:
     MISUSE_ABORT = 0
@@ -142,11 +143,12 @@ cdef struct Heap "m4_heap":
     uint64_t random
     Slot last_freed            # under check_on_reuse: looked at again by the next malloc
     uint32_t last_size
-    int64_t until_sample       # calls
     uint32_t thread            # the kernel's id of the thread, when history is kept
-    uint32_t slabs_made
+    int64_t until_sample       # calls
+    void *owner                # who has it: m4_self of its thread
     uint64_t scavenged_ms
     uint64_t purged_ms
+    uint32_t slabs_made
     uint8_t abandoned
     Ring rings[BINS_MAX]
 
@@ -234,25 +236,28 @@ cdef struct Arena "m4_arena":
     uint32_t first_above       # the first class of over SMALL_MAX bytes; knobs.classes when there is none
     uint32_t class_hooks[BINS_MAX]
     uint64_t side_length                 # bytes of out-of-line storage a slot has besides its state
-    uint32_t class_side[BINS_MAX]        # where in a slab's state array it begins
     uint32_t class_zeroed[BINS_MAX]      # bytes of a slot that are zeroed when it is freed, under HOOK_ZERO
     uint32_t class_checked[BINS_MAX]     # and looked at before it is handed out, under HOOK_CHECK
     uint64_t class_reciprocal[BINS_MAX]
-    uint32_t class_units[BINS_MAX]
+    uint32_t class_units[BINS_MAX]       # of a slab
+    uint32_t class_least[BINS_MAX]       # of one while memory is short
     uint32_t class_slots[BINS_MAX]
     uint32_t class_depth[BINS_MAX]
     uint32_t class_delay[BINS_MAX]
     uint32_t class_quarantine[BINS_MAX]
     uint32_t class_batch[BINS_MAX]       # slots of other threads that leave a line together, a power of two
     uint32_t class_line[BINS_MAX]        # length of a line
-    uint8_t *spare_states[BINS_MAX]
+    uint8_t *spare_states[BINS_MAX]      # arrays that no slab uses, each with its link and its number of slots
     m4_lock lock
-    pthread_key_t key
+    pthread_key_t key          # whose destructor is told of threads that exit
+    uint32_t has_key           # there may be no more of them
+    void (*exits)(void *) noexcept nogil # that destructor; NULL: thread_exits, which wants the arena never to be closed
     Region regions[REGIONS_MAX]
     uint32_t region_count      # atomic
     Heap *heaps
     Heap *abandoned
-    Heap *orphans              # the delay lines of threads without a heap
+    Heap shared                # of all threads that have no other, under the lock, for they are exiting, or memory is out;
+                               # every class that has ever had a slab has a line in it
     Record *span_lists[SPAN_LISTS]
     uint64_t span_list_bits
     Record *youngest           # free spans with dirty units, by age
@@ -294,7 +299,6 @@ cdef struct Arena "m4_arena":
     uint64_t class_slabs[BINS_MAX]
     uint64_t class_slabs_peak[BINS_MAX]
     uint64_t class_slabs_made[BINS_MAX]
-    uint64_t class_freed_apart[BINS_MAX] # remote frees that no heap counted, for memory was out
     uint64_t large_frees
     uint64_t large_freed_bytes           # usable bytes, what resizing in place gave back included
     uint64_t samples_freed               # atomic

@@ -9,7 +9,7 @@ from m4alloc._watch.finding cimport begin_finding, class_of, in_bounds_propertie
 from m4alloc._watch.initial cimport initial, judge_bits, tell_uninitialised
 from m4alloc._watch.place cimport find_nearest, find_place
 from m4alloc._watch.report cimport report
-from m4alloc._watch.ring cimport RING_LOAD, RING_STORE, note
+from m4alloc._watch.ring cimport RING_LOAD, RING_STORE, SIZE_BITS, note
 from m4alloc._watch.show cimport open_block
 from m4alloc._watch.step cimport changes_nothing, step_block, watch
 from m4alloc._watch.thread cimport next_event
@@ -88,7 +88,8 @@ cdef inline void access(Thread *thread, char *address, uint64_t size, unsigned i
         letter += OUTSIDE  # freed memory has the bounds that its last block had
     if unlikely(watch.each_access):
         note(thread, next_event(thread, place.story.died if place.story.died != 0 else place.story.born),
-             RING_STORE if how & M4M_WRITE else RING_LOAD, address, size, NULL, capture(thread, site, frame))
+             RING_STORE if how & M4M_WRITE else RING_LOAD, address,
+             size & ((<uint64_t>1 << SIZE_BITS) - 1), capture(thread, site, frame))
     violated = step_block(thread, &place, letter)
     if unlikely(violated != 0 or letter == LETTER_ACCESS + UNINITIALISED):
         if letter == LETTER_ACCESS + UNINITIALISED:

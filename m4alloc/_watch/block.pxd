@@ -3,25 +3,22 @@
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport (likely, m4_acquire, m4_multiply, m4_read64, m4_relinquish, m4_store32, m4_swap32,
-                              unlikely)
+from m4alloc._core.c cimport likely, m4_acquire, m4_multiply, m4_read64, m4_relinquish, m4_store32, unlikely
 from m4alloc._core.types cimport SAMPLE_SPAN, UNIT, UNIT_SHIFT, Arena, Record
-from m4alloc._watch.c cimport (m4m_core_free_found, m4m_is_single_threaded, m4m_load16, m4m_shadow_on,
+from m4alloc._watch.c cimport (m4m_core_free_found, m4m_is_single_threaded, m4m_load16, m4m_set16, m4m_shadow_on,
                                m4m_swap16)
 from m4alloc._watch.depot cimport capture
 from m4alloc._watch.finding cimport begin_finding, class_of
-from m4alloc._watch.machine cimport is_open, newly_violated
 from m4alloc._watch.place cimport find_place, story_of_slot
 from m4alloc._watch.report cimport report
 from m4alloc._watch.ring cimport (RING_FREE, RING_MALLOC, RING_REFUSED, RING_REFUSED_REALLOC, RING_RESIZE,
                                   note)
 from m4alloc._watch.shadow cimport close_block, fence_shadow, show_block
-from m4alloc._watch.step cimport changes_nothing, machines, step_block, step_everyone, step_nowhere, watch
-from m4alloc._watch.table cimport Machine
+from m4alloc._watch.step cimport NOT_QUICK, Quick, changes_nothing, step_block, step_everyone, step_nowhere, watch
 from m4alloc._watch.thread cimport next_event
-from m4alloc._watch.types cimport (DEAD, DOUBLE_FREE, IN_LARGE, IN_SAMPLE, INVALID_FREE, LETTER_FREE, LETTER_MALLOC,
-                                   LIVE_BLOCK, M4M_SHADOW_OPEN, M4M_SHADOW_STEP, NOWHERE, Finding, Place, Story, Thread,
-                                   stories)
+from m4alloc._watch.types cimport (DEAD, DOUBLE_FREE, GIVEN_UP, IN_LARGE, IN_SAMPLE, INVALID_FREE, LETTER_FREE,
+                                   LETTER_MALLOC, LIVE_BLOCK, M4M_SHADOW_OPEN, M4M_SHADOW_STEP, NOWHERE, Finding, Place,
+                                   Story, Thread, stories)
 
 
 cdef inline uint64_t unit_of(const char *address) noexcept nogil:
@@ -107,13 +104,15 @@ cdef inline Story *large_story "m4m_large_story"(char *block, uint64_t size, uin
     return place.story
 
 
-cdef inline void be_born(Thread *thread, char *block, uint64_t size, const void *site, const void *frame) noexcept nogil:
+cdef inline void be_born "m4m_be_born"(Thread *thread, char *block, uint64_t size, const void *site,
+                                       const void *frame) noexcept nogil:
     """The core has handed out `block` for a request of `size` bytes."""
     cdef Record *record = stories.arena.records + unit_of(block)
-    cdef const Machine *machine = &machines.plain[0]
+    cdef const Quick *quick = watch.quick
     cdef Story *story
     cdef uint64_t index, low, room
-    cdef uint16_t before, after
+    cdef uint32_t event, stack
+    cdef uint16_t before
     if likely(record.reciprocal != 0):
         index = m4_multiply(<uint64_t>(block - record.start), record.reciprocal, &low)
         room = record.slot_size
@@ -124,21 +123,21 @@ cdef inline void be_born(Thread *thread, char *block, uint64_t size, const void 
         if story == NULL:  # a sample has no story, and no word of its own
             step_sample(thread, LETTER_MALLOC, "malloc", block, site, frame)
             return
-    story.allocation = capture(thread, site, frame)
+    stack = capture(thread, site, frame)
+    event = next_event(thread, story.died)
+    before = story.state & <uint16_t>(GIVEN_UP - 1)
+    story.allocation = stack
     story.release = 0
-    story.born = next_event(thread, story.died)
-    m4_store32(&story.died, 0)
-    note(thread, story.born, RING_MALLOC, NULL, size, block, story.allocation)
-    if likely(watch.one_machine):
-        # A plain store: nobody else has the block, and a stale access that steps it meanwhile is of the block before.
-        before = story.state
-        after = machine.next[<uint64_t>before * machine.width + LETTER_MALLOC]
-        if likely(newly_violated(machine, before, after, LETTER_MALLOC) == 0):
-            story.state = after
-            if m4m_shadow_on:
-                show_block(block, size, room, <uint8_t>(
-                    M4M_SHADOW_OPEN if watch.may_open and is_open(machine, after, True) else M4M_SHADOW_STEP))
-            return
+    story.born = event
+    story.died = 0
+    note(thread, event, RING_MALLOC, block, size, stack)
+    # Plain stores: nobody else has the block, and a stale access that steps it meanwhile is of the block before.
+    if likely(quick != NULL and quick[before].after_malloc != NOT_QUICK):
+        story.state = quick[before].after_malloc
+        if m4m_shadow_on:
+            show_block(block, size, room, <uint8_t>quick[before].shown)
+        return
+    story.state = before
     show_born(thread, block, size, room, story, site, frame)
 
 
@@ -155,7 +154,7 @@ cdef inline void be_resized(Thread *thread, Place *place, uint64_t size, const v
     show_block(place.base, size, place.room, shown(place))
     if place.room < before:
         fence_shadow(place.base + place.room, place.base + before)
-    note(thread, next_event(thread, place.story.born), RING_RESIZE, place.base, size, NULL, capture(thread, site, frame))
+    note(thread, next_event(thread, place.story.born), RING_RESIZE, place.base, size, capture(thread, site, frame))
 
 
 cdef inline void refuse_free "m4m_refuse_free"(Thread *thread, const char *verb, char *address, Place *place,
@@ -172,7 +171,7 @@ cdef inline void refuse_free "m4m_refuse_free"(Thread *thread, const char *verb,
     else:
         next_event(thread, 0)
         violated = step_nowhere(thread, LETTER_FREE)
-    note(thread, thread.clock, RING_REFUSED if verb[0] == 102 else RING_REFUSED_REALLOC, address, 0, NULL,
+    note(thread, thread.clock, RING_REFUSED if verb[0] == 102 else RING_REFUSED_REALLOC, address, 0,
          capture(thread, site, frame))
     begin_finding(&found, thread, kind, violated, verb, place, site, frame)
     found.address = address
@@ -182,9 +181,11 @@ cdef inline void refuse_free "m4m_refuse_free"(Thread *thread, const char *verb,
 cdef inline bint takes_death(Story *story, uint32_t event) noexcept nogil:
     """Of several threads that free a block, one."""
     if m4m_is_single_threaded():
-        story.died = event
-        return True
-    return m4_swap32(&story.died, 0, event)
+        story.state |= <uint16_t>GIVEN_UP
+    elif m4m_set16(&story.state, <uint16_t>GIVEN_UP) & GIVEN_UP:
+        return False
+    m4_store32(&story.died, event)
+    return True
 
 
 cdef inline bint give_up(Thread *thread, const char *verb, char *address, uint32_t noted, const void *site,
@@ -211,24 +212,23 @@ cdef inline bint give_up(Thread *thread, const char *verb, char *address, uint32
     violated = step_block(thread, &place, LETTER_FREE)
     story.release = capture(thread, site, frame)
     close_block(address, place.size)
-    note(thread, story.died, noted, address, place.size, NULL, story.release)
+    note(thread, story.died, noted, address, place.size, story.release)
     if unlikely(violated != 0):
         tell_violation(thread, violated, verb, address, &place, site, frame)
     return True
 
 
-cdef inline bint free_slot(Thread *thread, char *address, const void *site, const void *frame) noexcept nogil:
+cdef inline bint free_slot "m4m_free_slot"(Thread *thread, char *address, uint32_t noted, const void *site,
+                                         const void *frame) noexcept nogil:
     """give_up and the core's free, for nearly all frees: of a slot, under one machine, violating nothing; False: another."""
-    cdef const Machine *machine = &machines.plain[0]
+    cdef const Quick *quick = watch.quick
     cdef Arena *arena = stories.arena
     cdef Record *record
     cdef Story *story
-    cdef Place place
-    cdef uint64_t offset, index, low
-    cdef uint64_t violated = 0
+    cdef uint64_t offset, index, low, size
+    cdef uint32_t event, stack
     cdef uint16_t before, after
-    cdef bint alone
-    if unlikely(arena == NULL or not watch.one_machine):
+    if unlikely(quick == NULL):
         return False
     offset = <uint64_t>(address - arena.base)
     if unlikely(offset >= m4_read64(&arena.regions[0].used)):
@@ -239,26 +239,23 @@ cdef inline bint free_slot(Thread *thread, char *address, const void *site, cons
         return False
     story = story_of_slot(record, index)
     before = m4m_load16(&story.state)
-    after = machine.next[<uint64_t>before * machine.width + LETTER_FREE]
-    if unlikely(story.born == 0 or story.died != 0 or newly_violated(machine, before, after, LETTER_FREE) != 0):
+    if unlikely(before >= GIVEN_UP or story.born == 0):
         return False
-    alone = m4m_is_single_threaded()
-    next_event(thread, story.born)
-    if likely(alone):
-        story.died = thread.clock
+    after = quick[before].after_free
+    if unlikely(after == NOT_QUICK):
+        return False
+    after |= <uint16_t>GIVEN_UP
+    if likely(m4m_is_single_threaded()):
         story.state = after
-    else:
-        if not m4_swap32(&story.died, 0, thread.clock):
-            return False
-        while not m4m_swap16(&story.state, &before, after):
-            after = machine.next[<uint64_t>before * machine.width + LETTER_FREE]
-        violated = newly_violated(machine, before, after, LETTER_FREE)  # another thread's access may have come first
-    story.release = capture(thread, site, frame)
-    note(thread, thread.clock, RING_FREE, address, record.slot_size - story.slack, NULL, story.release)
+    elif unlikely(not m4m_swap16(&story.state, &before, after)):
+        return False  # another thread frees it, or an access has come first
+    event = next_event(thread, story.born)
+    m4_store32(&story.died, event)
+    stack = capture(thread, site, frame)
+    story.release = stack
+    size = record.slot_size - story.slack
+    note(thread, event, noted, address, size, stack)
     if m4m_shadow_on:
-        close_block(address, record.slot_size - story.slack)
-    if unlikely(violated != 0):
-        find_place(address, &place)
-        tell_violation(thread, violated, "free", address, &place, site, frame)
+        close_block(address, size)
     m4m_core_free_found(record, address, record.states + index)
     return True

@@ -23,6 +23,9 @@ cdef extern from "monitor_core.h" nogil:
     int m4m_core_explain(void *) noexcept
     size_t m4m_core_usable(void *) noexcept
 
+cdef extern from "monitor_hot.h":
+    pass
+
 cdef extern from "_monitor.h" nogil:
     enum:
         M4M_SHADOW_OFFSET
@@ -38,6 +41,7 @@ cdef extern from "monitor_thread.h" nogil:
     int m4m_is_single_threaded() noexcept
     bint m4m_swap16(uint16_t *, uint16_t *expected, uint16_t) noexcept
     uint16_t m4m_load16(const uint16_t *) noexcept
+    uint16_t m4m_set16(uint16_t *, uint16_t bits) noexcept     # as it was
     uint64_t m4m_kernel_thread() noexcept
     bint m4m_is_running(uint64_t kernel_id) noexcept
     void m4m_stack_bounds(char **low, char **high) noexcept

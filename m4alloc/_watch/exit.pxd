@@ -21,7 +21,7 @@ from m4alloc._watch.memory cimport map_reserve
 from m4alloc._watch.options cimport LEAKS_ALL, LEAKS_NO, options
 from m4alloc._watch.place cimport find_place
 from m4alloc._watch.report cimport report
-from m4alloc._watch.step cimport cohorts, labelled_reference, machines, watch
+from m4alloc._watch.step cimport cohorts, labelled_reference, machines, state_of, watch
 from m4alloc._watch.table cimport PROPERTIES_MAX
 from m4alloc._watch.thread cimport next_event, threads
 from m4alloc._watch.types cimport LEAK, LIVE_BLOCK, NEVER, NOWHERE, PROPERTY_VIOLATED, Finding, Place, Thread, stories
@@ -81,7 +81,7 @@ cdef inline uint64_t owed_to(const Place *place) noexcept nogil:
     cdef uint32_t i
     cdef uint64_t owed = 0
     if machines.plain_count != 0:
-        owed = machines.plain[0].unfulfilled[m4m_load16(&place.story.state)]
+        owed = machines.plain[0].unfulfilled[state_of(place.story)]
     for i in range(1, machines.plain_count):
         owed |= machines.plain[i].unfulfilled[m4m_load16(<uint16_t *>&place.references[i - 1])]
     for i in range(machines.labelled_count):

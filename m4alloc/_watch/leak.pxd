@@ -13,7 +13,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
 from m4alloc._core.c cimport m4_read64, munmap
-from m4alloc._watch.depot cimport Stack, depot, stack_of
+from m4alloc._watch.depot cimport Stack, depot, hash_of, same_frames, stack_of
 from m4alloc._watch.memory cimport map_reserve
 from m4alloc._watch.place cimport find_place
 from m4alloc._watch.roots cimport (Module, Range, Roots, RootWalk, m4m_control_block, m4m_find_roots, m4m_forget_roots,
@@ -29,7 +29,7 @@ cdef enum Maker:               # whose code called malloc
     MADE_BY_SYSTEM = 1         # a library of the system, for itself as far as can be seen
     MADE_BY_LOADER = 2         # or the monitor: never lost
 
-# Blocks that were allocated by one stack.
+# Blocks that were allocated by one stack, in whatever thread.
 cdef struct LeakGroup "m4m_leak_group":
     uint64_t blocks            # lost directly
     uint64_t bytes
@@ -286,6 +286,48 @@ cdef inline void count_further(LeakSearch *search, LeakGroup *group) noexcept no
         look_into(search, place.base, place.size, search.told)
 
 
+cdef inline void merge(LeakGroup *into, LeakGroup *group) noexcept nogil:
+    """Count the blocks of a group in another."""
+    if into.blocks == 0:
+        into.witness = group.witness
+    if into.kept_blocks == 0:
+        into.kept_witness = group.kept_witness
+    into.blocks += group.blocks
+    into.bytes += group.bytes
+    into.further_blocks += group.further_blocks
+    into.further_bytes += group.further_bytes
+    into.kept_blocks += group.kept_blocks
+    into.kept_bytes += group.kept_bytes
+    group.blocks = group.bytes = group.further_blocks = group.further_bytes = 0
+    group.kept_blocks = group.kept_bytes = 0
+
+
+cdef inline void merge_groups(LeakSearch *search) noexcept nogil:
+    """Make one group of those whose stacks differ in nothing but the thread; as they are, where there is no memory."""
+    cdef const Stack *stack
+    cdef uint64_t mask = 1, at
+    cdef uint32_t number
+    cdef uint32_t *table
+    while mask < 2 * <uint64_t>search.group_count:
+        mask *= 2
+    table = <uint32_t *>map_reserve(mask * sizeof(uint32_t))
+    if table == NULL:
+        return
+    mask -= 1
+    for number in range(1, search.group_count):
+        stack = stack_of(number)
+        if stack == NULL or search.groups[number].blocks == 0 and search.groups[number].kept_blocks == 0:
+            continue
+        at = hash_of(0, stack.frame, stack.frames) & mask
+        while table[at] != 0 and not same_frames(stack_of(table[at]), stack.frame, stack.frames):
+            at = (at + 1) & mask
+        if table[at] == 0:
+            table[at] = number
+        else:
+            merge(search.groups + table[at], search.groups + number)
+    munmap(table, (mask + 1) * sizeof(uint32_t))
+
+
 cdef inline void count_blocks(LeakSearch *search) noexcept nogil:
     """Each live block that is judged: lost, or kept."""
     cdef Walk walk
@@ -303,6 +345,7 @@ cdef inline void count_blocks(LeakSearch *search) noexcept nogil:
             group.kept_bytes += walk.place.size
         elif not has_bit(search.through, bit_of(search, walk.place.base)):
             count_lost(search, &walk.place)
+    merge_groups(search)
     for number in range(search.group_count):
         group = search.groups + number
         search.lost_blocks += group.blocks + group.further_blocks

@@ -57,6 +57,8 @@ cdef struct Options "m4m_options":
     bint color
     uint64_t quarantine_bytes
     bint quarantine_given
+    uint64_t failed            # a process that had findings, which may execute another program then; 0: none. Not for
+                               # users: report.pxd puts it into the environment
     uint64_t redzone           # least number of bytes behind a request that are nobody's
     bint redzone_given
     const char *properties     # paths; NULL: none. Those of files that the runtime writes begin with /
@@ -248,6 +250,8 @@ cdef inline const char *set_option(const char *key, size_t length, const char *t
         if not read_bytes(text, size, &options.redzone) or not within(options.redzone, 1, 65536):
             return "a number of bytes from 1 to 64k; k behind it stands for KiB"
         return NULL
+    if is_word(key, length, "failed"):
+        return unless(read_number(text, size, &options.failed), "the number of a process")
     if is_word(key, length, "symbolize"):
         return unless(read_switch(text, size, &options.symbolize), "0 or 1")
     if is_word(key, length, "uninitialised"):

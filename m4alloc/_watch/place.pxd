@@ -3,20 +3,19 @@
 
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 
-from m4alloc._core.c cimport m4_load32, m4_multiply, m4_read64
+from m4alloc._core.c cimport m4_multiply, m4_read64
 from m4alloc._core.side cimport side_of
 from m4alloc._core.types cimport SAMPLE_SPAN, UNIT, UNIT_SHIFT, Arena, Record
-from m4alloc._watch.types cimport (DEAD, IN_LARGE, IN_SAMPLE, IN_SLOT, LIVE_BLOCK, NEVER, NOWHERE, STORY_BYTES,
+from m4alloc._watch.c cimport m4m_load16
+from m4alloc._watch.types cimport (DEAD, GIVEN_UP, IN_LARGE, IN_SAMPLE, IN_SLOT, LIVE_BLOCK, NEVER, NOWHERE, STORY_BYTES,
                                    LargeStory, Place, Story, stories)
 
 
-
-
-cdef inline int life_of(Story *story) noexcept nogil:
+cdef inline int life_of(const Story *story) noexcept nogil:
     """Whether its block lives."""
     if story.born == 0:
         return NEVER
-    return LIVE_BLOCK if m4_load32(&story.died) == 0 else DEAD
+    return DEAD if m4m_load16(&story.state) & GIVEN_UP else LIVE_BLOCK
 
 
 cdef inline Story *story_of_slot(const Record *record, uint64_t index) noexcept nogil:

@@ -10,14 +10,15 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport getenv, m4_add32, m4_errno, m4_set_errno, m4_store64, memset, strlen
 from m4alloc._watch.c cimport m4m_core_settings, m4m_shadow_on
-from m4alloc._watch.depot cimport depot
+from m4alloc._watch.depot cimport Stack, depot, hash_of, stack_of
 from m4alloc._watch.memory cimport map_reserve
-from m4alloc._watch.options cimport CLASSES, GO_ABORT, GO_EXIT, LEAKS_ALL, LEAKS_NO, class_name, options, read_options
+from m4alloc._watch.options cimport (CLASSES, GO_ABORT, GO_EXIT, GO_ON, LEAKS_ALL, LEAKS_NO, OPTIONS_ROOM,
+                                     class_name, options, read_options)
 from m4alloc._watch.report_facts cimport Facts, gather, machines
 from m4alloc._watch.report_json cimport tell_end, tell_json
 from m4alloc._watch.report_story cimport same, tell_story
-from m4alloc._watch.report_text cimport (Text, add, add_char, add_count, add_decimal, add_path, add_shell_word,
-                                         begin_text, either, text_length)
+from m4alloc._watch.report_text cimport (Text, add, add_bytes, add_char, add_count, add_decimal, add_path,
+                                         add_shell_word, begin_text, either, text_length)
 from m4alloc._watch.suppress cimport read_suppressions, suppressed, suppressions
 from m4alloc._watch.symbol cimport open_symbols, starts_with
 from m4alloc._watch.table cimport PROPERTIES_MAX
@@ -97,6 +98,7 @@ cdef struct Reports "m4m_reports":
     uint64_t reachable_bytes
     bint has_failed
     const char *(*write_trace)(const Finding *) noexcept nogil  # what led here, into a file; its path, or NULL
+    char left_word[OPTIONS_ROOM + 64]        # M4ALLOC_OPTIONS for the program that this process may execute
     Known *known
     char *text
     char *command
@@ -120,6 +122,7 @@ cdef inline void open_reports() noexcept nogil:
     open_symbols()
     read_suppressions()
     reports.process = m4m_process()
+    reports.has_failed = options.failed == <uint64_t>reports.process
 
 
 cdef inline void begin_process() noexcept nogil:
@@ -167,14 +170,17 @@ cdef inline void end_report() noexcept nogil:
 
 cdef inline uint64_t key_of(const Finding *finding) noexcept nogil:
     """What two findings have in common that are told once: the class, the code that is caught, the block's size and
-    who allocated it. Never 0."""
+    what code allocated it, in whatever threads. Never 0."""
+    cdef const Stack *stack
     cdef uint64_t key = <uint64_t>finding.kind + 1
     key = (key ^ <uint64_t>finding.site) * <uint64_t>0x9E3779B97F4A7C15
     key ^= key >> 31
     if finding.kind == PROPERTY_VIOLATED:
         key = (key ^ finding.violated) * <uint64_t>0x9E3779B97F4A7C15
     if finding.place.kind != NOWHERE and finding.place.story != NULL and finding.place.life != NEVER:
-        key = (key ^ finding.place.size << 32 ^ finding.place.story.allocation) * <uint64_t>0xBF58476D1CE4E5B9
+        stack = stack_of(finding.place.story.allocation)
+        key ^= finding.place.size << 32 ^ (0 if stack == NULL else hash_of(0, stack.frame, stack.frames))
+        key *= <uint64_t>0xBF58476D1CE4E5B9
         key ^= key >> 29
     return key | 1
 
@@ -214,7 +220,7 @@ cdef inline bint is_led() noexcept nogil:
 cdef inline void read_command() noexcept nogil:
     """What repeats the run, for a shell: the program, its arguments, and the options of the monitor."""
     cdef char *raw = reports.text  # which is empty still; the stack may be a small one, of a signal's handler
-    cdef Text text
+    cdef Text text, given
     cdef int fd = -1
     cdef long got = 0
     cdef uint64_t at = 0
@@ -230,7 +236,10 @@ cdef inline void read_command() noexcept nogil:
             preloaded = True
         elif starts_with(environ[i], "M4ALLOC_OPTIONS="):
             add(&text, "M4ALLOC_OPTIONS=")
-            add_shell_word(&text, environ[i] + 16)
+            begin_text(&given, raw, COMMAND_ROOM)
+            add_bytes(&given, environ[i] + 16, own_options(environ[i] + 16))
+            add_char(&given, 0)
+            add_shell_word(&text, either(given.full, "", raw))
             add_char(&text, 32)
         i += 1
     if preloaded:
@@ -363,6 +372,43 @@ cdef inline bint is_old(const Finding *finding, Known *known) noexcept nogil:
     return True
 
 
+cdef inline uint64_t own_options(const char *given) noexcept nogil:
+    """How long a text of options is without what leave_word adds."""
+    cdef uint64_t length = 0
+    while given[length] != 0 and not starts_with(given + length, ",failed="):
+        length += 1
+    return length
+
+
+cdef inline void leave_word "m4m_leave_word"() noexcept nogil:
+    """Tell the program that this process may execute in its own place: whoever it is then, it has failed already.
+
+    It finds that in its environment, among the options, unless it gets another one.
+    """
+    cdef Text text
+    cdef const char *given
+    cdef uint32_t i = 0
+    cdef uint64_t length
+    if options.on_violation != GO_ON:
+        return
+    while environ != NULL and environ[i] != NULL and not starts_with(environ[i], "M4ALLOC_OPTIONS="):
+        i += 1
+    if environ == NULL or environ[i] == NULL:
+        return
+    given = environ[i]
+    length = own_options(given)
+    begin_text(&text, &reports.left_word[0], sizeof(reports.left_word))
+    if given != &reports.left_word[0]:
+        add_bytes(&text, given, length)
+    else:
+        text.length = length
+    add(&text, ",failed=")
+    add_decimal(&text, <uint64_t>reports.process)
+    add_char(&text, 0)
+    if not text.full:
+        environ[i] = &reports.left_word[0]
+
+
 cdef inline bint take(const Finding *finding) noexcept nogil:
     """Count the finding and report it; True: decide() is next, with the lock."""
     cdef uint64_t key = key_of(finding)
@@ -384,6 +430,8 @@ cdef inline bint take(const Finding *finding) noexcept nogil:
             if known != NULL:
                 known.is_suppressed = True
             return False
+    if failing and not reports.has_failed:
+        leave_word()
     reports.has_failed |= failing
     count_properties(finding)
     if finding.kind == LEAK:
@@ -517,6 +565,8 @@ cdef inline int final_status "m4m_final_status"(int status) noexcept nogil:
             add_summary(&text)
         if suppressions.used != 0:
             add_suppressions(&text)
+        if options.failed == <uint64_t>reports.process:
+            add(&text, "m4alloc: the program that this one took the place of had findings\n")
         add_suspects(&text)
         m4m_write_all(m4m_report_file(), text.start, text.length)
         write_end()

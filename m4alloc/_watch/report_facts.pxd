@@ -7,6 +7,7 @@ from m4alloc._core.c cimport m4_load32, memset
 from m4alloc._watch.c cimport m4m_arena_base, m4m_arena_bytes
 from m4alloc._watch.depot cimport FRAMES_MOST, Stack, stack_of, unwind_now
 from m4alloc._watch.options cimport class_name, options
+from m4alloc._watch.place cimport life_of
 from m4alloc._watch.report_text cimport Text, add, add_char, begin_text
 from m4alloc._watch.symbol cimport FRAMES_OF_REPORT, NO_MODULE, Frame, Module, symbolise, symbols
 from m4alloc._watch.symbol_table cimport nearest_symbol
@@ -170,7 +171,7 @@ cdef inline void gather(Facts *facts, const Finding *finding) noexcept nogil:
     if facts.has_block:
         facts.born = finding.place.story.born
         facts.died = m4_load32(&finding.place.story.died)
-        facts.life = finding.place.life if finding.place.kind == IN_SAMPLE else DEAD if facts.died != 0 else LIVE_BLOCK
+        facts.life = finding.place.life if finding.place.kind == IN_SAMPLE else life_of(finding.place.story)
         facts.offset = <int64_t>(finding.address - finding.place.base)
     add_stacks(facts)
     add_variable(facts)

@@ -175,7 +175,7 @@ cdef inline bint is_release(const Finding *finding) noexcept nogil:
 cdef inline void add_event(Text *text, const Facts *facts) noexcept nogil:
     """What happened, in the words that its kind has."""
     cdef const Finding *finding = &facts.finding
-    if finding.blocks != 0:
+    if finding.blocks != 0 and same(finding.verb, "exit"):
         add_leak(text, facts)
     elif same(finding.verb, "read") or same(finding.verb, "write"):
         add_access(text, facts)
@@ -192,6 +192,12 @@ cdef inline void add_event(Text *text, const Facts *facts) noexcept nogil:
         if facts.has_block:
             add(text, either(same(finding.verb, "malloc"), " of ", ", about "))
             add_block(text, facts)
+        if finding.blocks > 1:
+            add(text, ", the first of ")
+            add_count(text, finding.blocks, "block")
+            add(text, " of ")
+            add_count(text, finding.bytes, "byte")
+            add(text, " in all that violate it here")
 
 
 cdef inline void add_file(Text *text, const char *path, const char *directory, uint64_t length) noexcept nogil:
@@ -260,7 +266,7 @@ cdef inline void add_stack_text(Text *text, const Facts *facts, const StackFacts
                 add(text, "in ")
                 add(text, symbols.module[frame.module].path)
             add_char(text, 10)
-            if same(line.function, "main"):
+            if j + 1 == frame.lines and same(line.function, "main"):  # others may be inlined in it, and take its name
                 return
 
 

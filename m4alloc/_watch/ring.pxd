@@ -111,9 +111,12 @@ cdef inline void leave_ring(Thread *thread) noexcept nogil:
     m4_relinquish(&rings.lock)
 
 
-cdef inline void note(Thread *thread, uint32_t event, uint32_t function, const void *address, uint64_t size,
-                      const void *result, uint32_t stack) noexcept nogil:
-    """Keep one event of the thread that runs: `result` was handed out, or something happened at `address`."""
+cdef inline void note "m4m_note"(Thread *thread, uint32_t event, uint32_t function, const void *address, uint64_t size,
+                                 uint32_t stack) noexcept nogil:
+    """Keep one event of the thread that runs: `address` was handed out, or something happened there.
+
+    size: below 2**48.
+    """
     cdef EventRing *ring = <EventRing *>thread.ring
     cdef Noted *entry
     cdef uint64_t at
@@ -123,8 +126,8 @@ cdef inline void note(Thread *thread, uint32_t event, uint32_t function, const v
             return
     at = ring.next
     entry = &ring.entry[at & ring.mask]
-    entry.pointer = <uint64_t>result if result != NULL else <uint64_t>address
-    entry.what = (size & ((<uint64_t>1 << SIZE_BITS) - 1)) | <uint64_t>function << SIZE_BITS
+    entry.pointer = <uint64_t>address
+    entry.what = size | <uint64_t>function << SIZE_BITS
     entry.event = event
     entry.stack = stack
     m4_store64(&ring.next, at + 1)

@@ -1,17 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Before the first block: which properties there are, and what they make of this run."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from m4alloc._core.types cimport UNIT, UNIT_SHIFT, Arena
 from m4alloc._watch.c cimport m4m_arena_base, m4m_arena_bytes, m4m_core_settings
 from m4alloc._watch.depot cimport open_depot
 from m4alloc._watch.memory cimport map_reserve
 from m4alloc._watch.cohort cimport begin_cohorts
-from m4alloc._watch.step cimport cohorts, machines, watch
+from m4alloc._watch.machine cimport is_open, newly_violated, next_state
+from m4alloc._watch.step cimport NOT_QUICK, Quick, cohorts, machines, watch
 from m4alloc._watch.table cimport Machine, load_table
-from m4alloc._watch.types cimport (LETTER_ALLOCATE_END, LETTER_ALLOCATE_START, LETTER_FREE, LETTER_FREE_END, STORY_BYTES,
-                                   LargeStory, stories)
+from m4alloc._watch.types cimport (LETTER_ALLOCATE_END, LETTER_ALLOCATE_START, LETTER_FREE, LETTER_FREE_END,
+                                   LETTER_MALLOC, M4M_SHADOW_OPEN, M4M_SHADOW_STEP, STORY_BYTES, LargeStory, stories)
 
 
 cdef inline bint hears_of_calls(const Machine *machine) noexcept nogil:
@@ -34,7 +35,6 @@ cdef inline const char *choose_properties(const void *table, uint64_t size, bint
         return wrong
     watch.labels = machines.labelled_count != 0
     watch.further = machines.plain_count > 1 or watch.labels or machines.has_threads or machines.has_process
-    watch.one_machine = machines.plain_count == 1 and not watch.further and machines.plain[0].of_blocks == 0
     watch.calls = 0
     watch.may_open = not wants_accesses
     for i in range(machines.labelled_count):
@@ -70,6 +70,28 @@ cdef inline bint outlives_free() noexcept nogil:
     return False
 
 
+cdef inline const Quick *make_quick() noexcept nogil:
+    """For each state what nearly all mallocs and frees make of it; NULL: these properties want more, or no memory."""
+    cdef const Machine *machine = &machines.plain[0]
+    cdef Quick *quick
+    cdef uint16_t state, after
+    cdef bint is_quiet
+    if machines.plain_count != 1 or watch.further or machine.of_blocks != 0:
+        return NULL
+    quick = <Quick *>map_reserve(machine.states * sizeof(Quick))
+    if quick == NULL:
+        return NULL
+    for state in range(machine.states):
+        after = next_state(machine, state, LETTER_MALLOC)
+        is_quiet = newly_violated(machine, state, after, LETTER_MALLOC) == 0
+        quick[state].after_malloc = after if is_quiet else <uint16_t>NOT_QUICK
+        quick[state].shown = M4M_SHADOW_OPEN if watch.may_open and is_open(machine, after, True) else M4M_SHADOW_STEP
+        after = next_state(machine, state, LETTER_FREE)
+        is_quiet = newly_violated(machine, state, after, LETTER_FREE) == 0
+        quick[state].after_free = after if is_quiet else <uint16_t>NOT_QUICK
+    return quick
+
+
 cdef inline bint open_stories(Arena *arena, uint32_t frames) noexcept nogil:
     """What the stories of the arena's blocks need; False: there is no address space for it."""
     global m4m_arena_base, m4m_arena_bytes
@@ -83,4 +105,5 @@ cdef inline bint open_stories(Arena *arena, uint32_t frames) noexcept nogil:
     m4m_arena_bytes = arena.regions[0].reserved + UNIT
     stories.fenced = m4m_arena_base
     stories.arena = arena
+    watch.quick = make_quick()
     return True

@@ -114,6 +114,7 @@ cdef inline Thread *this_thread() noexcept nogil:
 
 cdef inline uint32_t next_event(Thread *thread, uint32_t heard) noexcept nogil:
     """The number of an event of the thread that follows the event `heard` of, too. Never 0."""
-    cdef uint32_t now = thread.clock if thread.clock > heard else heard
-    thread.clock = now + 1 if now < <uint32_t>0xFFFFFFFF else 1
-    return thread.clock
+    cdef uint32_t now = (thread.clock if thread.clock > heard else heard) + 1
+    now += now == 0
+    thread.clock = now
+    return now

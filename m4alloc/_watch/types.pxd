@@ -19,6 +19,7 @@ cdef extern from "_monitor.h" nogil:
         M4M_SHADOW_FREED
 
 cdef enum:
+    GIVEN_UP = 0x8000          # of a state: the block has been freed. One step sets both, in one of several threads
     STORY_BYTES = 20           # of a Story, without the references of further machines
     REFERENCES_MAX = 8         # of a block: to the states of machines besides the first
     LETTER_MALLOC = 0          # codes of letters (m4alloc/monitor/table.py)
@@ -34,12 +35,12 @@ cdef enum:
 # Of the block that is in a slot, or was there last; its side bytes in the core. Out of line, so that no stray write of
 # the program reaches it.
 cdef struct Story "m4m_story":
-    uint16_t state             # of the first machine (atomic)
+    uint16_t state             # of the first machine, and GIVEN_UP (atomic)
     uint16_t slack             # bytes of the slot behind the request; of a large block: see LargeStory
     uint32_t allocation        # who asked for it: a stack of the depot
     uint32_t release           # who freed it
     uint32_t born              # the event that handed it out; 0: nobody has yet
-    uint32_t died              # the event that gave it up; 0: it is live (atomic)
+    uint32_t died              # the event that gave it up; 0: none yet
     # Further references follow, 4 bytes each: the states of further machines, then the cohort.
 
 cdef struct LargeStory "m4m_large_story":    # of a large block, found by the number of its first unit
@@ -90,7 +91,9 @@ cdef struct Thread "m4m_thread":             # what is known of a thread; anothe
     char *stack_low            # where its stack ends and begins; NULL: not known
     char *stack_high
     void *ring                 # its last events (ring.pxd)
+    void *recent               # stacks that it remembers (depot.pxd); NULL: none yet
     uint64_t kernel_id
+    uint32_t captures          # of stacks, before it remembers any
     uint16_t thread_state      # of the machine of threads
     uint16_t spare
     uint32_t unborn            # of the label machine: where a block would be of which it has not heard yet
@@ -118,7 +121,7 @@ cdef struct Finding "m4m_finding":
     uint32_t event             # its number
     uint32_t thread            # whose
     Place place                # the block it is about; kind NOWHERE: none
-    uint64_t blocks            # LEAK, and properties at exit: how many
+    uint64_t blocks            # LEAK, properties at exit, labels about no block: how many
     uint64_t bytes             # and of how many bytes
     uint64_t further_blocks    # LEAK: that only these lead to
     uint64_t further_bytes

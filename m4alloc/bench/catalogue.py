@@ -108,5 +108,5 @@ def chosen(programs: Sequence[BenchProgram], only: Sequence[str]) -> list[BenchP
     names = [program.name for program in programs]
     for name in only:
         if name not in names:
-            raise CatalogueError(f"--only {name}: the programs are {', '.join(names)}")
+            raise CatalogueError(f"--program {name}: the programs are {', '.join(names)}")
     return [program for program in programs if not only or program.name in only]

@@ -38,5 +38,5 @@ def page(report: BenchReport, drawn: Mapping[str, Element]) -> str:
         sections += [Section(heading, Html(join(body)))] if body else []
     failed = bool(report.errors)
     verdict = "an allocator failed" if failed else "interrupted" if report.interrupted else ""
-    command = shlex.join(["m4alloc", "bench", *(["--program", "--", *report.command] if report.command else [])])
+    command = shlex.join(["m4alloc", "bench", *(["--", *report.command] if report.command else [])])
     return Page("Allocators side by side", verdict, "bad" if failed else "warn", command, sections).write()

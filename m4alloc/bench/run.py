@@ -12,7 +12,8 @@ from typing import Any
 
 from m4alloc.bench import heap_size
 from m4alloc.bench.analyse import Analysis
-from m4alloc.bench.catalogue import BenchProgram, catalogue, chosen
+from m4alloc.bench.catalogue import BenchProgram, chosen
+from m4alloc.bench.catalogue import catalogue as listing
 from m4alloc.bench.compiled import sources
 from m4alloc.bench.job import HEADLINE, Plan, thread_counts, usual_threads
 from m4alloc.bench.measure import Bench, BenchError
@@ -31,18 +32,18 @@ MOST_ROUNDS, MOST_THREADS = 1000, 128
 def bench(
     command: Sequence[str] = (),
     *,
-    only: Sequence[str] = (),
+    programs: Sequence[str] = (),
     allocators: Sequence[str] = (),
     among: Sequence[str] = (),
     strategies: Sequence[str | os.PathLike[str]] = (),
     rounds: int = 3,
     quick: bool = False,
-    seed: int = 1,
+    seed: int = 0,
     threads: Sequence[int] = (),
     latency: bool | None = None,
-    memory: bool = False,
+    resident: bool = False,
     heap_sizes: Sequence[int] = (),
-    programs: str | os.PathLike[str] | None = None,
+    catalogue: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
     resume: bool = False,
     timeout: float = 600.0,
@@ -51,30 +52,30 @@ def bench(
 ) -> BenchReport:
     """Run programs on several allocators in turn, and say what each costs in time and memory beside glibc.
 
-    command: your own program and its arguments; empty: those of the catalogue, or the ones named in `only`.
+    command: your own program and its arguments; empty: those of the catalogue, or the ones named in `programs`.
     allocators: further ones, NAME=PATH or a path of a shared library. strategies: TOML files, each one more variant of
     our core. among: the names of those to compare beside these and glibc; empty: all there are.
     rounds: each runs every program on every allocator once, in random order. quick: the short scales, to try it out.
     threads: the numbers for programs with threads; empty: 1, 2, 4 ... up to the number of cores.
-    latency: time single calls (None: unless a program is named). memory: record resident memory in the course of each
+    latency: time single calls (None: unless a program is named). resident: record resident memory in the course of each
     program. heap_sizes: numbers of live blocks for the cost of a call against the size of the heap.
-    programs: another folder with a catalogue.toml. output: the folder for the report, the pictures and the state.
+    catalogue: another folder with a catalogue.toml. output: the folder for the report, the pictures and the state.
     resume: go on with the benchmark that the folder holds. timeout: seconds a run.
     tell: told a line before it begins: how many runs, how long.
     Raises BenchError, CatalogueError, AllocatorError, StateError, StrategyError, ProgramError, BuildError, OSError.
 
-    >>> report = bench(only=["binary_tree"], among=["glibc"], rounds=1, quick=True, latency=False)
+    >>> report = bench(programs=["binary_tree"], among=["glibc"], rounds=1, quick=True, latency=False)
     >>> report.exit_status, [row.name for row in report.programs], report.programs[0].results[0].cpu.ratio.median
     (0, ['binary_tree'], 1.0)
     """
     check_numbers(rounds, threads, heap_sizes, timeout)
-    if command and (only or programs is not None):
-        raise BenchError("--only and --programs choose from the catalogue; your own program is the only one that runs")
+    if command and (programs or catalogue is not None):
+        raise BenchError("--program and --catalogue choose what runs; your own program is the only one that runs")
     if resume and output is None:
         raise BenchError("--resume goes on with what a folder holds: name it with --output DIR")
     folder = None if output is None else Path(output)
     found, missing = compared(allocators, among, strategies)
-    listed = [] if command else chosen(catalogue(programs), only)
+    listed = [] if command else chosen(listing(catalogue), programs)
     program = locate(command) if command else None
     cores = len(os.sched_getaffinity(0))
     counts = tuple(threads) or tuple(usual_threads(cores))
@@ -91,8 +92,8 @@ def bench(
         rounds,
         seed,
         cores,
-        not (command or only) if latency is None else latency,
-        memory,
+        not (command or programs) if latency is None else latency,
+        resident,
         fitting,
     )
     described = describe(found)

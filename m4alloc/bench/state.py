@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from m4alloc.bench.job import Job
+from m4alloc.trace.whole import write_whole
 
 NAME = "state.jsonl"
 
@@ -61,9 +62,7 @@ class State:
             self._load(path, identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = [{"benchmark": dict(identity)}, *({"job": key, **asdict(run)} for key, run in self.runs.items())]
-        scratch = path.with_name(f".{path.name}")
-        scratch.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        scratch.replace(path)
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     def add(self, job: Job, run: Measured) -> None:
         """Keep a run; it is on disk when this returns."""

@@ -1,7 +1,9 @@
 """The command line: one module a verb, each of which parses, calls one function, and prints.
 
 A verb's module has `add_parser(subparsers)` and `run(arguments) -> int`, the exit status. The first line of its
-docstring is the verb's line in `m4alloc --help`.
+docstring is the verb's line in `m4alloc --help`. `_parser` has what verbs share: the shape of help, errors, and the
+options that mean the same everywhere; `_values` reads times, sizes and counts. An option that is new has its name and
+its one meaning in the table of tests/m4alloc/cli/test_options.py.
 """
 
 from __future__ import annotations
@@ -22,3 +24,15 @@ class Exit(IntEnum):
 
 class UsageError(Exception):
     """The input was at fault: what was wrong, where, and what would be right. Exit status 2."""
+
+
+def told(error: BaseException) -> str:
+    """What an error says in one line; of a file, its name and what is wrong with it.
+
+    >>> told(FileNotFoundError(2, "No such file or directory", "a b")), told(ValueError("wrong"))
+    ('a b: No such file or directory', 'wrong')
+    """
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        name = error.filename.decode("utf-8", "replace") if isinstance(error.filename, bytes) else error.filename
+        return f"{name}: {error.strerror}"
+    return str(error)

@@ -6,36 +6,46 @@ import argparse
 import json
 
 from m4alloc.cli import Exit, UsageError
+from m4alloc.cli._parser import Subparsers, add_json, add_seed, add_symbol_prefix, add_timeout, add_verb
+from m4alloc.cli._values import count_of
 from m4alloc.lib import LibraryError
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc attack [LIB.so | system] [--attack NAME] [--architecture A] [--trials N] [--seed N] [--json]`."""
-    parser = subparsers.add_parser(
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """`m4alloc attack [ALLOCATOR] [OPTION ...]`."""
+    parser = add_verb(
+        subparsers,
         "attack",
-        help=__doc__,
-        description=f"{__doc__} Without LIB.so the reference allocator is attacked over every architecture and policy, "
-        "with exact probabilities where tags are drawn. Exit status 0, whatever the attacks achieve.",
+        __doc__ or "",
+        usage=["[OPTION ...] [ALLOCATOR]"],
+        more="Without ALLOCATOR the reference allocator is attacked over every architecture and policy, with exact "
+        "probabilities where tags are drawn.",
+        examples=[
+            "m4alloc attack ./libmine.so",
+            "m4alloc attack --attack use-after-reuse-write --architecture mte",
+        ],
+        status="0 whatever the attacks achieve, 2 usage, 130 interrupted.",
+        page="docs/attacks.md",
     )
-    parser.add_argument(
-        "library",
-        nargs="?",
-        metavar="LIB.so",
-        help="an allocator, or `system` for the C library's (default: the models)",
+    add = parser.add_argument
+    add("library", nargs="?", metavar="ALLOCATOR", help="a shared library, or system (default: the models)")
+    add("--attack", metavar="NAME", help="one attack, told step by step (default: all)")
+    add(
+        "--architecture",
+        metavar="NAME",
+        help="one column of the table, or a kind of hardware: cheri, mte, adi, sgx (default: all)",
     )
-    parser.add_argument("--attack", metavar="NAME", help="one attack, told step by step")
-    parser.add_argument(
-        "--architecture", metavar="A", help="one column of the table, or a kind of hardware: cheri, mte, adi, sgx"
+    add(
+        "--trials",
+        type=count_of,
+        default=0,
+        metavar="N",
+        help="simulate each probability in N runs as well (default %(default)s)",
     )
-    parser.add_argument(
-        "--trials", type=int, default=0, metavar="N", help="simulate each probability in N runs as well (default: 0)"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn (default 0)")
-    parser.add_argument(
-        "--symbol-prefix", default="", metavar="P", help="the library's functions are Pmalloc, Pfree ..."
-    )
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="seconds for a call that hangs (10)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON (docs/json-schema)")
+    add_seed(add, "what is drawn")
+    add_symbol_prefix(add)
+    add_timeout(add, "10s", "after which a call counts as hung")
+    add_json(add)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,11 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = attack(
             arguments.library,
-            name=arguments.attack,
+            attack=arguments.attack,
             architecture=arguments.architecture,
             trials=arguments.trials,
             seed=arguments.seed,
-            prefix=arguments.symbol_prefix,
+            symbol_prefix=arguments.symbol_prefix,
             timeout=arguments.timeout,
         )
     except (AttackError, WorkerError, LibraryError) as error:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from m4alloc.cli import UsageError
+from m4alloc.cli._parser import Help
 from m4alloc.monitor.compiler import command
 from m4alloc.monitor.instrument import HOOKS
 from m4alloc.monitor.start import CompilerError
@@ -18,15 +19,24 @@ TEXT = """Every word is the compiler's, but for those below, which may stand any
 
   --hooks={hooks}
                         how accesses become events; the first is the default
-  --property PROPERTY   this temporal property has to hold, too; may be repeated (m4alloc verify --property list)
-  --stack               arrays on the stack are watched byte by byte, too (kernel-address); without it, when a
-                        function returns
-  --uninitialised       tell of values that nobody has written and that decide something; implies --hooks=thread,
-                        wants M4ALLOC_OPTIONS=uninitialised=1
-  --compiler=COMMAND    the compiler that does the work, instead of gcc and g++ (M4ALLOC_CC, M4ALLOC_CXX)
+  --property PROPERTY   this temporal property has to hold, too; may be repeated
+                        (m4alloc verify --list)
+  --stack               arrays on the stack are watched byte by byte, too
+                        (kernel-address); without it, when a function returns
+  --uninitialised       tell of values that nobody has written and that decide
+                        something; implies --hooks=thread, wants
+                        M4ALLOC_OPTIONS=uninitialised=1
+  --compiler=COMMAND    the compiler that does the work, instead of gcc and g++
+                        (M4ALLOC_CC, M4ALLOC_CXX)
 
-CC="m4alloc cc" CXX="m4alloc c++" ./configure and `make CC="m4alloc cc"` do what they say. The exit status is the
-compiler's; 2 when the command cannot be carried out."""
+CC="m4alloc cc" CXX="m4alloc c++" ./configure and `make CC="m4alloc cc"` do what they say."""
+HELP = """m4alloc {verb}: builds programs that are watched while they run. Words of its own: --hooks={hooks},
+--property PROPERTY, --stack, --uninitialised, --compiler=COMMAND; `m4alloc help {verb}` says what they do.
+Every other word is that of {compiler}, whose help follows.
+"""
+SOURCE = {"cc": "program.c", "c++": "program.cc"}
+EXAMPLE = {"cc": 'make CC="m4alloc cc"', "c++": 'make CXX="m4alloc c++"'}
+STATUS = "exit status: the compiler's; 2 when the command cannot be carried out."
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,14 +49,18 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], verb: s
     parser = subparsers.add_parser(
         verb,
         help=text,
-        description=f"{text} {TEXT.format(hooks='|'.join(HOOKS))}",
+        prog=f"m4alloc {verb}",
+        description=f"{text}\n\n{TEXT.format(hooks='|'.join(HOOKS))}",
         usage=f"m4alloc {verb} WORD ...",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n\n".join(
+            [f"examples:\n  m4alloc {verb} -g {SOURCE[verb]} -o program\n  {EXAMPLE[verb]}", STATUS, "more: docs/cc.md"]
+        ),
+        formatter_class=Help,
         prefix_chars="\0",
         add_help=False,
     )
     parser.set_defaults(language={"cc": "c", "c++": "c++"}[verb])
-    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="WORD")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="WORD", help="the compiler's, or one of those above")
 
 
 def main_c() -> int:
@@ -80,6 +94,8 @@ def become(words: Sequence[str], language: str) -> int:
         argv = command(words, language)
     except CompilerError as error:
         raise UsageError(str(error)) from error
+    if "--help" in words:
+        print(HELP.format(verb="cc" if language == "c" else "c++", hooks="|".join(HOOKS), compiler=argv[0]))
     sys.stdout.flush()
     sys.stderr.flush()
     try:

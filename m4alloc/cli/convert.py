@@ -6,38 +6,43 @@ import argparse
 import json
 import sys
 
-from m4alloc.cli import UsageError
+from m4alloc.cli import UsageError, told
+from m4alloc.cli._parser import Subparsers, add_image, add_json, add_verb
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc convert IN OUT [--from F] [--to F] [--image PID.N] [--allocator A] [--json]`."""
-    parser = subparsers.add_parser(
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """`m4alloc convert IN OUT [--from FORMAT] [--to FORMAT] [--image PID.N] [--allocator ALLOCATOR] [--json]`."""
+    parser = add_verb(
+        subparsers,
         "convert",
-        help=__doc__,
-        description=f"{__doc__} The formats are told from the names and the first bytes, or named: read are m4t, heap, "
-        "rep, mtrace, ltrace, heaptrack, csv, arrow, parquet; written are m4t, heap, rep, csv, arrow, parquet, "
-        "perfetto, chrome, dhat. Exit status: 0 done, 2 the input or the request was at fault.",
+        __doc__ or "",
+        usage=["[OPTION ...] IN OUT"],
+        more="The formats are told from the names and the first bytes, or named: read are m4t, heap, rep, mtrace, "
+        "ltrace, heaptrack, csv, arrow, parquet; written are m4t, heap, rep, csv, arrow, parquet, perfetto, chrome, "
+        "dhat.",
+        examples=["m4alloc convert trace out.pftrace", "m4alloc convert --from mtrace log.txt out.heap"],
+        status="0 done, 2 the input or the request was at fault.",
+        page="docs/formats.md",
     )
-    parser.add_argument("source", metavar="IN", help="a file that tells a heap's history; - is the standard input")
-    parser.add_argument(
+    add = parser.add_argument
+    add("source", metavar="IN", help="a file that tells a heap's history; - is the standard input")
+    add(
         "target",
         metavar="OUT",
         help="the file to write; an old one is replaced, once all is well; "
         "- is the standard output, and the report goes to standard error",
     )
-    parser.add_argument("--from", dest="source_format", default="", metavar="F", help="the format of IN")
-    parser.add_argument("--to", dest="target_format", default="", metavar="F", help="the format of OUT")
-    parser.add_argument(
-        "--image", default="", metavar="PID.N", help="of a recording: which process image (default: of most calls)"
-    )
-    parser.add_argument(
+    add("--from", dest="source_format", default="", metavar="FORMAT", help="the format of IN (default: as it looks)")
+    add("--to", dest="target_format", default="", metavar="FORMAT", help="the format of OUT (default: as it is called)")
+    add_image(add)
+    add(
         "--allocator",
         default="",
-        metavar="A",
-        help="make the requests again on reference, m4alloc, system or a library, and write its replies "
+        metavar="ALLOCATOR",
+        help="make the requests again on reference, m4alloc, system or a shared library, and write its replies "
         "(default: the addresses that IN holds; reference where it holds none)",
     )
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_json(add)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
                 progress=progress,
             )
     except (TraceError, AllocatorError, OSError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     said = json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(report.lines())
     print(said, file=sys.stderr if report.target == STANDARD["-"][1] else sys.stdout)
     return 0

@@ -7,17 +7,22 @@ import json
 from itertools import groupby
 
 from m4alloc.cli import Exit
+from m4alloc.cli._parser import Subparsers, add_json, add_verb
 from m4alloc.doctor import doctor
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     """`m4alloc doctor [--json]`."""
-    parser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "doctor",
-        help=__doc__,
-        description=f"{__doc__} Exit status 0 when the core works, 3 when only the pure backend does.",
+        __doc__ or "",
+        usage=["[--json]"],
+        examples=["m4alloc doctor"],
+        status="0 the core works, 2 usage, 3 only the pure backend does.",
+        page="docs/index.md",
     )
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON (docs/json-schema)")
+    add_json(parser.add_argument, "the findings")
 
 
 def run(arguments: argparse.Namespace) -> int:

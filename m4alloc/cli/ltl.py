@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from m4alloc.cli import Exit, UsageError
+from m4alloc.cli._parser import Subparsers, add_json, add_verb
+from m4alloc.cli._values import count_of
 
 if TYPE_CHECKING:
     from m4alloc.ltl import LogicReport
@@ -23,9 +25,21 @@ NOTATION = """formulas, loosest operators first; those of two operands associate
 words:
   a; b&c; cycle{a; 1} letters between semicolons; a letter names what is true in it, 1 is the letter without anything;
                       without a cycle the word ends with its last letter
-The shell takes > | & ! ( ) and spaces for itself: put formulas and words in single quotes.
 
-exit status: 0 yes, 1 no, 2 usage, 3 nothing could be decided within the bound on states"""
+The shell takes > | & ! ( ) and spaces for itself: put formulas and words in single quotes."""
+
+STATUS = "0 yes, 1 no, 2 usage, 3 nothing could be decided within the bound on states."
+EXAMPLES = {
+    "parse": "'[](malloc -> <>free)'",
+    "sat": "'<>[]p && []<>!p'",
+    "valid": "'[]p -> p'",
+    "equiv": "'!(p U q)' '!p R !q'",
+    "implies": "'[]p' '<>p'",
+    "classify": "'[](p -> <>q)'",
+    "translate": "--dot '[](p -> <>q)'",
+    "accepts": "'[]<>a' 'a; b; cycle{a&b; c}'",
+    "monitor": "'!p U q' 'r; q'",
+}
 
 COMMANDS = {
     "parse": ("FORMULA", "print a formula in every spelling, its normal form, simplified, and its class"),
@@ -48,25 +62,32 @@ OPERANDS = {
 }
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     """`m4alloc ltl {parse,sat,valid,equiv,implies,classify,translate,accepts,monitor} [--json] FORMULA ...`."""
-    whole = subparsers.add_parser(
+    whole = add_verb(
+        subparsers,
         "ltl",
-        help=__doc__,
-        description=__doc__,
-        epilog=NOTATION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        __doc__ or "",
+        usage=["[--json] COMMAND [OPTION ...] FORMULA ..."],
+        more=NOTATION,
+        examples=[f"m4alloc ltl {name} {EXAMPLES[name]}" for name in ("equiv", "translate", "monitor")],
+        status=STATUS,
+        page="docs/ltl.md",
     )
-    whole.add_argument("--json", action="store_true", help="print the report as JSON (docs/json-schema)")
-    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    add_json(whole.add_argument)
+    told = "what is asked; `m4alloc ltl COMMAND --help` says what it takes"
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, help=told)
     for name, (operands, text) in COMMANDS.items():
-        parser = commands.add_parser(
+        parser = add_verb(
+            commands,
             name,
-            help=text,
-            description=f"{text[0].upper()}{text[1:]}.",
-            usage=f"m4alloc ltl {name} [OPTION ...] {operands}",
-            epilog=NOTATION,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            f"{text[0].upper()}{text[1:]}{'' if text.endswith('?') else '.'}",
+            verb_of="ltl",
+            usage=[f"[OPTION ...] {operands}"],
+            more=NOTATION,
+            examples=[f"m4alloc ltl {name} {EXAMPLES[name]}"],
+            status=STATUS,
+            page="docs/ltl.md",
         )
         parser.add_argument("operands", nargs="+", metavar=operands, help=OPERANDS[operands])
         # Suppressed, so that it does not take back the one before the command.
@@ -81,7 +102,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
             _add_forms(parser)
         if name in ("classify", "translate", "monitor"):
             parser.add_argument(
-                "--states", type=_count, metavar="N", help="how many states any automaton on the way may have"
+                "--states",
+                type=_count,
+                metavar="N",
+                help="how many states any automaton on the way may have (default: as many as docs/ltl.md says)",
             )
 
 
@@ -113,9 +137,9 @@ def _add_forms(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
+    if (count := count_of(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text}: a number of states, at least 1, is wanted")
-    return int(text)
+    return count
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,63 +11,80 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m4alloc.cli import UsageError
+from m4alloc.cli import UsageError, told
+from m4alloc.cli._parser import Subparsers, add_json, add_output, add_verb
+from m4alloc.cli._values import count_of, size_of, time_of
 
 if TYPE_CHECKING:
     from m4alloc.model.check import Progress
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     """`m4alloc model [OPTION ...] FILE|NAME`, `m4alloc model --replay FILE` or `m4alloc model --list`."""
-    parser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "model",
-        help=__doc__,
-        description=f"{__doc__} Without --property: deadlocks and faults, then all the properties of the model. "
-        "Exit status: 0 all hold, 1 one is violated, 2 usage, 3 none is violated and one could not be decided within "
-        "the bounds, 130 interrupted.",
-        usage="m4alloc model [OPTION ...] FILE|NAME\n       m4alloc model --replay FILE\n       m4alloc model --list",
+        __doc__ or "",
+        usage=["[OPTION ...] FILE|NAME", "--replay FILE", "--list"],
+        more="Without --property: deadlocks and faults, then all the properties of the model.",
+        examples=[
+            "m4alloc model free_list",
+            "m4alloc model free_list --const LOCKED=0 --property handed_out_once",
+            "m4alloc model mine.m4m --engine spin --budget 5m",
+        ],
+        status="0 all hold, 1 one is violated, 2 usage, 3 none is violated and one could not be decided within the "
+        "bounds, 130 interrupted.",
+        page="docs/models.md",
     )
-    parser.add_argument("source", nargs="?", metavar="FILE|NAME", help="a .m4m file, or a bundled model (--list)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("source", nargs="?", metavar="FILE|NAME", help="a .m4m file, or a bundled model (--list)")
+    add("--list", action="store_true", help="print the bundled models, their properties and seeded bugs")
+    add("--replay", metavar="FILE", help="replay a counterexample step by step, instead of searching")
+    add = parser.add_argument_group("what is checked").add_argument
+    add(
         "--property",
         action="append",
         default=[],
         metavar="NAME|FORMULA",
         help="check this one only; `deadlock` is the search for deadlocks and faults; repeatable",
     )
-    parser.add_argument(
+    add("--const", action="append", default=[], metavar="NAME=VALUE", help="another value for a constant; repeatable")
+    add("--fair", action="store_true", help="schedule every process weakly fairly, not only those the model says")
+    add("--no-deadlock", action="store_true", help="faults only: a deadlock is as good as an end")
+    add = parser.add_argument_group("the search").add_argument
+    add(
         "--engine",
         choices=("auto", "own", "compiled", "spin"),
         default="auto",
-        help="our own search, the compiled one, or SPIN; auto (default): our own, and for more states the compiled one",
+        help="our own search, the compiled one, or SPIN; auto: our own, and for more states the compiled one (default "
+        "%(default)s)",
     )
-    parser.add_argument(
-        "--const", action="append", default=[], metavar="NAME=VALUE", help="another value for a constant; repeatable"
+    add("--reduce", action="store_true", help="partial-order reduction")
+    add("--symmetry", action="store_true", help="one state for all that are symmetric (own)")
+    add("--compact", action="store_true", help="store digests: some states may be missed (own, spin)")
+    add(
+        "--states",
+        type=count_of,
+        metavar="N",
+        help="store at most so many states in a search (default: docs/models.md)",
     )
-    parser.add_argument(
-        "--fair", action="store_true", help="schedule every process weakly fairly, not only those the model says"
+    add(
+        "--budget",
+        type=time_of,
+        metavar="TIME",
+        help="search at most so long for an answer (default: 10m with SPIN, else none)",
     )
-    parser.add_argument("--no-deadlock", action="store_true", help="faults only: a deadlock is as good as an end")
-    parser.add_argument("--reduce", action="store_true", help="partial-order reduction")
-    parser.add_argument("--symmetry", action="store_true", help="one state for all that are symmetric (own)")
-    parser.add_argument("--compact", action="store_true", help="store digests: some states may be missed (own, spin)")
-    parser.add_argument("--states", type=int, metavar="N", help="store at most so many states in a search")
-    parser.add_argument("--seconds", type=float, metavar="N", help="search at most so long for an answer")
-    parser.add_argument("--memory", metavar="BYTES", help="use at most so much memory (suffixes k M G Ki Mi Gi)")
-    parser.add_argument(
-        "-o",
-        "--output",
-        default="findings",
-        metavar="DIR",
-        help="the folder for counterexamples (default findings; - for none)",
+    add(
+        "--memory",
+        type=size_of,
+        metavar="BYTES",
+        help="use at most so much memory (default: 4Gi compiled, 2Gi with SPIN, else none)",
     )
-    parser.add_argument(
-        "--promela", metavar="FILE", help="write the model in Promela (with the property, if one is named)"
-    )
-    parser.add_argument("--svg", metavar="FILE", help="draw the first counterexample")
-    parser.add_argument("--replay", metavar="FILE", help="replay a counterexample step by step")
-    parser.add_argument("--list", action="store_true", help="the bundled models, their properties and seeded bugs")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add = parser.add_argument_group("what is written").add_argument
+    add_output(add, "DIR", "findings", "the folder for counterexamples")
+    add("--promela", metavar="FILE", help="write the model in Promela (with the property, if one is named)")
+    add("--svg", metavar="FILE", help="draw the first counterexample")
+    add_json(add)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -77,13 +94,12 @@ def run(arguments: argparse.Namespace) -> int:
     from spec.ltl.error import TooLargeError
 
     if arguments.list:
-        print("\n".join(text.listing()))
+        print(json.dumps(text.listing_json(), indent=2) if arguments.json else "\n".join(text.listing()))
         return 0
     if arguments.replay is not None:
-        return _replay(Path(arguments.replay), constants(arguments.const))
+        return _replay(Path(arguments.replay), constants(arguments.const), as_json=arguments.json)
     if arguments.source is None:
         raise UsageError("no model is named; give a file or a bundled model (m4alloc model --list)")
-    memory = None if arguments.memory is None else _memory(arguments.memory)
     with _progress() as progress:
         try:
             report = model(
@@ -93,40 +109,27 @@ def run(arguments: argparse.Namespace) -> int:
                 constants=constants(arguments.const),
                 fair=arguments.fair,
                 deadlock=not arguments.no_deadlock,
-                reduction=arguments.reduce,
+                reduce=arguments.reduce,
                 symmetry=arguments.symmetry,
-                compaction=arguments.compact,
+                compact=arguments.compact,
                 states=arguments.states,
-                seconds=arguments.seconds,
-                memory=memory,
+                budget=arguments.budget,
+                memory=arguments.memory,
                 promela=arguments.promela,
                 svg=arguments.svg,
-                output=None if arguments.output == "-" else arguments.output,
+                output=arguments.output,
                 progress=progress,
             )
         except TooLargeError as error:
             print(f"m4alloc model: not decided: {error}", file=sys.stderr)
             return 3
         except OSError as error:
-            raise UsageError(_told(error)) from error
+            raise UsageError(told(error)) from error
         except ValueError as error:
             # LogicError, ModelError, OptionError, PromelaError and SpinError are ValueErrors: the input was at fault.
             raise UsageError(str(error)) from error
     print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(text.lines(report)))
     return report.exit_status
-
-
-def _told(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-
-
-def _memory(text: str) -> int:
-    from m4alloc.cli.record import parse_size
-
-    try:
-        return parse_size(text)
-    except UsageError:
-        raise UsageError(f"--memory {text}: a number of bytes, as in 500M or 2Gi") from None
 
 
 def constants(words: list[str]) -> dict[str, int]:
@@ -147,7 +150,7 @@ def constants(words: list[str]) -> dict[str, int]:
     return found
 
 
-def _replay(file: Path, changed: dict[str, int]) -> int:
+def _replay(file: Path, changed: dict[str, int], *, as_json: bool) -> int:
     """Print a run from a file, each step of which has been replayed; the status is that of what it violates."""
     from m4alloc.model import runs
     from spec.model.counterexample import ReplayError
@@ -155,9 +158,24 @@ def _replay(file: Path, changed: dict[str, int]) -> int:
     try:
         _, found = runs.read(file, changed)
     except OSError as error:
-        raise UsageError(_told(error)) from error
+        raise UsageError(told(error)) from error
     except (ValueError, ReplayError) as error:
         raise UsageError(str(error)) from error
+    if as_json:
+        report = {
+            "schema": "m4alloc/1",
+            "verb": "model",
+            "replay": str(file),
+            "source": str(found.source),
+            "constants": dict(found.constants),
+            "property": found.property,
+            "formula": found.formula,
+            "reason": found.reason,
+            "steps": len(found.path.steps),
+            "exit_status": 1,
+        }
+        print(json.dumps(report, indent=2))
+        return 1
     constant = "".join(f", {name} = {value}" for name, value in found.constants.items())
     print(f"model   {found.source}{constant}")
     print("\n".join(found.lines))

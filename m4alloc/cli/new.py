@@ -5,25 +5,39 @@ from __future__ import annotations
 import argparse
 import json
 
-from m4alloc.cli import UsageError
+from m4alloc.cli import UsageError, told
+from m4alloc.cli._parser import Subparsers, add_json, add_verb
+from m4alloc.cli._values import needed_place_of
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc new NAME [--directory DIR] [--hardware H] [--json]`."""
-    parser = subparsers.add_parser(
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """`m4alloc new NAME [-o DIR] [--architecture NAME] [--json]`."""
+    parser = add_verb(
+        subparsers,
         "new",
-        help=__doc__,
-        description=f"{__doc__} What is written passes `m4alloc check`, pytest, mypy and ruff as it is. Exit status: 0 "
-        "written, 2 the name or the folder will not do.",
+        __doc__ or "",
+        usage=["[OPTION ...] NAME"],
+        more="What is written passes `m4alloc check`, pytest, mypy and ruff as it is.",
+        examples=["m4alloc new pool", "m4alloc new pool --architecture cheri -o lab/pool"],
+        status="0 written, 2 the name or the folder will not do.",
+        page="docs/new.md",
     )
-    parser.add_argument("name", metavar="NAME", help="of the allocator, such as pool or my_heap")
-    parser.add_argument(
-        "--directory", metavar="DIR", help="the folder of the project, new or empty (default: NAME, here)"
+    add = parser.add_argument
+    add("name", metavar="NAME", help="of the allocator, such as pool or my_heap")
+    add(
+        "-o",
+        "--output",
+        type=needed_place_of,
+        metavar="DIR",
+        help="the folder of the project, new or empty (default: NAME, here)",
     )
-    parser.add_argument(
-        "--hardware", default="", metavar="H", help="mte or cheri: the placement on a model of that hardware, too"
+    add(
+        "--architecture",
+        default="",
+        metavar="NAME",
+        help="mte or cheri: the placement on a model of that hardware, too (default none)",
     )
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_json(add)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     from m4alloc.new.project import ProjectError, new
 
     try:
-        report = new(arguments.name, directory=arguments.directory, hardware=arguments.hardware)
+        report = new(arguments.name, output=arguments.output, architecture=arguments.architecture)
     except (NameRefusedError, ProjectError, OSError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2))
         return 0

@@ -4,52 +4,62 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 
-from m4alloc.cli import UsageError
+from m4alloc.cli import UsageError, told
+from m4alloc.cli._parser import Subparsers, add_json_of_program, add_limit, add_program, add_verb, program_of
+from m4alloc.cli._values import needed_place_of
 from m4alloc.trace.index import open_index
 from m4alloc.trace.preload import AllocatorError
 from m4alloc.trace.record import RecordError, RecordReport, record
 from m4alloc.view.quantity import number, plural
 
-UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
-
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc record -o FILE [--allocator A] [--limit BYTES] [--force] [--json] -- PROGRAM [ARGUMENT ...]`."""
-    parser = subparsers.add_parser(
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """`m4alloc record -o FILE [--allocator ALLOCATOR] [--limit BYTES] [--force] [--json] -- PROGRAM [ARGUMENT ...]`."""
+    parser = add_verb(
+        subparsers,
         "record",
-        help=__doc__,
-        description=f"{__doc__} The exit status is the program's own; 128 + n when signal n killed it.",
-        usage="m4alloc record -o FILE [--allocator A] [--limit BYTES] [--force] [--json] -- PROGRAM [ARGUMENT ...]",
+        __doc__ or "",
+        usage=["-o FILE [OPTION ...] -- PROGRAM [ARGUMENT ...]"],
+        examples=["m4alloc record -o trace -- make", "m4alloc record -o trace --limit 500M -- ./server"],
+        status="the program's own, 128 + n when signal n killed it, 2 usage.",
+        page="docs/record.md",
     )
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the index; traces are FILE.PID.N")
-    parser.add_argument(
-        "--allocator", default="m4alloc", metavar="A", help="m4alloc (default), system, or the path of a library"
+    add = parser.add_argument
+    add_program(add)
+    add(
+        "-o",
+        "--output",
+        type=needed_place_of,
+        required=True,
+        metavar="FILE",
+        help="the index; traces are FILE.PID.N",
     )
-    parser.add_argument("--limit", metavar="BYTES", help="end each trace at this size (suffixes k M G Ki Mi Gi)")
-    parser.add_argument("--force", action="store_true", help="replace FILE even when it is not a recording")
-    parser.add_argument(
-        "--json", action="store_true", help="print the report as JSON; the program's output goes to stderr"
+    add(
+        "--allocator",
+        default="m4alloc",
+        metavar="ALLOCATOR",
+        help="m4alloc, system, or a shared library (default %(default)s)",
     )
-    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM", help="the program and its arguments")
+    add_limit(add, None)
+    add("--force", action="store_true", help="replace FILE even when it is not a recording")
+    add_json_of_program(add)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Record, say on stderr what was recorded, and return the program's status."""
-    argv = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
     try:
         report = record(
-            argv,
+            program_of(arguments.command),
             arguments.output,
             allocator=arguments.allocator,
-            limit=parse_size(arguments.limit) if arguments.limit is not None else None,
+            limit=arguments.limit,
             force=arguments.force,
             stdout=sys.stderr.fileno() if arguments.json else None,
         )
     except (RecordError, AllocatorError, OSError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2))
     for line in summary(report):
@@ -57,23 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
     return report.status
 
 
-def parse_size(text: str) -> int:
-    """Bytes, with a decimal or binary suffix.
-
-    >>> parse_size("64Ki"), parse_size("1.5M")
-    (65536, 1500000)
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMG]|[KMG]i)?B?", text)
-    if match is None or (match[2] or "") not in UNITS:
-        raise UsageError(f"--limit {text}: a number of bytes, as in 1000000, 64Ki or 1.5G")
-    return int(float(match[1]) * UNITS[match[2] or ""])
-
-
 def summary(report: RecordReport) -> list[str]:
     """One line, and one for each trace that had to end early."""
     traces = open_index(report.index).traces
+    left = [left_behind(report)] if report.left_behind else []
     if not traces:
-        return [
+        return left or [
             f"m4alloc record: {report.program[0]} made no call that could be recorded "
             "(it defines malloc itself, or no trace could be written)"
         ]
@@ -85,4 +84,10 @@ def summary(report: RecordReport) -> list[str]:
         for trace in traces
         if not trace.end_reason.is_complete
     ]
-    return lines
+    return lines + left
+
+
+def left_behind(report: RecordReport) -> str:
+    """That the program has ended and others go on."""
+    who = plural(report.left_behind, "process that it left behind goes on", "processes that it left behind go on")
+    return f"m4alloc record: {who}; what is recorded of them belongs to {report.index}, too"

@@ -6,36 +6,45 @@ import argparse
 import json
 import sys
 
-from m4alloc.cli import Exit, UsageError
+from m4alloc.cli import Exit, UsageError, told
+from m4alloc.cli._parser import Subparsers, add_json, add_rounds, add_verb
 from m4alloc.trace.format import TraceError
 from m4alloc.trace.preload import AllocatorError
 from m4alloc.trace.replay import ReplayError, ReplayReport, replay
 from m4alloc.view import text
-from m4alloc.view.quantity import duration, number, plural, ratio, size
+from m4alloc.view.quantity import duration, number, plural, ratio, significant, size
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc replay FILE [--allocator A ...] [--repeat N] [--json]`."""
-    parser = subparsers.add_parser("replay", help=__doc__, description=__doc__)
-    parser.add_argument("file", metavar="FILE", help="a recording (its index), or one of its traces")
-    parser.add_argument(
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """`m4alloc replay FILE [--allocator ALLOCATOR ...] [--rounds N] [--json]`."""
+    parser = add_verb(
+        subparsers,
+        "replay",
+        __doc__ or "",
+        usage=["[OPTION ...] FILE"],
+        examples=["m4alloc replay trace", "m4alloc replay trace --allocator ./libmine.so --allocator system"],
+        status="0 replayed, 2 usage, 3 an allocator crashed or went wrong, 130 interrupted.",
+        page="docs/record.md",
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", help="a recording (its index), or one of its traces")
+    add(
         "--allocator",
         action="append",
-        metavar="A",
-        help="m4alloc, system, or the path of a library; may be repeated (default: m4alloc and system)",
+        default=[],
+        metavar="ALLOCATOR",
+        help="m4alloc, system, or a shared library; repeatable (default m4alloc and system)",
     )
-    parser.add_argument("--repeat", type=int, default=5, metavar="N", help="replays on each, in turns (default 5)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_rounds(add, 5, "replays on each, in turns")
+    add_json(add)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay and print the table; an allocator that crashes leaves nothing decided."""
     try:
-        report = replay(
-            arguments.file, allocator=arguments.allocator or ["m4alloc", "system"], repeat=max(0, arguments.repeat)
-        )
+        report = replay(arguments.file, allocator=arguments.allocator or ("m4alloc", "system"), rounds=arguments.rounds)
     except (TraceError, AllocatorError, ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     except ReplayError as error:
         print(f"m4alloc replay: {error}", file=sys.stderr)
         return Exit.UNDECIDED
@@ -50,7 +59,7 @@ def lines(report: ReplayReport) -> list[str]:
         [
             result.allocator,
             duration(result.seconds),
-            f"{result.seconds * 1e9 / report.requests:.1f}" if report.requests else "-",
+            significant(result.seconds * 1e9 / report.requests) if report.requests else "-",
             ratio(result.seconds / first.seconds) if first.seconds else "-",
             size(result.peak_bytes),
             ratio(result.peak_bytes / first.peak_bytes) if first.peak_bytes else "-",

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m4alloc.cli import UsageError
+from m4alloc.cli import UsageError, told
+from m4alloc.cli._parser import Subparsers, add_output, add_program, add_strategy, add_verb, program_of
 from m4alloc.program import locate
 from m4alloc.run import RunReport, environment
 from m4alloc.run import run as run_on_core
@@ -22,34 +23,30 @@ SHOWN = 20
 """Processes in the text; JSON has them all."""
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc run [--strategy NAME|FILE.toml] [--stats] [--json] [-o FILE] -- PROGRAM [ARGUMENT ...]`."""
-    parser = subparsers.add_parser(
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """`m4alloc run [--strategy NAME|FILE.toml] [--stats] [--json] [-o FILE.json] -- PROGRAM [ARGUMENT ...]`."""
+    parser = add_verb(
+        subparsers,
         "run",
-        help=__doc__,
-        description=f"{__doc__} The exit status is the program's own (with statistics 128 + n when signal n killed "
-        "it). Options of the library: M4ALLOC_OPTIONS=misuse=abort|count|forward,stats=/ABSOLUTE/FILE, "
+        __doc__ or "",
+        usage=["[OPTION ...] -- PROGRAM [ARGUMENT ...]"],
+        more="Options of the library: M4ALLOC_OPTIONS=misuse=abort|count|forward,stats=/ABSOLUTE/FILE, "
         "M4ALLOC_RESERVE=BYTES.",
-        usage="m4alloc run [-h] [--strategy STRATEGY] [--stats] [--json] [-o FILE] -- PROGRAM [ARGUMENT ...]",
+        examples=["m4alloc run -- git log", "m4alloc run --strategy hardened --stats -- ./prog"],
+        status="the program's own (with statistics 128 + n when signal n killed it), 2 usage.",
+        page="docs/strategy.md",
     )
-    parser.add_argument(
-        "--strategy",
-        metavar="STRATEGY",
-        help="how the core places and checks: default, hardened, sampled or a TOML file",
-    )
-    parser.add_argument(
-        "--stats", action="store_true", help="when the program has ended, print what the core has counted to stderr"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print that as JSON to stdout; the program's output goes to stderr"
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write that as JSON into a file")
-    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM", help="the program and its arguments")
+    add = parser.add_argument
+    add_program(add)
+    add_strategy(add, "how the core places and checks (default: as M4ALLOC_STRATEGY says, or default)")
+    add("--stats", action="store_true", help="when the program has ended, print what the core has counted to stderr")
+    add_output(add, "FILE.json", None, "write that as JSON into a file")
+    add("--json", action="store_true", help="print that as JSON to stdout; the program's output goes to stderr")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Become the program; with statistics, run it, say what was counted and return its status."""
-    argv = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    argv = program_of(arguments.command)
     strategy = strategy_of(arguments.strategy) if arguments.strategy else None
     if arguments.stats or arguments.json or arguments.output is not None:
         return run_counted(arguments, argv, strategy)
@@ -70,7 +67,7 @@ def run_counted(arguments: argparse.Namespace, argv: list[str], strategy: Strate
         stdout = sys.stderr.fileno() if arguments.json else None
         report = run_on_core(argv, strategy=strategy, stats=True, stdout=stdout)
     except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     text = json.dumps(report.to_json(), indent=2) + "\n"
     if output is not None:
         try:

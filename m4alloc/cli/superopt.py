@@ -9,82 +9,94 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from m4alloc.cli import UsageError
+from m4alloc.cli import UsageError, told
+from m4alloc.cli._parser import (
+    Subparsers,
+    add_budget,
+    add_jobs,
+    add_json,
+    add_output,
+    add_scheduler,
+    add_seed,
+    add_verb,
+    end_of_options,
+    parser_of,
+    words_of,
+)
+from m4alloc.cli._values import count_of
 
 TARGETS = ("x86-64", "x86-64-v3", "aarch64", "riscv64")
 OBJECTIVES = ("ir", "instructions", "latency")
-ENGINES = ("local", "dask")
 METHODS = (
     "seeds, 'llvm -O3', idioms, rules, enumeration, mcmc (the default: these), mcts, policy, random, egglog; repeatable"
 )
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     """`m4alloc superopt [OPTION ...] FILE`, `--verify A B` or `--rules [KIND]`."""
-    parser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "superopt",
-        help=__doc__,
-        description=f"{__doc__} FILE is LLVM's text (.ll), C (.c, through clang) or Cython (.pyx). Exit status: 0 "
-        "there is an answer, of which `nothing cheaper` is one; 2 usage; 3 nothing in the file can be searched; 130 "
-        "interrupted, with the best so far. With --verify: 0 B refines A, 1 it does not, 3 not decided.",
-        usage="m4alloc superopt [OPTION ...] FILE\n       m4alloc superopt --verify A B [--assume FACT ...]\n"
-        "       m4alloc superopt --rules [KIND]",
+        __doc__ or "",
+        usage=["[OPTION ...] FILE", "--verify A B [--assume FACT ...]", "--rules [KIND]"],
+        more="FILE is LLVM's text (.ll), C (.c, through clang) or Cython (.pyx).",
+        examples=[
+            "m4alloc superopt f.c --function f",
+            "m4alloc superopt f.ll --assume 'size <= 32768' --budget 5m -o report",
+            "m4alloc superopt --verify before.ll after.ll",
+        ],
+        status="0 there is an answer, of which `nothing cheaper` is one; 2 usage; 3 nothing in the file can be "
+        "searched; 130 interrupted, with the best so far. With --verify: 0 B refines A, 1 it does not, 3 not decided.",
+        page="docs/superopt.md",
     )
     add = parser.add_argument
     add("file", nargs="?", metavar="FILE", help="what to make cheaper")
-    add("--function", metavar="NAME", help="this function only; by its name in the source")
-    add("--assume", action="append", default=[], metavar="FACT", help="a fact about arguments, as in 'size <= 32768'")
-    add("--target", choices=TARGETS, default="x86-64", help="whose assembly is counted (default x86-64)")
-    add("--objective", choices=OBJECTIVES, default="ir", help="what is made smaller (default ir)")
-    add("--budget", type=seconds_of, default=60.0, metavar="TIME", help="for each function (default 60s)")
-    add("--method", action="append", default=[], metavar="M", help=METHODS)
-    add("--seed", type=int, default=0, metavar="N", help="of the searches (default 0)")
-    add("--weights", metavar="FILE", help="of a trained agent, for --method policy")
-    add(
-        "--jobs", type=int, default=2, metavar="N", help="processes: 2 for one function, or a function each (default 2)"
-    )
-    add("--engine", choices=ENGINES, default="local", help="where several functions are searched (default local)")
-    add("--scheduler", default="", metavar="ADDRESS", help="of dask.distributed, for --engine dask")
-    add("--resume", action="store_true", help="with -o: do not search again what the folder has as finished")
-    add("--shared", action="store_true", help="other threads may touch the memory: keep every access and its order")
-    add(
-        "--thorough",
-        action="store_true",
-        help="use up the budget although enumeration tried all it can of smaller programs",
-    )
-    add("--no-measure", action="store_true", help="do not time what was found")
-    add("--clang", action="append", default=[], metavar="FLAG", help="for clang, as in --clang=-Iinclude; repeatable")
-    add("--verify", nargs=2, metavar=("A", "B"), help="does the function in B refine that in A?")
-    add("--unroll", type=int, default=0, metavar="N", help="with --verify: follow a loop so often")
-    add(
-        "--isa",
-        default="",
-        metavar="MACHINE",
-        help="of capability code: morello, cheri-riscv, cheri-riscv-trapping, riscv-draft",
-    )
+    add("--verify", nargs=2, metavar=("A", "B"), help="does the function in B refine that in A? (instead of a search)")
     add(
         "--rules",
         nargs="?",
         const="",
         metavar="KIND",
-        help="list the rewrite rules, or those of one kind; cheri: over capabilities",
+        help="list the rewrite rules, or those of one kind; cheri: over capabilities (instead of a search)",
     )
-    add("-o", "--output", metavar="DIR", help="write before.ll, after.ll, report.json and report.html there")
+    add = parser.add_argument_group("the code").add_argument
+    add("--function", metavar="NAME", help="this function only; by its name in the source (default: every one)")
+    add("--assume", action="append", default=[], metavar="FACT", help="a fact about arguments; repeatable")
+    add("--shared", action="store_true", help="other threads may touch the memory: keep every access and its order")
+    add(
+        "--unroll",
+        type=count_of,
+        default=0,
+        metavar="N",
+        help="with --verify: follow a loop so often (default %(default)s)",
+    )
+    add("--clang", action="append", default=[], metavar="FLAG", help="for clang, as in --clang=-Iinclude; repeatable")
+    add(
+        "--isa",
+        default="",
+        metavar="NAME",
+        help="of capability code: morello, cheri-riscv, cheri-riscv-trapping, riscv-draft (default: none is meant)",
+    )
+    add("--target", choices=TARGETS, default="x86-64", help="whose assembly is counted (default %(default)s)")
+    add = parser.add_argument_group("the search").add_argument
+    add("--objective", choices=OBJECTIVES, default="ir", help="what is made smaller (default %(default)s)")
+    add_budget(add, "60s", "for each function")
+    add("--method", action="append", default=[], metavar="NAME", help=METHODS)
+    add("--weights", metavar="FILE", help="of a trained agent, for --method policy (default: the bundled ones)")
+    add(
+        "--thorough",
+        action="store_true",
+        help="use up the budget although enumeration tried all it can of smaller ones",
+    )
+    add_seed(add, "the searches")
+    add_jobs(add, 2, "processes: 2 for one function, or a function each")
+    add_scheduler(add)
+    add("--no-measure", action="store_true", help="do not time what was found")
+    add = parser.add_argument_group("what is written").add_argument
+    add_output(add, "DIR", None, "the folder for before.ll, after.ll, report.json and report.html")
+    add("--resume", action="store_true", help="do not search again what the folder has as finished")
     add("--assembly", action="store_true", help="show the assembly of the target too")
-    add("--json", action="store_true", help="print the report as JSON")
-
-
-def seconds_of(text: str) -> float:
-    """A time in seconds, with s, m or h.
-
-    >>> seconds_of("90"), seconds_of("1.5m"), seconds_of("2h")
-    (90.0, 90.0, 7200.0)
-    """
-    factor = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:])
-    try:
-        return float(text if factor is None else text[:-1]) * (factor or 1.0)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; 30, 90s and 2m are") from None
+    add_json(add)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -107,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
     except EngineError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+        raise UsageError(told(error)) from error
     except ValueError as error:
         # IrError, FactError, SignatureError, SuperoptError, MethodError: the input was at fault.
         raise UsageError(str(error)) from error
@@ -142,8 +154,9 @@ def _rules(arguments: argparse.Namespace) -> int:
 def _rules_cheri(arguments: argparse.Namespace) -> int:
     from m4alloc.check import progress
     from m4alloc.superopt.run_cheri import rules
+    from m4alloc.view.quantity import duration
 
-    rows = rules(arguments.isa, seconds=arguments.budget, progress=progress.on_stderr())
+    rows = rules(arguments.isa, budget=arguments.budget, progress=progress.on_stderr())
     if arguments.json:
         told = [{"kind": "cheri", **asdict(row)} for row in rows]
         print(json.dumps({"schema": "m4alloc/1", "verb": "superopt", "mode": "cheri-rules", "rules": told}, indent=1))
@@ -153,7 +166,7 @@ def _rules_cheri(arguments: argparse.Namespace) -> int:
         print(f"{row.name:<12}{'sound' if row.sound else 'WRONG'}  {row.rewrite}{needs}")
         print(f"{'':<19}{row.reason}")
         if row.state:
-            print(f"{'':<19}on {arguments.isa}: {row.state} ({row.seconds:.1f} s)", flush=True)
+            print(f"{'':<19}on {arguments.isa}: {row.state} ({duration(row.seconds)})", flush=True)
     return 0
 
 
@@ -169,10 +182,10 @@ def _verify(arguments: argparse.Namespace) -> int:
         second,
         function=arguments.function,
         assume=arguments.assume,
-        seconds=arguments.budget,
+        budget=arguments.budget,
         shared=arguments.shared,
         unroll=arguments.unroll,
-        flags=arguments.clang,
+        clang=arguments.clang,
     )
     print(json.dumps(report.to_json(), indent=1) if arguments.json else "\n".join(text.verified(report)))
     return report.exit_status
@@ -204,19 +217,18 @@ def _rewrite(arguments: argparse.Namespace) -> int:
         budget=arguments.budget,
         seed=arguments.seed,
         jobs=arguments.jobs,
-        engine=arguments.engine,
         scheduler=arguments.scheduler,
         state=None if folder is None else folder / files.STATE,
         resume=arguments.resume,
         shared=arguments.shared,
         thorough=arguments.thorough,
         measure=not arguments.no_measure,
-        flags=arguments.clang,
+        clang=arguments.clang,
         progress=progress.on_stderr(),
         tell=lambda line: print(f"m4alloc superopt: {line}", file=sys.stderr, flush=True),
     )
     if report.interrupted and folder is not None and report.wanted > 1:
-        report = replace(report, resume=shlex.join(["m4alloc", "superopt", "--resume", *words_of(arguments)]))
+        report = replace(report, resume=resume_line(arguments))
     if folder is not None:
         report = files.write(report, folder)
     if arguments.json:
@@ -248,7 +260,7 @@ def _verify_cheri(arguments: argparse.Namespace) -> int:
         isa=arguments.isa,
         function=arguments.function,
         assume=arguments.assume,
-        seconds=arguments.budget,
+        budget=arguments.budget,
     )
     print(json.dumps(report.to_json(), indent=1) if arguments.json else "\n".join(verified(report)))
     return report.exit_status
@@ -275,16 +287,7 @@ def _rewrite_cheri(arguments: argparse.Namespace, folder: Path | None) -> int:
     return report.exit_status
 
 
-def words_of(arguments: argparse.Namespace) -> list[str]:
-    """The options that were given, and the file, as words."""
-    defaults = argparse.ArgumentParser()
-    add_parser(defaults.add_subparsers())
-    before = defaults.parse_args(["superopt"])
-    words = []
-    for name, value in vars(arguments).items():
-        if name in {"verb", "debug", "resume", "file"} or value == getattr(before, name, None):
-            continue
-        option = f"--{name.replace('_', '-')}"
-        for one in value if isinstance(value, list) else [value]:
-            words.append(option if one is True else f"{option}={one}")
-    return [*words, arguments.file]
+def resume_line(arguments: argparse.Namespace) -> str:
+    """The command that goes on with an interrupted search."""
+    words = words_of(parser_of(add_parser), arguments, ["resume"])
+    return shlex.join(["m4alloc", "superopt", "--resume", *words, *end_of_options(arguments.file)])

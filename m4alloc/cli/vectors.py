@@ -6,25 +6,26 @@ import argparse
 import json
 
 from m4alloc.cli import UsageError
+from m4alloc.cli._parser import Subparsers, add_budget, add_json, add_verb
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc vectors [--json] FILE...`"""
-    parser = subparsers.add_parser(
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """`m4alloc vectors [--budget TIME] [--json] FILE ...`."""
+    parser = add_verb(
+        subparsers,
         "vectors",
-        help=__doc__,
-        description=f"{__doc__} The beginning of a file's name says which: FORMAT-OPERATION as in "
-        "128m-setbounds.jsonl.gz for CHERI, mte, or formulas, lasso, ltl3, pairs, ltlf for temporal logic; a file "
-        ".json is one of superoptimiser cases. "
-        "Exit status: 0 every row passed, 1 some row failed, 2 usage.",
+        __doc__ or "",
+        usage=["[OPTION ...] FILE ..."],
+        more="The beginning of a file's name says which: FORMAT-OPERATION as in 128m-setbounds.jsonl.gz for CHERI, "
+        "mte, or formulas, lasso, ltl3, pairs, ltlf for temporal logic; a file .json is one of superoptimiser cases.",
+        examples=["m4alloc vectors tests/vectors/cheri/*.gz"],
+        status="0 every row passed, 1 some row failed, 2 usage.",
+        page="docs/cheri.md",
     )
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="one JSON object a line; .jsonl or .jsonl.gz; or .json"
-    )
-    parser.add_argument(
-        "--budget", type=float, default=60.0, metavar="S", help="seconds of each search of a superoptimiser case (60)"
-    )
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE", help="one JSON object a line; .jsonl or .jsonl.gz; or .json")
+    add_budget(add, "60s", "for each search of a superoptimiser case")
+    add_json(add)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,71 +9,77 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from m4alloc.cli import Exit, UsageError
+from m4alloc.cli._parser import Subparsers, add_image, add_json, add_seed, add_strategy, add_verb
+from m4alloc.cli._values import count_of
 
 if TYPE_CHECKING:
     from m4alloc.view.explorer.life import Life
     from m4alloc.view.explorer.run import ViewReport
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`m4alloc view INPUT ... [-o FILE] [--allocator A ...] [--architecture A ...] [--text | --json] [--svg FILE]`."""
-    parser = subparsers.add_parser(
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """`m4alloc view INPUT ... [OPTION ...]` or `m4alloc view --attack NAME [--architecture NAME ...] [OPTION ...]`."""
+    parser = add_verb(
+        subparsers,
         "view",
-        help=__doc__,
-        description=f"{__doc__} The page needs no network and opens from disk. Exit status 0 when it was written, "
-        "whatever it shows; 2 when an input, an option or the output is at fault.",
-        usage="m4alloc view INPUT ... [OPTION ...]\n       m4alloc view --attack NAME [--on DEFENCE ...] [OPTION ...]",
+        __doc__ or "",
+        usage=["[OPTION ...] INPUT ...", "[OPTION ...] --attack NAME [--architecture NAME ...]"],
+        more="The page needs no network and opens from disk.",
+        examples=[
+            "m4alloc view trace",
+            "m4alloc view trace --allocator m4alloc --allocator system  # side by side",
+            "m4alloc view --attack use-after-reuse-read --architecture mte-glibc",
+        ],
+        status="0 it was written, whatever it shows; 2 an input, an option or the output is at fault.",
+        page="docs/view.md",
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "input",
         nargs="*",
         metavar="INPUT",
         help="a recording, a trace, a heap script, a file of another tool, or a counterexample of `m4alloc model`",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="the page (default heap.html; - for none; none with --text or --svg unless it is named)",
-    )
-    parser.add_argument(
+    add("--attack", default="", metavar="NAME", help="one attack of the catalogue instead of an input (default none)")
+    add = parser.add_argument_group("the heaps").add_argument
+    add(
         "--allocator",
         action="append",
         default=[],
-        metavar="A",
-        help="make the same requests on m4alloc, system, reference or the path of a library; repeatable, side by side",
+        metavar="ALLOCATOR",
+        help="make the same requests on m4alloc, system, reference or a shared library; repeatable, side by side",
     )
-    parser.add_argument(
+    add(
         "--architecture",
         action="append",
         default=[],
-        metavar="A",
-        help="run a script on the reference allocator over none, mte, adi, cheri, sgx, or a defence of `m4alloc "
-        "attack`; repeatable, side by side",
+        metavar="NAME",
+        help="run a script or an attack over none, mte, adi, cheri, sgx, or a column of `m4alloc attack`; repeatable, "
+        "side by side",
     )
-    parser.add_argument("--attack", default="", metavar="NAME", help="one attack of the catalogue instead of an input")
-    parser.add_argument(
-        "--on", action="append", default=[], metavar="DEFENCE", help="what it is made on (default none); repeatable"
+    add_strategy(add, "of the core where it serves, or served what was recorded: its guards are drawn (default: none)")
+    add_seed(add, "what models draw in an attack")
+    add_image(add)
+    add("--from", dest="source_format", default="", metavar="FORMAT", help="of the inputs (default: as they look)")
+    add("--events", type=count_of, default="4M", metavar="N", help="drawn of each heap, at most (default %(default)s)")
+    add = parser.add_argument_group("what is written").add_argument
+    add(
+        "-o",
+        "--output",
+        metavar="FILE.html",
+        help="the page (default heap.html; - for none; none with --text or --svg unless it is named)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what models draw in an attack (default 0)")
-    parser.add_argument(
-        "--image", default="", metavar="PID.N", help="which process of a recording (default: of most calls)"
-    )
-    parser.add_argument(
-        "--from", dest="format", default="", metavar="FORMAT", help="the inputs' format, see docs/formats.md"
-    )
-    parser.add_argument("--title", default="", metavar="TEXT", help="what the page is called")
-    parser.add_argument("--limit", type=int, metavar="N", help="events drawn of each heap (default 4,000,000)")
-    parser.add_argument("--text", action="store_true", help="print the map as text, in colour on a terminal")
-    parser.add_argument("--svg", metavar="FILE", help="write the map of one heap as an SVG picture")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON (docs/json-schema)")
+    add("--title", default="", metavar="TEXT", help="what the page is called (default: as the input)")
+    add("--text", action="store_true", help="print the map as text, in colour on a terminal")
+    add("--svg", metavar="FILE", help="write the map of one heap as an SVG picture (default none)")
+    add_json(add)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw, and say what was drawn."""
     from m4alloc.check.progress import on_stderr
+    from m4alloc.cli.run import strategy_of
     from m4alloc.view.explorer.run import OUTPUT, view
-    from m4alloc.view.explorer.sources import LIMIT
     from m4alloc.view.explorer.sources_problem import ViewError
 
     if arguments.text and arguments.json:
@@ -93,12 +99,12 @@ def run(arguments: argparse.Namespace) -> int:
             allocators=arguments.allocator,
             architectures=arguments.architecture,
             attack=arguments.attack,
-            on=arguments.on,
             seed=arguments.seed,
             image=arguments.image,
-            format=arguments.format,
+            source_format=arguments.source_format,
             title=arguments.title,
-            limit=LIMIT if arguments.limit is None else arguments.limit,
+            events=arguments.events,
+            strategy=strategy_of(arguments.strategy) if arguments.strategy else None,
             progress=on_stderr(),
         )
     except ViewError as error:
@@ -120,7 +126,7 @@ def lines(report: ViewReport) -> list[str]:
     for life in report.lives:
         told.append(f"heap     {life.title}, on {life.machine}")
         told.append(f"         {plural(len(life.events), 'event')}, {plural(len(life.blocks), 'block')}")
-        told += [f"         {one}" for one in (life.sentence, life.left_out) if one]
+        told += [f"         {one}" for one in (life.sentence, life.left_out, life.guard_note) if one]
     if report.counterexample:
         told.append(f"run      {report.counterexample}")
     if report.output:

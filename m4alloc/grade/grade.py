@@ -8,20 +8,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from m4alloc.check.progress import Progress, Silent
+from m4alloc.check.progress import Progress, Silent, Within
+from m4alloc.grade.checked import BUDGET
 from m4alloc.grade.library import LibraryGrader
-from m4alloc.grade.outcome import Graded, GradeError
+from m4alloc.grade.outcome import GradeError
 from m4alloc.grade.page import write
 from m4alloc.grade.picture import heap_map
 from m4alloc.grade.places import Places
 from m4alloc.grade.policy import PolicyGrader
-from m4alloc.grade.report import WEIGHT, Fault, GradeReport, TraceGrade
+from m4alloc.grade.report import WEIGHT, Checked, Fault, GradeReport, TraceGrade
+from m4alloc.grade.text import BEFORE
 from m4alloc.grade.traces import traces_of
 from m4alloc.lib import lib
 from m4alloc.trace.format import TraceError
-from m4alloc.trace.formats.scratch import replacing
+from m4alloc.trace.whole import write_whole
 from m4alloc.trace.write import write as write_trace
-from m4alloc.tune.workload import Workload
 from m4alloc.view.explorer.run import view as view_page
 from m4alloc.view.explorer.sources_problem import ViewError
 from m4alloc.view.html import Html
@@ -49,6 +50,7 @@ def grade(
     traces: Sequence[str | os.PathLike[str]] = (),
     *,
     weight: float = WEIGHT,
+    budget: float = BUDGET,
     timeout: float = 60.0,
     findings: str | os.PathLike[str] | None = "findings",
     output: str | os.PathLike[str] | None = None,
@@ -60,19 +62,23 @@ def grade(
     allocator: the path of a shared library, "m4alloc", "system", or a Python file FILE.py (or FILE.py:CLASS) with a
     class that has malloc and free, or more of the family. traces: files of any format that `m4alloc convert` reads;
     those that come with m4alloc when there are none. weight: of utilisation, 0 to 1; the rest is for speed.
+    budget: seconds to look, before the traces, for what they do not ask; a rule about memory that breaks there makes
+    the total 0, one of `report.SLIGHT` costs a fifth. With 0 the traces alone decide: most wrong allocators pass them.
     timeout: seconds that one part of one trace may take. findings: the folder for the smallest script of each fault,
     None for none. output: a page with the grade and a map of the heap on each trace.
     view: a folder for one page a trace, on which its heap can be explored, and its history; None for none.
     No input is replaced, nor what is no page or no trace: GradeError says so before anything is graded.
     All of the allocator runs in children: what crashes or hangs there is a fault on that trace, which brings 0 points.
-    Raises GradeError, TraceError, LibraryError, ValueError, OSError.  Cost: about 10 s for the bundled traces.
+    Raises GradeError, TraceError, LibraryError, ValueError, OSError.  Cost: the budget, and 10 s for bundled traces.
 
-    >>> report = grade("system", ["benchmarks/traces/excerpts/sqlite3.m4t.xz"], findings=None)
+    >>> report = grade("system", ["benchmarks/traces/excerpts/sqlite3.m4t.xz"], budget=0, findings=None)
     >>> report.verdict.value, report.traces[0].requests, 0 < report.total <= 100
     ('HOLDS', 20547, True)
     """
     if not 0 <= weight <= 1:
         raise GradeError(f"a weight of {weight:g}: from 0 (speed alone) to 1 (memory alone)")
+    if not 0 <= budget <= WEEK:
+        raise GradeError(f"a budget of {budget:g} seconds: 0 or more, and {WEEK} (a week) at most")
     if not 0 < timeout <= WEEK:
         raise GradeError(f"a timeout of {timeout:g} seconds: it must be more than 0, and {WEEK} (a week) at most")
     places = Places.of(findings, output, view, traces)
@@ -84,14 +90,22 @@ def grade(
     rows: list[TraceGrade] = []
     pictures: dict[str, Html] = {}
     unseen: list[str] = []
-    interrupted = False
+    interrupted = hangs = False
+    looked: Checked | None = None
     with told:
-        told.phase("traces", len(workloads))
         try:
-            for done, workload in enumerate(workloads):
+            if budget:
+                looked, interrupted = grader.checked(budget, Within(told))
+                looked = replace(looked, fault=saved(BEFORE, looked.fault, grader, places))
+            hangs = looked is not None and looked.fault is not None and looked.fault.hangs
+            if hangs:
+                unseen.append("the traces were left out: it hangs")
+            told.phase("traces", len(workloads))
+            for done, workload in enumerate([] if interrupted or hangs else workloads):
                 told.advance(done)
-                found = kept(workload, grader.grade(workload), grader, places)
-                row = TraceGrade(workload.name, len(workload), weight, found.measured, found.fault)
+                found = grader.grade(workload)
+                fault = saved(workload.name, found.fault, grader, places)
+                row = TraceGrade(workload.name, len(workload), weight, found.measured, fault)
                 events = grader.events(workload) if output is not None or view is not None else []
                 if events and output is not None:
                     pictures[workload.name] = heap_map(events)
@@ -103,9 +117,9 @@ def grade(
                 rows.append(row)
         except KeyboardInterrupt:
             interrupted = True
-    left = len(workloads) - len(rows)
+    left = 0 if hangs else len(workloads) - len(rows)
     notes = (*grader.notes, *unseen, *([f"interrupted: {plural(left, 'trace')} left out"] if interrupted else []))
-    report = GradeReport(name, grader.kind, grader.reference, weight, tuple(rows), notes, interrupted)
+    report = GradeReport(name, grader.kind, grader.reference, weight, tuple(rows), notes, interrupted, looked)
     if output is not None:
         write(report, output, pictures)
     return report
@@ -139,16 +153,14 @@ def grader_of(name: str, timeout: float) -> Grader:
     return LibraryGrader(name, timeout)
 
 
-def kept(workload: Workload, found: Graded, grader: Grader, places: Places) -> Graded:
-    """The same; a fault that has a script is written into the folder of findings."""
-    fault: Fault | None = found.fault
+def saved(name: str, fault: Fault | None, grader: Grader, places: Places) -> Fault | None:
+    """The same; a fault that has a script is written into the folder of findings. name: where it was seen."""
     if fault is None or not fault.script or places.findings is None:
-        return found
+        return fault
     places.findings.mkdir(parents=True, exist_ok=True)
-    file = places.finding(workload.name, fault.rule)
-    with replacing(file) as whole:
-        whole.write(fault.script.encode())
-    return Graded(found.measured, replace(fault, file=str(file), replay=grader.replay_command(str(file))))
+    file = places.finding(name, fault.rule)
+    write_whole(file, fault.script)
+    return replace(fault, file=str(file), replay=grader.replay_command(str(file)))
 
 
 def explored(events: Sequence[Event], trace: str, allocator: str, places: Places) -> str:

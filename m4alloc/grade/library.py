@@ -16,12 +16,14 @@ from m4alloc.check.finding import Finding
 from m4alloc.check.foreign import Foreign, WorkerError
 from m4alloc.check.hunt import Hunt
 from m4alloc.check.judgement import Broken, Terms
+from m4alloc.check.progress import Progress
+from m4alloc.grade.checked import checked
 from m4alloc.grade.footprint import ROLLUP, footprint, with_static_tls
 from m4alloc.grade.isolate import isolated
 from m4alloc.grade.outcome import Graded, GradeError
 from m4alloc.grade.plan import instructions, missing, operations
 from m4alloc.grade.preloaded import judged, written
-from m4alloc.grade.report import Fault, Measured
+from m4alloc.grade.report import Checked, Fault, Measured
 from m4alloc.lib import replayer
 from m4alloc.trace.replay import replay
 from m4alloc.tune.workload import Workload
@@ -81,6 +83,10 @@ class LibraryGrader:
             except WorkerError:
                 continue
         return ""
+
+    def checked(self, budget: float, progress: Progress) -> tuple[Checked, bool]:
+        """What is cheap to decide before the traces, and whether that was interrupted."""
+        return checked(self.library, self.terms, budget, self.timeout, progress)
 
     def grade(self, workload: Workload) -> Graded:
         """Judge the trace, and measure it if the library is right."""
@@ -153,7 +159,7 @@ def raced(library: str, workload: Workload, functions: frozenset[Function]) -> t
     """Seconds of the trace on the library, and on the system's malloc, in turns: to be run in a child."""
     with tempfile.TemporaryDirectory(prefix="m4alloc-") as folder:
         path = written(workload, functions, Path(folder) / "trace.m4t")
-        report = replay(path, allocator=[library, "system"], repeat=RACES)
+        report = replay(path, allocator=[library, "system"], rounds=RACES)
     seconds = tuple(result.all_seconds for result in report.results)
     if not all(0 < one < LONGEST for some in seconds for one in some):
         raise ValueError("its time cannot be read; does it write to standard output, where the replay tells it?")

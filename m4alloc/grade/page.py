@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from m4alloc.grade.report import GradeReport, TraceGrade
-from m4alloc.grade.text import ADVICE, CAUSES, HEADER, faults, formula, lines, row, worst
-from m4alloc.trace.formats.scratch import replacing
+from m4alloc.grade.text import ADVICE, CAUSES, HEADER, faults, formula, lines, looked_at, row, worst
+from m4alloc.trace.whole import write_whole
 from m4alloc.view.html import Html, Page, Section, Tone, callout, figures, join, listing, paragraph, table, track
 from m4alloc.view.quantity import percent, ratio
 
@@ -17,8 +17,7 @@ from m4alloc.view.quantity import percent, ratio
 def write(report: GradeReport, path: str | os.PathLike[str], pictures: Mapping[str, Html]) -> None:
     """Write the page, whole or not at all. pictures: the map of the heap of each trace. Raises OSError."""
     target = Path(path)
-    with replacing(target) as file:
-        file.write(page(report, target.parent, pictures).encode())
+    write_whole(target, page(report, target.parent, pictures))
 
 
 def page(report: GradeReport, beside: Path, pictures: Mapping[str, Html]) -> str:
@@ -27,15 +26,16 @@ def page(report: GradeReport, beside: Path, pictures: Mapping[str, Html]) -> str
         Section(
             "Total", Html(join([headline(report), paragraph(f"The total is the {formula(report)}."), costs(report)]))
         ),
+        Section("Before the traces", listing("\n".join(looked_at(report.checked)))),
         Section("Traces", Html(join([rows_of(report, beside), paragraph(EXPLANATION)]))),
     ]
-    if report.wrong:
+    if report.wrong or report.fault is not None:
         sections.append(Section("What went wrong", join([wrong(told) for told in faults(report)])))
     if pictures:
         shown = [part for name, picture in pictures.items() for part in (heading(name), picture)]
         sections.append(Section("Heaps", Html(join([paragraph(READING), *shown]))))
     sections.append(Section("As text", listing("\n".join(lines(report)))))
-    tone: Tone = "bad" if report.wrong else "good"
+    tone: Tone = "bad" if report.wrong or report.fault is not None else "good"
     command = f"m4alloc grade {report.allocator}"
     return Page(f"Grade of {report.allocator}", report.verdict.value, tone, command, sections).write()
 
@@ -68,7 +68,11 @@ def headline(report: GradeReport) -> Html:
     measured = [trace.measured for trace in report.traces if trace.measured is not None]
     count = len(measured)
     entries = [
-        ("points", f"{report.total:.1f}", "of 100"),
+        (
+            "points",
+            f"{report.total:.1f}",
+            "of 100" if report.fault is None or not report.traces else f"of 100; traces: {report.measured:.1f}",
+        ),
         ("right", f"{len(report.traces) - len(report.wrong)}", f"of {len(report.traces)} traces"),
     ]
     if count:

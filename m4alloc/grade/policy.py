@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import signal
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,34 +13,27 @@ from typing import Any
 from m4alloc.check import adapter
 from m4alloc.check.adapter_memory import Blind
 from m4alloc.check.hunt import clause
-from m4alloc.check.judgement import Broken, Terms, judge
+from m4alloc.check.judgement import Terms, judge
 from m4alloc.check.local import LocalTarget
-from m4alloc.check.operation import Operation
-from m4alloc.check.scripted import told
-from m4alloc.check.shrink import shrunk
+from m4alloc.check.progress import Progress
 from m4alloc.check.target import EndedError, Episode
 from m4alloc.grade.isolate import Outcome, isolated
 from m4alloc.grade.isolate import told as in_words
 from m4alloc.grade.outcome import Graded, GradeError
 from m4alloc.grade.plan import functions_of, missing, operations
+from m4alloc.grade.policy_checked import surveyed
 from m4alloc.grade.policy_load import PolicyError, load
+from m4alloc.grade.policy_shrink import SHRINKING, NoAnswerError, Shrinking, give_up
 from m4alloc.grade.policy_time import RACES, timed, timed_reference
-from m4alloc.grade.report import Fault, Measured
+from m4alloc.grade.report import Checked, Fault, Measured
 from m4alloc.grade.traces import peak_live
 from m4alloc.tune.workload import Kind, Workload
 from m4alloc.view.quantity import plural
-from spec.event import NEVER_RETURNED, Event, Function
-from spec.script_history import from_events
-from spec.script_writer import render
+from spec.event import Event, Function
 
 PAGE = 4096
 MEMORY = 8 << 30
 """Bytes of addresses that a student's process may add: what grows without an end ends there, and not the machine."""
-SHRINKING = 6.0
-"""Seconds that shrinking a fault may take."""
-ATTEMPT = 2.0
-"""Seconds that one smaller plan may take; then it hangs, which is another fault."""
-
 NO_ANSWER = "the process did not say what happened: the file has written into what is not its own, or replaced it"
 
 
@@ -86,6 +78,20 @@ class PolicyGrader:
             raise GradeError(f"{self.path}, line {error.lineno}: {error.msg}\n  {line}\n  {caret}") from error
         except (ValueError, OSError) as error:
             raise GradeError(f"{self.path}: {error}") from error
+
+    def checked(self, budget: float, progress: Progress) -> tuple[Checked, bool]:
+        """What directed plans show before the traces. Never interrupted: an interrupt ends the grade."""
+        progress.phase("directed plans")
+        work = partial(surveyed, self.path, self.wanted, self.functions, budget)
+        seen = isolated(work, budget + 4 * SHRINKING, memory=MEMORY, about=str(Path(self.path).resolve()))
+        if seen.problem:
+            detail, fault = "directed plans", Fault(seen.problem)
+            return Checked(0.0, 0, detail, 0, 0, Terms(adapter.OF_OBJECTS).standard, fault), False
+        try:
+            fault = seen.value.pop("fault")
+            return Checked(**seen.value, fault=None if fault is None else Fault(**fault)), False
+        except (TypeError, AttributeError, KeyError):
+            raise GradeError(f"{self.path} cannot be graded: {NO_ANSWER}") from None
 
     def grade(self, workload: Workload) -> Graded:
         """Judge the trace, and measure it if the allocator is right."""
@@ -234,65 +240,3 @@ def rows(events: list[Event]) -> list[tuple[Any, ...]]:
 def as_events(plain: list[Any]) -> list[Event]:
     """The same events again."""
     return [Event(Function(row[0]), *row[1:]) for row in plain]
-
-
-class NoAnswerError(Exception):
-    """The allocator took too long."""
-
-
-def give_up(number: int, frame: object) -> None:
-    """Raise NoAnswerError wherever the process is now."""
-    raise NoAnswerError
-
-
-class Shrinking:
-    """Cuts a plan down to the fewest requests that show one fault: a broken rule, or an exception."""
-
-    def __init__(
-        self, target: LocalTarget, terms: Terms, broken: Broken | None, error: BaseException | None, file: str
-    ) -> None:
-        self.target, self.terms, self.broken, self.error, self.file = target, terms, broken, error, file
-        self.until = time.monotonic() + SHRINKING
-
-    def look(self, plan: list[Operation]) -> tuple[list[Event], Broken | None, BaseException | None]:
-        """The history of a plan, and what is wrong with it."""
-        with self.target.begin() as session:
-            try:
-                for operation in plan:
-                    session.run(operation)
-                session.sweep()
-            except EndedError as ended:
-                return ended.episode.events, judge(ended.episode, self.terms), None
-            except Exception as error:
-                pending = session.executor.resolve(operation)
-                events = [*session.events]
-                if pending is not None:
-                    events.append(pending._replace(flags=pending.flags | NEVER_RETURNED))
-                return events, None, error
-            return session.events, judge(Episode(session.events), self.terms), None
-
-    def fails(self, plan: list[Operation]) -> bool:
-        """Whether the plan shows the same fault; no plan does when the time is over."""
-        if time.monotonic() > self.until:
-            return False
-        signal.setitimer(signal.ITIMER_REAL, ATTEMPT)
-        _, broken, error = self.look(plan)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if self.broken is not None:
-            return broken is not None and broken.rule.name == self.broken.rule.name
-        return type(error) is type(self.error)
-
-    def fault(self, plan: list[Operation]) -> dict[str, Any]:
-        """The fault with the smallest script that was found, as fields of Fault."""
-        if self.fails(plan):
-            plan = shrunk(plan, self.fails)
-        events, broken, error = self.look(plan)
-        if self.broken is not None:
-            broken = broken or self.broken
-            script = told(events[: broken.number + 1], self.terms)
-            found = {"message": broken.message, "rule": broken.rule.name, "source": clause(broken, self.terms)}
-        else:
-            script = from_events(events, self.terms.settings())
-            found = {"message": f"it raised {in_words(error or self.error or PolicyError(), self.file)}"}
-        requests = sum(event.function < Function.LOAD for event in events)
-        return {**found, "script": render(script), "requests": requests}

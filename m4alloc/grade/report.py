@@ -10,6 +10,21 @@ from m4alloc.check.verify_report import SCHEMA, Verdict
 
 WEIGHT = 0.6
 """How much utilisation counts, and speed the rest: the usual weight of malloc labs."""
+SLIGHT = frozenset(
+    {
+        "aligned-alloc-arguments",
+        "free-keeps-errno",
+        "posix-memalign-arguments",
+        "ptrdiff-max-refused",
+        "realloc-zero",
+        "result-non-null-or-enomem",
+        "usable-size-null",
+    }
+)
+"""Rules about what is said of an odd request: errno, or an argument that is to be refused. No memory is lost by them,
+and allocators in wide use break some. All other rules are about memory."""
+DEDUCTION = 0.2
+"""The part of its points that an allocator loses by breaking one of SLIGHT, and none else, before the traces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,51 @@ class Fault:
     requests: int = 0
     file: str = ""
     replay: str = ""
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a call did not return: each trace would then take all the time that it may.
+
+        >>> Fault("no answer after 10 s, in the plan zero-bytes").hangs, Fault("malloc(9) returned 0").hangs
+        (True, False)
+        """
+        return "no answer in time" in self.message or self.message.startswith("no answer after")
+
+    @property
+    def slight(self) -> bool:
+        """Whether no memory is lost by it: a rule of SLIGHT, or a product that is refused, but without ENOMEM.
+
+        >>> Fault("calloc(2, 9) failed with no error instead of ENOMEM.", "calloc-overflow-refused").slight
+        True
+        """
+        return self.rule in SLIGHT or (self.rule.endswith("-overflow-refused") and " failed with " in self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked for before the traces, whatever they ask.
+
+    seconds: that it took. operations: requests that were judged. detail: which they were, in words. held, rules: how
+    many rules were seen to hold, of how many in force. standard: whose rules. fault: the first that broke, or None;
+    one of SLIGHT only if no other did.
+    """
+
+    seconds: float
+    operations: int
+    detail: str
+    held: int
+    rules: int
+    standard: str
+    fault: Fault | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """This part of the report."""
+        return {"correct": self.fault is None, "slight": self.slight, **asdict(self)}
+
+    @property
+    def slight(self) -> bool:
+        """Whether what is wrong loses no memory."""
+        return self.fault is not None and self.fault.slight
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +185,8 @@ class TraceGrade:
 class GradeReport:
     """The grade of one allocator. kind: "library" or "python"; reference: what its speed is measured against.
 
-    notes: what a reader should know. interrupted: traces are missing.
+    notes: what a reader should know. interrupted: traces are missing. checked: what was looked for before the traces,
+    None when nothing was.
     """
 
     allocator: str
@@ -135,17 +196,42 @@ class GradeReport:
     traces: tuple[TraceGrade, ...]
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    checked: Checked | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        """What was found wrong before the traces."""
+        return None if self.checked is None else self.checked.fault
+
+    @property
+    def measured(self) -> float:
+        """The mean of the traces' points, from 0 to 100, whatever was found before them."""
+        return mean([trace.points for trace in self.traces])
 
     @property
     def total(self) -> float:
-        """The mean of the traces' points, from 0 to 100."""
-        return mean([trace.points for trace in self.traces])
+        """The grade: the mean of the traces' points, less what was found before them costs.
+
+        All of it, or DEDUCTION where nothing but a rule of SLIGHT broke.
+        """
+        return self.measured * (1 - self.deduction)
+
+    @property
+    def deduction(self) -> float:
+        """The part of the points that what was found before the traces costs."""
+        if self.checked is None or self.fault is None:
+            return 0.0
+        return DEDUCTION if self.checked.slight else 1.0
 
     @property
     def lost(self) -> dict[str, float]:
         """The points that the total lacks, by their cause, the dearest first."""
+        if self.deduction == 1:
+            return {"wrong": 100.0}
         causes = dict.fromkeys(cause for trace in self.traces for cause in trace.lost)
         shares = {cause: mean([trace.lost.get(cause, 0.0) for trace in self.traces]) for cause in causes}
+        if self.deduction:
+            shares["told"] = self.measured * self.deduction
         return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
     @property
@@ -155,15 +241,15 @@ class GradeReport:
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS when it was right on every trace; UNDECIDED when there is none."""
-        if self.wrong:
+        """HOLDS when it was right wherever it was looked at; UNDECIDED when there is no trace."""
+        if self.wrong or self.fault is not None:
             return Verdict.VIOLATED
         return Verdict.HOLDS if self.traces else Verdict.UNDECIDED
 
     @property
     def exit_status(self) -> int:
-        """0 right on every trace, 1 wrong on one, 130 interrupted without a fault."""
-        return 1 if self.wrong else 130 if self.interrupted else 0
+        """0 right on every trace and before them, 1 wrong somewhere, 130 interrupted without a fault."""
+        return 1 if self.wrong or self.fault is not None else 130 if self.interrupted else 0
 
     def _repr_html_(self) -> str:
         """For notebooks: the verdict, and the report as the command prints it."""
@@ -185,6 +271,8 @@ class GradeReport:
             "reference": self.reference,
             "weight": self.weight,
             "total": self.total,
+            "measured": self.measured,
+            "checked": None if self.checked is None else self.checked.to_json(),
             "lost": self.lost,
             "traces": [trace.to_json() for trace in self.traces],
             "notes": list(self.notes),

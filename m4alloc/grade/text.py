@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from m4alloc.check.verify_report import Verdict
-from m4alloc.grade.report import GradeReport, TraceGrade
+from m4alloc.grade.report import Checked, GradeReport, TraceGrade
 from m4alloc.view import text
 from m4alloc.view.quantity import number, percent, plural, ratio, size
 
@@ -26,6 +26,7 @@ LITTLE = 1.0
 """Points below which a cause is not worth a sentence."""
 CAUSES = {
     "wrong": "it broke a rule, crashed or hung",
+    "told": "an odd request is answered wrongly: errno, or an argument that is to be refused",
     "internal": "internal fragmentation: blocks are longer than what was asked for",
     "external": "external fragmentation: memory between blocks, and what is kept for other sizes",
     "memory": "memory that nobody had asked for (usable_size would tell inside blocks from between them)",
@@ -55,20 +56,27 @@ HINTS = {
 """Of rules that break often in first allocators, where to look."""
 
 UNASKED = {
-    "library": "`m4alloc check {allocator}` looks for what traces do not ask: most broken allocators pass them",
-    "python": "m4alloc.check.AllocatorMachine asks what traces do not, as in the tests that `m4alloc new` writes",
+    "library": "`m4alloc check {allocator}` looks longer, and at random: some broken allocators pass what is cheap",
+    "python": "m4alloc.check.AllocatorMachine asks at random, as in the tests that `m4alloc new` writes",
 }
-"""What to do with an allocator that is right on every trace, which proves little."""
+"""What to do with an allocator that nothing was found wrong with, which proves little."""
+BEFORE = "check"
+"""What is looked for before the traces, in the place of a trace's name."""
 
 
 def lines(report: GradeReport) -> list[str]:
     """The whole report."""
     rows = [row(trace) for trace in report.traces]
     shown = [*text.table(rows, HEADER, right=[1, *range(3, len(HEADER))]), ""]
+    shown += [*looked_at(report.checked), ""]
     for told in faults(report):
         shown += [*told, ""]
     shown.append(f"total    {report.total:.1f} of 100   {formula(report)}")
-    causes = {cause: points for cause, points in report.lost.items() if points >= LITTLE}
+    if report.deduction == 1:
+        would = f", which would bring {report.measured:.1f}" if report.traces else ""
+        shown.append(f"  lost  all of it: {CAUSES['wrong']} before the traces{would}")
+    lost = {} if report.deduction == 1 else report.lost
+    causes = {cause: points for cause, points in lost.items() if points >= LITTLE}
     for cause, points in causes.items():
         shown.append(f"  lost  {points:4.1f}  {CAUSES[cause]}; {worst(report, cause)}")
     best = next((cause for cause in causes if cause in ADVICE), "")
@@ -77,8 +85,21 @@ def lines(report: GradeReport) -> list[str]:
     shown += [f"  note        {note}" for note in report.notes]
     if report.verdict is Verdict.HOLDS:
         shown.append(f"  next        {UNASKED[report.kind].format(allocator=shlex.quote(report.allocator))}")
-    shown.append(f"verdict  {report.verdict.value} on {plural(len(report.traces), 'trace')}")
+    where = "" if report.checked is None else " and in what was tried before them"
+    where = "before the traces" if report.fault is not None else f"on {plural(len(report.traces), 'trace')}{where}"
+    shown.append(f"verdict  {report.verdict.value} {where}")
     return shown
+
+
+def looked_at(checked: Checked | None) -> list[str]:
+    """What was looked for before the traces, so that nobody takes a grade for a proof."""
+    if checked is None:
+        return ["check    nothing but the traces: of a wrong allocator most show nothing"]
+    return [
+        f"check    {checked.detail}",
+        f"         {checked.held} of {checked.rules} rules of {checked.standard} seen to hold, "
+        f"{'none' if checked.fault is None else 'one'} broken, in {checked.seconds:.0f} s",
+    ]
 
 
 def row(trace: TraceGrade) -> list[str]:
@@ -102,7 +123,8 @@ def row(trace: TraceGrade) -> list[str]:
 def faults(report: GradeReport) -> list[list[str]]:
     """Each fault as lines; traces that show the same one share them."""
     alike: dict[tuple[str, str], list[TraceGrade]] = {}
-    for trace in report.wrong:
+    before = [] if report.checked is None else [TraceGrade(BEFORE, 0, report.weight, None, report.fault)]
+    for trace in [*before, *report.wrong]:
         if trace.fault is not None:
             alike.setdefault((trace.fault.rule, trace.fault.script or trace.fault.message), []).append(trace)
     return [fault(traces) for traces in alike.values()]
@@ -137,6 +159,8 @@ def formula(report: GradeReport) -> str:
 def worst(report: GradeReport, cause: str) -> str:
     """The traces that a cause cost most on."""
     ranked = sorted(report.traces, key=lambda trace: -trace.lost.get(cause, 0.0))
+    if cause == "told" or report.deduction == 1:
+        return "before the traces"
     if cause == "wrong":
         return "on " + ", ".join(trace.name for trace in report.wrong)
     return "most on " + " and ".join(f"{one.name} ({one.lost.get(cause, 0.0):.1f})" for one in ranked[:2])

@@ -45,11 +45,11 @@ def model(
     constants: Mapping[str, int] | None = None,
     fair: bool = False,
     deadlock: bool = True,
-    reduction: bool = False,
+    reduce: bool = False,
     symmetry: bool = False,
-    compaction: bool = False,
+    compact: bool = False,
     states: int | None = None,
-    seconds: float | None = None,
+    budget: float | None = None,
     memory: int | None = None,
     promela: str | os.PathLike[str] | None = None,
     svg: str | os.PathLike[str] | None = None,
@@ -64,9 +64,9 @@ def model(
     compiled one for what has more than 10,000 states, where it is there and does what is asked.
     A property is first looked for in all runs. If that fails, and the model declares fairness or assumptions (fair:
     weak fairness of every process instead of what it declares), runs that are unfair or not as assumed are left out.
-    deadlock: a state without successors in which a process has not come to its end counts. reduction, symmetry,
-    compaction: see docs/model-checking.md. constants: other values for the model's. states, seconds, memory (bytes):
-    bounds on each search. promela, svg: files for the model in Promela, and for the picture of the first
+    deadlock: a state without successors in which a process has not come to its end counts. reduce, symmetry,
+    compact: see docs/model-checking.md. constants: other values for the model's. states, budget (seconds), memory
+    (bytes): bounds on each search. promela, svg: files for the model in Promela, and for the picture of the first
     counterexample. output: a folder for counterexamples, from where they can be replayed.
     Raises: ModelError, LogicError for what cannot be read; OptionError for options that cannot be combined; SpinError;
     OSError.  Cost: our own search 100,000 to a million transitions a second, the compiled one and SPIN some millions.
@@ -77,8 +77,8 @@ def model(
     """
     if engine not in ENGINES:
         raise ModelError(f"there is no engine {engine!r}; there are {', '.join(ENGINES)}")
-    if seconds is not None and not seconds >= 0:
-        raise ModelError(f"a search of {seconds:g} seconds; a number that is not negative would be right")
+    if budget is not None and not budget >= 0:
+        raise ModelError(f"a search of {budget:g} seconds; a number that is not negative would be right")
     _refuse_unwritable([file for file in (promela, svg) if file is not None], output)
     loaded = load(os.fspath(source), constants)
     program = loaded.program
@@ -88,8 +88,8 @@ def model(
     except PropositionError as error:
         raise ModelError(str(error)) from None
     loaded = loaded._replace(program=program)
-    bounds = _Bounds(states, seconds, memory)
-    asker = _Asker(program, engine, bounds, deadlock, reduction, symmetry, compaction, progress, not properties)
+    bounds = _Bounds(states, budget, memory)
+    asker = _Asker(program, engine, bounds, deadlock, reduce, symmetry, compact, progress, not properties)
     answers: list[Answered] = []
     interrupted = False
     for name, formula in questions:
@@ -256,7 +256,7 @@ class _Asker:
             from m4alloc.model import spin
 
             if bounds.states is not None:
-                raise ModelError("SPIN has no bound on states; --seconds and --memory bound it")
+                raise ModelError("SPIN has no bound on states; --budget and --memory bound it")
             if self.symmetry:
                 raise ModelError("SPIN knows nothing of symmetry; --engine own does")
             return spin.check(

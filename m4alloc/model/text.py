@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from m4alloc.model.report import Answered, ModelReport
-from m4alloc.view.quantity import number, plural
+from m4alloc.view.quantity import duration, number, plural
 from spec.model import catalogue
 from spec.model.system import Verdict
 
@@ -43,7 +44,7 @@ def _answer(answer: Answered, width: int) -> Iterator[str]:
     engine = f" ({result.engine})" if result.engine else ""
     counts = (
         f"{plural(result.states, 'state')}, {plural(result.transitions, 'transition')}, depth {number(result.depth)}, "
-        f"{result.seconds:.2f} s{engine}"
+        f"{duration(result.seconds)}{engine}"
     )
     yield f"{head:<{width}}  {result.verdict:<9}  {counts}"
     indent = " " * (width + 2)
@@ -92,3 +93,24 @@ def listing() -> Iterator[str]:
             constants = " ".join(f"--const {constant}={value}" for constant, value in entry.constants.items())
             yield f"    bug {bug}: {entry.sentence}"
             yield f"        {constants}, found by {entry.found_by}"
+
+
+def listing_json() -> dict[str, Any]:
+    """The same as plain data; docs/json-schema/model.json describes it.
+
+    >>> [model["name"] for model in listing_json()["models"]][:1]
+    ['free_list']
+    """
+    models = [
+        {
+            "name": name,
+            "sentence": bundled.sentence,
+            "answers": {claim: str(verdict) for claim, verdict in bundled.answers.items()},
+            "bugs": [
+                {"name": bug, "sentence": one.sentence, "constants": dict(one.constants), "found_by": str(one.found_by)}
+                for bug, one in bundled.bugs.items()
+            ],
+        }
+        for name, bundled in catalogue.BUNDLED.items()
+    ]
+    return {"schema": "m4alloc/1", "verb": "model", "models": models}

@@ -99,6 +99,8 @@ def _sentence(finding: Finding) -> str:
     about = ""
     if block is not None:
         about = f" The block has {plural(block.size, 'byte')} and {'was freed' if block.died else 'lives'}."
+        if finding.blocks > 1:
+            about += f" It is the first of {plural(finding.blocks, 'block')} of {size(finding.bytes)} that fail here."
     return f"{who}: {what}{by}{where}{', ' if lies else ''}{lies}.{about}"
 
 

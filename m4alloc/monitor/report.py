@@ -123,7 +123,8 @@ class Finding:
     class_: one of CLASSES. name: of the gravest property that it violated; violated: the names of all of them.
     verdict: "violated", or "violated at exit", when only the end of the program decided.
     access: None where nothing was accessed or given up. stacks: "here", and of the block "malloc" and "free".
-    event: its number in the clock of `thread`. blocks, bytes: of a leak, or of a property at exit, all that are owed.
+    event: its number in the clock of `thread`. blocks, bytes: of a leak, or of a property at exit, all that are owed;
+    of a label that is about no block, all that violate the property by it.
     reachable: of a leak; something still points there. trace: the file with what came before, "" for none.
 
     >>> Finding.of({"class": "double-free", "access": {"how": "free"}, "block": {"size": 16, "life": "freed"}})
@@ -153,7 +154,8 @@ class Finding:
         did = f" {access.how}" if access else ""
         did += f" by {access.function}" if access and access.function else ""
         did += f" of {plural(access.size, 'byte')}" if access and access.size else ""
-        did += f" at exit, {plural(self.blocks, 'block')} of {plural(self.bytes, 'byte')}" if self.blocks else ""
+        many = f"{plural(self.blocks, 'block')} of {plural(self.bytes, 'byte')}" if self.blocks else ""
+        did += f"{' at exit' if self.at_exit else ''}, {many}" if many else ""
         about = f", {self.block.life} block of {plural(self.block.size, 'byte')}" if self.block else ""
         stack = self.stacks.get("here") or self.stacks.get("malloc") or ()
         return f"<Finding {self.title}:{did}{about}{f', {stack[0]}' if stack else ''}>"
@@ -327,7 +329,12 @@ class MonitorReport:
         return self.status if self.verdict == HOLDS else 3
 
     def to_json(self) -> dict[str, Any]:
-        """The report as `m4alloc monitor --json` prints it."""
+        """The report as `m4alloc monitor --json` prints it.
+
+        A finding has besides what the library writes the way of its block through the property's monitor.
+        """
+        from m4alloc.monitor.way import way  # which knows of formulas: not for whoever only reads findings
+
         return {
             "schema": SCHEMA,
             "verb": "monitor",
@@ -341,7 +348,9 @@ class MonitorReport:
             "timed_out": self.timed_out,
             "window_bytes": self.window,
             "properties": [one.to_json() for one in self.properties],
-            "findings": [finding.to_json() for finding in self.findings],
+            "findings": [
+                {**finding.to_json(), "way": [step.to_json() for step in way(finding)]} for finding in self.findings
+            ],
             "counts": self.counts,
             "suppressed": self.suppressed,
             "notes": list(self.notes),

@@ -61,7 +61,7 @@ def monitor(
     *,
     properties: Sequence[str] = (),
     only: bool = False,
-    preset: str = "default",
+    strategy: str = "default",
     on_violation: str = "exit",
     fail_on: Sequence[str] = (),
     suppressions: str | os.PathLike[str] | None = None,
@@ -69,7 +69,7 @@ def monitor(
     history: str = "calls",
     frames: int = 8,
     uninitialised: bool = False,
-    quarantine_bytes: int | None = None,
+    quarantine: int | None = None,
     keep_trace: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
     timeout: float | None = None,
@@ -83,12 +83,12 @@ def monitor(
 
     Any program can be watched; one that `m4alloc cc` built says its accesses, too.
     properties: names or formulas, as `spec.properties.find` takes them, besides those that are always watched; only:
-    instead of them. preset: of the allocator below: "default", "hardened" or "sampled".
+    instead of them. strategy: of the allocator below: "default", "hardened" or "sampled".
     on_violation: "exit" with status 1, "abort" (for debuggers and core files) or "continue".
     fail_on: classes, or "property:NAME", that make the run fail; every one when empty. suppressions: a file of what is
     not to be told. leaks: "unreachable", "all" (those that something still points to, too) or "no".
     history: what is kept of the time before a violation: "calls", "accesses" or "no". frames: of a stack, 1 to 32.
-    uninitialised: watch for reads of what was never written. quarantine_bytes: that wait after free.
+    uninitialised: watch for reads of what was never written. quarantine: bytes that wait after free.
     keep_trace: the file for a recording of the time before a violation; `m4alloc verify --trace` says the same of it.
     For further findings there are keep_trace.2, keep_trace.3 and so on; older ones are removed. output: where the HTML
     page goes; the trace is beside it unless keep_trace says otherwise. timeout: seconds until the program is ended.
@@ -100,14 +100,14 @@ def monitor(
     >>> report.verdict, report.status, report.rebuilt
     ('HOLDS', 0, False)
     """
-    _check("preset", preset, PRESETS)
+    _check("strategy", strategy, PRESETS)
     _check("on_violation", on_violation, ON_VIOLATION)
     _check("leaks", leaks, LEAKS)
     _check("history", history, HISTORIES)
     if not 1 <= frames <= FRAMES_MOST:
         raise MonitorError(f"frames={frames}: a stack has 1 to {FRAMES_MOST} of them")
-    if quarantine_bytes is not None and not 0 <= quarantine_bytes <= QUARANTINE_MOST:
-        raise MonitorError(f"quarantine_bytes={quarantine_bytes}: it has to be from 0 to {QUARANTINE_MOST}, 1 GiB")
+    if quarantine is not None and not 0 <= quarantine <= QUARANTINE_MOST:
+        raise MonitorError(f"quarantine={quarantine}: it has to be from 0 to {QUARANTINE_MOST}, 1 GiB")
     if timeout is not None and timeout <= 0:
         raise MonitorError(f"timeout={timeout:g}: it has to be above 0")
     if output is not None:
@@ -125,7 +125,7 @@ def monitor(
         "history": None if history == "calls" else history,
         "frames": frames,
         "uninitialised": 1 if uninitialised else None,
-        "quarantine_bytes": quarantine_bytes,
+        "quarantine_bytes": quarantine,
         "suppressions": None if suppressions is None else _existing(suppressions),
     }
     traces = _place_of_traces(keep_trace, output) if history != "no" else None
@@ -134,8 +134,9 @@ def monitor(
         place = Path(folder).absolute()
         (place / "table").write_bytes(table.to_bytes())
         options |= {"properties": f"{place}/table", "json": f"{place}/findings"}
-        environment = _environment(env, options, preset)
-        environment.setdefault("M4ALLOC_COMMAND", shlex.join([*_again(asked, only, uninitialised), *argv]))
+        environment = _environment(env, options, strategy)
+        again = _again(asked, only, uninitialised, {"strategy": strategy, "leaks": leaks, "quarantine": quarantine})
+        environment.setdefault("M4ALLOC_COMMAND", shlex.join([*again, *argv]))
         began = time.perf_counter()
         with preloaded([monitor_library()], environment.get("LD_PRELOAD", "")) as environment["LD_PRELOAD"]:
             status, pid, timed_out = _run(program, environment, timeout, cwd, (stdin, stdout, stderr))
@@ -218,23 +219,27 @@ def _sayable(path: Path) -> str:
     return str(path)
 
 
-def _environment(env: Mapping[str, str] | None, options: Mapping[str, str | int | None], preset: str) -> dict[str, str]:
+def _environment(
+    env: Mapping[str, str] | None, options: Mapping[str, str | int | None], strategy: str
+) -> dict[str, str]:
     """The program's environment: what M4ALLOC_OPTIONS said already comes first, and ours wins."""
     result = dict(os.environ if env is None else env)
     ours = [f"{key}={value}" for key, value in options.items() if value is not None]
     result["M4ALLOC_OPTIONS"] = ",".join(filter(None, (result.get("M4ALLOC_OPTIONS", ""), *ours)))
-    if preset != "default":
-        result["M4ALLOC_STRATEGY"] = Strategy.named(preset).to_environment()
+    if strategy != "default":
+        result["M4ALLOC_STRATEGY"] = Strategy.named(strategy).to_environment()
     return result
 
 
-def _again(asked: Sequence[Property], only: bool, uninitialised: bool) -> list[str]:
+def _again(asked: Sequence[Property], only: bool, uninitialised: bool, how: Mapping[str, object]) -> list[str]:
     """The words that try the same again, up to the program: the library prints them under a report."""
     words = ["m4alloc", "monitor"]
     for one in asked:
         words += ["--property", one.name]
     words += ["--only"] if only else []
     words += ["--uninitialised"] if uninitialised else []
+    for name, value in how.items():
+        words += [] if value in (None, "default", "unreachable") else [f"--{name}", str(value)]
     return [*words, "--"]
 
 

@@ -59,11 +59,19 @@ def story(finding: Finding) -> Story:
     Cost: O(events in the trace).
     """
     events = _events(finding.trace)
-    moments = _moments(finding, events)
-    if len(moments) > SHOWN:
-        kept = [*moments[: SHOWN // 2], *moments[-SHOWN // 2 :]]
-        return Story(tuple(kept), len(moments) - len(kept), _neighbours(finding, events))
-    return Story(tuple(moments), 0, _neighbours(finding, events))
+    known = _moments(finding, events)
+    if len(known) > SHOWN:
+        kept = [*known[: SHOWN // 2], *known[-SHOWN // 2 :]]
+        return Story(tuple(kept), len(known) - len(kept), _neighbours(finding, events))
+    return Story(tuple(known), 0, _neighbours(finding, events))
+
+
+def moments(finding: Finding) -> tuple[Moment, ...]:
+    """All that is known to have happened to the finding's block, in order.
+
+    Cost: O(events in the trace).
+    """
+    return tuple(_moments(finding, _events(finding.trace)))
 
 
 def _events(path: str) -> list[Event]:

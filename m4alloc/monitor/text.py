@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
+from m4alloc.monitor import way
 from m4alloc.monitor.report import HOLDS, UNSEEN, VIOLATED, MonitorReport, PropertyAnswer
 from m4alloc.view.quantity import binary_size, plural
 from m4alloc.view.text import printable, table
@@ -23,6 +24,8 @@ def lines(report: MonitorReport) -> list[str]:
     result = [f"m4alloc monitor: {report.verdict}: {_told(report)} in {name}"]
     rows = [[answer_of(one), printable(one.name), printable(sentence_of(one))] for one in in_order(report.properties)]
     result += [f"  {line}" for line in table(rows)]
+    for line in way.lines(report) if report.findings else ():
+        result += _wrapped(f"  {printable(line)}")
     if report.window and report.rebuilt:
         result += _wrapped(f"  window: {window(report.window)}")
     for note in report.notes:

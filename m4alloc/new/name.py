@@ -6,7 +6,9 @@ import builtins
 import importlib.machinery
 import keyword
 import re
+import shlex
 import sys
+import unicodedata
 
 from m4alloc.check.adapter_object import NAMES
 
@@ -38,6 +40,9 @@ def check_name(name: str) -> None:
     m4alloc.new.name.NameRefusedError: 'for' is a word of the Python language; try for_heap
     """
     better = suggestion(name)
+    if "/" in name.rstrip("/"):
+        short = suggestion(name.rstrip("/").rpartition("/")[2]) or "pool"
+        raise NameRefusedError(f"{name!r} is a path, and the folder is an option; try {short} -o {shlex.quote(name)}")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise NameRefusedError(f"{name!r}: {WANTED}" + (f"; try {better}" if better else ""))
     if len(name) > LONGEST:
@@ -78,10 +83,12 @@ def is_installed(name: str) -> bool:
 def suggestion(name: str) -> str:
     """A name like it that would do, or "" where none comes to mind.
 
-    >>> suggestion("My-Heap"), suggestion("2heap"), suggestion("time"), suggestion("!")
-    ('my_heap', 'heap2', 'time_heap', '')
+    >>> suggestion("My-Heap"), suggestion("2heap"), suggestion("time"), suggestion("höhle"), suggestion("!")
+    ('my_heap', 'heap2', 'time_heap', 'hohle', '')
     """
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    bare = unicodedata.normalize("NFKD", name)
+    bare = "".join(letter for letter in bare if not unicodedata.combining(letter))
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare)
     plain = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
     if plain.startswith("test_"):
         plain = plain.removeprefix("test_")

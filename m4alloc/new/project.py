@@ -53,10 +53,10 @@ HARDWARE = {
     "mte": Hardware("Arm MTE", "MTE()", "capability.mte.protection"),
     "cheri": Hardware("CHERI", "Cheri()", "capability.cheri.protection"),
 }
-"""What `--hardware` takes."""
+"""What `--architecture` takes."""
 
 
-OTHER = "choose another name, or another place with --directory DIR"
+OTHER = "choose another name, or another place with --output DIR"
 
 
 class ProjectError(ValueError):
@@ -101,26 +101,26 @@ class NewReport:
         }
 
 
-def new(name: str, *, directory: str | os.PathLike[str] | None = None, hardware: str = "") -> NewReport:
+def new(name: str, *, output: str | os.PathLike[str] | None = None, architecture: str = "") -> NewReport:
     """Write an allocator of about forty lines in Python, and its Cython twin, with all that checks them.
 
-    name: of its module, files and library; small letters, digits and underscores. directory: the project's folder,
+    name: of its module, files and library; small letters, digits and underscores. output: the project's folder,
     which must not exist, or be empty; None means `name`, here. It appears with all its files, or not at all.
-    hardware: "mte" or "cheri": the placement alone, too, as a policy of the reference allocator on that hardware.
+    architecture: "mte" or "cheri": the placement alone, too, as a policy of the reference allocator on that hardware.
     Raises NameRefusedError, ProjectError, OSError.  Cost: some milliseconds.
 
-    >>> report = new("pool", directory=Path(tempfile.mkdtemp()) / "pool")
+    >>> report = new("pool", output=Path(tempfile.mkdtemp()) / "pool")
     >>> report.files[:3]
     ('README.md', 'pool.py', 'pool.pyx')
     """
     check_name(name)
-    if hardware and hardware not in HARDWARE:
-        raise ProjectError(f"hardware {hardware!r} is not known; known are {' and '.join(HARDWARE)}")
-    if directory is not None and not os.fspath(directory):
-        raise ProjectError("the folder has no name; give one with --directory DIR, or leave it out: then it is NAME")
-    folder = Path(name if directory is None else directory)
+    if architecture and architecture not in HARDWARE:
+        raise ProjectError(f"architecture {architecture!r} is not known; known are {' and '.join(HARDWARE)}")
+    if output is not None and not os.fspath(output):
+        raise ProjectError("the folder has no name; give one with --output DIR, or leave it out: then it is NAME")
+    folder = Path(name if output is None else output)
     check_folder(folder)
-    files = written(name, hardware)
+    files = written(name, architecture)
     parent = folder.resolve().parent
     try:
         place = tempfile.TemporaryDirectory(dir=parent, prefix=f".{name}.")

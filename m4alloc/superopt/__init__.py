@@ -10,6 +10,7 @@ The proof: may one function stand in for another
     equivalence, needed                        the checker; which of the facts a proof needs
     smt_values, smt_integers, smt_intrinsics, smt_instructions   values and operations as terms of z3
     smt_memory, smt_layout, smt_attributes, smt_inputs   memory, data layout, attributes, arguments as terms
+    smt_address                                getelementptr and its flags as terms
     smt_function, smt_refinement               a function as one term; refinement as one condition
     smt_solve, smt_hard, smt_exhaust, smt_clock   queries, hard products, trying all inputs, one budget of time
     smt_counterexample, fact_terms             models read as inputs; facts as terms

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from m4alloc.trace.whole import write_whole
+
 
 class CampaignStateError(ValueError):
     """The file is no state of a campaign, or of another one; the message says what differs."""
@@ -72,9 +74,7 @@ class CampaignState:
             self._load(path, identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = [{"campaign": dict(identity)}, *(one.to_json() for one in self.finished.values())]
-        scratch = path.with_name(f".{path.name}")
-        scratch.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        scratch.replace(path)
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     def get(self, name: str, source: str) -> Finished | None:
         """What became of the function, when the file has it and it has not changed since; a failure is tried again."""

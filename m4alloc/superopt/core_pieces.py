@@ -159,7 +159,7 @@ _CLEARED = "\n".join(
 )
 
 FIRST_LANE = Piece(
-    "first lane", "slab.pxd, take_slots; remote.pxd, collect_slab",
+    "first lane", "slab.pxd, take_slots; remote.pxd, collect_states",
     _one("first_lane", "i64", "i64 noundef %lanes", f"{_LANE_BY_LANE}\n{_FIRST}\n  ret i64 %s0"),
     _one("first_lane", "i64", "i64 noundef %lanes", """  %bit = call i64 @llvm.cttz.i64(i64 %lanes, i1 true)
   %lane = lshr i64 %bit, 3
@@ -169,7 +169,7 @@ FIRST_LANE = Piece(
 """Eight tests in the order of addresses, as the loop over eight bytes made them."""
 
 OTHER_LANES = Piece(
-    "other lanes", "slab.pxd, take_slots; remote.pxd, collect_slab",
+    "other lanes", "slab.pxd, take_slots; remote.pxd, collect_states",
     _one("other_lanes", "i64", "i64 noundef %lanes", f"{_LANE_BY_LANE}\n{_CLEARED}\n  ret i64 %s0"),
     _one("other_lanes", "i64", "i64 noundef %lanes", """  %less = add i64 %lanes, -1
   %others = and i64 %less, %lanes

@@ -30,13 +30,12 @@ from m4alloc.superopt.smt_values import (
     Choices,
     OutOfTimeError,
     Term,
-    UnsupportedError,
     both,
     either,
     negation,
     scalars,
 )
-from m4alloc.superopt.verdict import Counterexample, Outcome, Stage, Verdict
+from m4alloc.superopt.verdict import Counterexample, Outcome, Stage, UnsupportedError, Verdict
 
 METHOD = "SMT"
 SAME = "comparison of the texts"
@@ -81,6 +80,7 @@ class _Check:
     clock: Clock
     shared: bool
     unroll: int
+    partly: bool = False
 
     def run(self) -> Verdict:
         for function in (self.source, self.target):
@@ -147,6 +147,8 @@ class _Check:
             _has_products(self.source) or _has_products(self.target),
             negation(either(*world.undef)),
         )
+        if self.partly:
+            question = smt_solve.from_one_set(question)
         answer = smt_solve.decide(question, self.clock)
         if answer.model is not None:
             reader = smt_counterexample.Reader(answer.model, answer.renamed, world)
@@ -211,12 +213,15 @@ def refines(
     seconds: float = 10.0,
     shared: bool = False,
     unroll: int = 0,
+    partly: bool = False,
 ) -> Verdict:
     """Whether `target` may stand in for `source`, by SMT, for every input on which the facts hold.
 
     seconds: the whole budget; z3 may overshoot by about half a second.  shared: another thread may access the memory,
     so that the sequence of accesses must stay the same.  unroll: how often a loop may be repeated; a proof needs the
-    bound to be exhaustive.  Arguments are matched by position; the facts name the source's.
+    bound to be exhaustive.  partly: an integer argument may also be undef in part, one of some values at each use, as
+    `or undef, 1` is; else undef as a whole or not at all.  Arguments are matched by position; the facts name the
+    source's.
     Raises SignatureError where types differ, FactError for a fact that is not in the language.  Where the checker
     itself stumbles, the verdict is UNKNOWN with a reason that begins with ENCODING_FAILED.
     Cost: milliseconds for the usual; products and divisions at 32 bits and more may use the whole budget.
@@ -225,7 +230,7 @@ def refines(
     check_signatures(source, target)
     clock = Clock(seconds)
     facts = tuple(facts)
-    check = _Check(source, target, facts, clock, shared, unroll)
+    check = _Check(source, target, facts, clock, shared, unroll, partly)
     try:
         with _ONE_AT_A_TIME:
             verdict = _consistent(check) or check.run()

@@ -13,7 +13,7 @@ from m4alloc.superopt.ir import Module
 from m4alloc.superopt.page import page
 from m4alloc.superopt.printer import print_module
 from m4alloc.superopt.report import RewriteReport
-from m4alloc.tune.files import whole
+from m4alloc.trace.whole import write_whole
 
 if TYPE_CHECKING:
     from m4alloc.superopt.report_cheri import CapabilityReport
@@ -31,16 +31,16 @@ def write(report: RewriteReport, folder: Path) -> RewriteReport:
     ready(folder)
     files = [folder / "before.ll", folder / "after.ll"]
     if report.improved and report.module is not None:
-        whole(files[0], print_module(report.module))
-        whole(files[1], changed(report.module, report))
+        write_whole(files[0], print_module(report.module))
+        write_whole(files[1], changed(report.module, report))
     else:
         for path in files:
             path.unlink(missing_ok=True)  # of an earlier run
         files = []
     files += [folder / "report.json", folder / "report.html"]
     told = replace(report, files=tuple(map(str, files)))
-    whole(folder / "report.html", page(told))
-    whole(folder / "report.json", json.dumps(told.to_json(), indent=1) + "\n")
+    write_whole(folder / "report.html", page(told))
+    write_whole(folder / "report.json", json.dumps(told.to_json(), indent=1) + "\n")
     return told
 
 
@@ -53,11 +53,11 @@ def write_cheri(report: CapabilityReport, folder: Path) -> None:
     improved = [one for one in report.functions if one.steps]
     for name, programs in (("before.ll", [o.source for o in improved]), ("after.ll", [o.result for o in improved])):
         if improved:
-            whole(folder / name, _together(to_llvm(program) for program in programs))
+            write_whole(folder / name, _together(to_llvm(program) for program in programs))
         else:
             (folder / name).unlink(missing_ok=True)
-    whole(folder / "report.html", report_cheri.page(report))
-    whole(folder / "report.json", json.dumps(report.to_json(), indent=1) + "\n")
+    write_whole(folder / "report.html", report_cheri.page(report))
+    write_whole(folder / "report.json", json.dumps(report.to_json(), indent=1) + "\n")
 
 
 def _together(texts: Iterable[str]) -> str:

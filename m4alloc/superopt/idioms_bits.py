@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.idioms_prove import has_loop
-from m4alloc.superopt.idioms_text import body, made, resized
+from m4alloc.superopt.idioms_text import body, made, placed, resized
 from m4alloc.superopt.ir import Function, Int
 
 FORMS: tuple[tuple[str, str], ...] = (
@@ -33,5 +33,5 @@ def closed_forms(function: Function, straight: Function, facts: Sequence[Fact]) 
         return
     width = function.arguments[0].type.width
     for _, text in FORMS:
-        lines = body(text, X=f"%{function.arguments[0].name}", WIDTH=width, TOP=width - 1, iW=f"i{width}")
+        lines = body(text, X=placed(function, function.arguments[0].name), WIDTH=width, TOP=width - 1, iW=f"i{width}")
         yield made(function, lines + resized("%r", width, function.type.width))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.idioms_prove import has_loop
 from m4alloc.superopt.idioms_sample import allowed, value
-from m4alloc.superopt.idioms_text import body, made, resized
+from m4alloc.superopt.idioms_text import body, made, placed, resized
 from m4alloc.superopt.ir import Constant, Function, Instruction, Int, Local, constant
 
 WORD = 64
@@ -84,7 +84,7 @@ def _written(function: Function, lines: _Lines) -> Function:
     argument = function.arguments[0]
     assert isinstance(argument.type, Int) and isinstance(function.type, Int)
     own, width = argument.type.width, lines.width or argument.type.width
-    name = f"%{argument.name}"
+    name = placed(function, argument.name)
     text = ""
     if not lines.less:
         start = name

@@ -65,7 +65,8 @@ def _entries(match: re.Match[str], width: int) -> tuple[int, ...]:
         return tuple(int(byte[1:], 16) if len(byte) == 3 else ord(byte[-1]) for byte in _BYTE.findall(match["text"]))
     if match["entries"] is None:
         return (0,) * int(match["count"])
-    return tuple(int(entry.split()[-1]) % (1 << width) for entry in match["entries"].split(","))
+    numbers = re.findall(r" (-?\d+)(?:,|$)", match["entries"])  # one that is undef makes the table too short to be used
+    return tuple(int(number) % (1 << width) for number in numbers)
 
 
 def read(function: Function, known: Mapping[str, Table]) -> Function:

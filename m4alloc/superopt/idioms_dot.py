@@ -17,7 +17,7 @@ from m4alloc.superopt import idioms_sums, printer, toolchain
 from m4alloc.superopt.idioms_lanes import evaluate
 from m4alloc.superopt.idioms_prove import plain
 from m4alloc.superopt.idioms_tables import Arithmetic, Array, Leaf, NotASumError, Sum
-from m4alloc.superopt.idioms_text import made
+from m4alloc.superopt.idioms_text import made, placed
 from m4alloc.superopt.ir import Function, Vector
 from m4alloc.superopt.verdict import Verdict
 
@@ -125,7 +125,8 @@ def runs(found: Sequence[tuple[Field, Leaf, Leaf]]) -> list[Run]:
 class _Writer:
     """Lines of LLVM text; each value gets a number of its own."""
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, function: Function, lanes: int) -> None:
+        self.function = function
         self.lines: list[str] = []
         self.lanes = lanes
         """16-bit lanes of a register: 8 or 16."""
@@ -136,7 +137,7 @@ class _Writer:
         return name
 
     def load(self, leaf: Leaf, count: int) -> str:
-        at = self.line(f"getelementptr inbounds nuw i8, ptr %{leaf.base}, i64 {leaf.offset}")
+        at = self.line(f"getelementptr inbounds nuw i8, ptr {placed(self.function, leaf.base)}, i64 {leaf.offset}")
         return self.line(f"load <{count} x i8>, ptr {at}, align 1")
 
     def bits(self, field: Field, value: str, count: int) -> str:
@@ -329,7 +330,7 @@ def candidates(
         return []
     offered = []
     for way, build in WAYS.items():
-        writer = _Writer(LANES[target])
+        writer = _Writer(straight, LANES[target])
         sums = [build(writer, runs(part)) for part in parts if part]
         if any(each is None for each in sums):
             continue

@@ -11,6 +11,9 @@ equivalence.refines on functions without loops:
 3. the loop ends: within a bound, proved by following its back edges.
 
 An invariant `s != 0` may be assumed in 1; then it is proved where the loop is entered and wherever a turn leads on.
+
+Of n and s no use may differ from another (they may be poison), as 1 says nothing of values such as `or undef, 1`.  So
+an argument without `noundef` has to be one that the source is undefined for where it is undef.
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ from m4alloc.superopt.equivalence import refines
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.idioms_lanes import evaluate
 from m4alloc.superopt.idioms_tables import Arithmetic, NotASumError
-from m4alloc.superopt.idioms_unroll import Loop, NotBoundedError, loops
+from m4alloc.superopt.idioms_unroll import Loop, NotBoundedError, loops, numbered
 from m4alloc.superopt.ir import I1, VOID, Argument, Block, Constant, Function, Instruction, Int, Local, Value
+from m4alloc.superopt.known import Known
 from m4alloc.superopt.simplify import cleaned
+from m4alloc.superopt.slices_facts import is_fixed
 from m4alloc.superopt.verdict import Outcome, Verdict
 
 METHOD = "induction over a loop, each part by SMT"
@@ -52,12 +57,20 @@ def refines_by_induction(
     started = time.monotonic()
     end = started + seconds
     reason = "no loop with one state and one accumulator"
-    for state in _states(source, target):
-        for invariant in ("state != 0", ""):
+    original, (source, target) = source, _named(source, target)
+    found = _states(source, target)
+    if found and "noundef" not in source.arguments[0].attributes:
+        sure = refines(_once(source, found[0]), _demanding(source), facts, seconds=seconds)
+        source, target = _demanded(source), _demanded(target)
+        if not sure.accepted:
+            found, reason = [], "the argument may be undef, and no use of it up to the second turn would be undefined"
+    for state in found:
+        header = original.blocks[[block.name for block in source.blocks].index(state.loop.header)].name
+        for invariant in (f"{_arguments(source)[1].name} != 0", ""):
             reason = _failed(source, target, state, invariant, facts, bound, end)
             if not reason:
                 obligations = (
-                    f"a turn of the loop at %{state.loop.header} from any state gives accumulator + F(state)",
+                    f"a turn of the loop at %{header} from any state gives accumulator + F(state)",
                     f"the loop is entered with accumulator + F(state) = F(%{source.arguments[0].name})",
                     f"the loop ends within {bound} repetitions",
                     *((f"invariant of the loop: {invariant}",) if invariant else ()),
@@ -66,6 +79,43 @@ def refines_by_induction(
                 return Verdict(Outcome.REFINES, METHOD, "", None, tuple(facts), obligations, (), spent)
     spent = time.monotonic() - started
     return Verdict(Outcome.UNKNOWN, METHOD, reason, None, tuple(facts), (), (), spent)
+
+
+def _named(source: Function, target: Function) -> tuple[Function, Function]:
+    """Both with names that nothing made here has."""
+    argument = source.arguments[0].name if source.arguments else ""
+    return numbered(source, "v"), numbered(target, "w" if not argument.startswith("w") else f"{argument}_")
+
+
+def _own(source: Function, name: str) -> str:
+    """A name for what is made here, which is not that of the source's argument."""
+    return name if name != source.arguments[0].name else f"{name}_"
+
+
+def _demanding(source: Function) -> Function:
+    """A function that is undefined where the source's argument is undef or poison."""
+    (argument,) = source.arguments
+    assert isinstance(argument.type, Int)
+    sure = _own(source, "sure")
+    call = Instruction(
+        "call", argument.type, (argument.value, Constant(argument.type, 0)), sure,
+        callee=f"llvm.expect.{argument.type}", attributes=("noundef",),
+    )  # fmt: skip
+    block = Block("entry", (call, Instruction("ret", VOID, (Constant(I1, 1),))))
+    return Function("demanding", I1, (argument,), (block,), linkage=source.linkage)
+
+
+def _demanded(function: Function) -> Function:
+    """The same for an argument that is neither undef nor poison."""
+    (argument,) = function.arguments
+    return replace(function, arguments=(replace(argument, attributes=(*argument.attributes, "noundef")),))
+
+
+def _once(source: Function, state: _State) -> Function:
+    """The source up to the second turn of its loop, giving true wherever it returns and there."""
+    again = Block("again", (Instruction("ret", VOID, (Constant(I1, 1),)),))
+    blocks = _returning_true(_cut(source, state, [(state.loop.latch, again)], source.blocks[0].name), set())
+    return _reached(replace(source, type=I1, blocks=blocks))
 
 
 def _states(source: Function, target: Function) -> list[_State]:
@@ -79,6 +129,9 @@ def _states(source: Function, target: Function) -> list[_State]:
     if len(phis) != 2 or not isinstance(source.type, Int):
         return []
     argument = source.arguments[0].type
+    known = Known(_defined(source))
+    if not all(is_fixed(known, operand) for phi in phis for operand in phi.operands):
+        return []
     return [_State(found[0], n, s) for n, s in (phis, phis[::-1]) if (n.type, s.type) == (source.type, argument)]
 
 
@@ -116,7 +169,8 @@ def _applied(target: Function, accumulator: Value, state: Value, tag: str) -> tu
     for one in target.blocks[0].instructions:
         operands = tuple(names.get(v.name, v) if isinstance(v, Local) else v for v in one.operands)
         if one.opcode == "ret":
-            total = Instruction("add", operands[0].type, (accumulator, operands[0]), f"total{tag}")
+            name = f"{target.blocks[0].name}.total{tag}"
+            total = Instruction("add", operands[0].type, (accumulator, operands[0]), name)
             return [*made, total], total.result
         made.append(replace(one, operands=operands, name=f"{one.name}{tag}"))
         names[one.name] = made[-1].result
@@ -133,7 +187,8 @@ def _claim(source: Function, target: Function) -> Function:
 
 def _arguments(source: Function) -> tuple[Argument, Argument]:
     """Accumulator and state, of which nothing is known: they may be undef or poison."""
-    return Argument("accumulator", source.type), Argument("state", source.arguments[0].type)
+    names = [_own(source, name) for name in ("accumulator", "state")]
+    return Argument(names[0], source.type), Argument(names[1], source.arguments[0].type)
 
 
 def _edge(phi: Instruction, label: str) -> Value:
@@ -281,7 +336,7 @@ def _returning_true(blocks: tuple[Block, ...], kept: set[str]) -> tuple[Block, .
 def _entry_keeps(source: Function, state: _State) -> Function:
     """Whether the state is not zero where the loop is entered; true where it is not entered."""
     ends = [
-        (label, Block(f"in{index}", _nonzero(_edge(state.state, label), f"test{index}")))
+        (label, Block(f"in{index}", _nonzero(_edge(state.state, label), _own(source, f"test{index}"))))
         for index, label in enumerate(_outside(state))
     ]
     blocks = _returning_true(_cut(source, state, ends, source.blocks[0].name), {block.name for _, block in ends})
@@ -290,20 +345,20 @@ def _entry_keeps(source: Function, state: _State) -> Function:
 
 def _turn_keeps(source: Function, state: _State) -> Function:
     """Whether the next state is not zero; true where the loop is left."""
-    back = Block("back", _nonzero(_edge(state.state, state.loop.latch), "test"))
+    back = Block("back", _nonzero(_edge(state.state, state.loop.latch), _own(source, "test")))
     blocks = _returning_true(_cut(source, state, [(state.loop.latch, back)], state.loop.header), {"back"})
     return _opened(source, state, blocks, I1)
 
 
 def _true(like: Function) -> Function:
     block = Block("entry", (Instruction("ret", VOID, (Constant(I1, 1),)),))
-    return Function("true", I1, like.arguments, (block,))
+    return Function("true", I1, like.arguments, (block,), linkage=like.linkage)
 
 
 def _zero(like: Function) -> Function:
     assert isinstance(like.type, Int)
     block = Block("entry", (Instruction("ret", VOID, (Constant(like.type, 0),)),))
-    return Function("zero", like.type, like.arguments, (block,))
+    return Function("zero", like.type, like.arguments, (block,), linkage=like.linkage)
 
 
 def _constant(source: Function, loop: Loop) -> Function:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from m4alloc.superopt.facts import Fact
-from m4alloc.superopt.idioms_text import made
-from m4alloc.superopt.ir import Argument, Constant, Function, Instruction, Int, Local, Pointer, Value, Void
+from m4alloc.superopt.idioms_text import made, placed
+from m4alloc.superopt.ir import Constant, Function, Instruction, Int, Local, Pointer, Value, Void
 
 WIDTHS = (2, 4, 8, 16)
 """Bytes of a store that may replace as many."""
@@ -43,9 +43,9 @@ def wide_stores(function: Function, straight: Function, facts: Sequence[Fact]) -
         place != _Byte(first.base, first.offset + k) for k, (place, _) in enumerate(stored)
     ):  # fmt: skip
         return
-    lines = _value(size, [value for _, value in stored], loaded, function.arguments)
+    lines = _value(size, [value for _, value in stored], loaded, function)
     if lines:
-        at = f"%to = getelementptr i8, ptr %{first.base}, i64 {first.offset}\n"
+        at = f"%to = getelementptr i8, ptr {placed(function, first.base)}, i64 {first.offset}\n"
         kind = f"<{size} x i8>" if "load" in lines else f"i{8 * size}"
         yield made(function, lines + at + f"store {kind} %value, ptr %to, align 1\nret void\n")
 
@@ -72,7 +72,7 @@ def _followed(
     return False
 
 
-def _value(size: int, values: Sequence[Value], loaded: dict[str, _Byte], arguments: Sequence[Argument]) -> str:
+def _value(size: int, values: Sequence[Value], loaded: dict[str, _Byte], function: Function) -> str:
     """Lines that put the stored bytes together as %value; "" where they are of several kinds."""
     bits = 8 * size
     if all(isinstance(value, Constant) for value in values):
@@ -80,14 +80,14 @@ def _value(size: int, values: Sequence[Value], loaded: dict[str, _Byte], argumen
         return f"%value = or i{bits} {number}, 0\n"
     first = values[0]
     if all(value == first for value in values) and isinstance(first, Local):
-        if any(argument.name == first.name for argument in arguments):
+        if any(argument.name == first.name for argument in function.arguments):
             ones = sum(1 << 8 * k for k in range(size))
-            return f"%wide = zext i8 %{first.name} to i{bits}\n%value = mul i{bits} %wide, {ones}\n"
+            return f"%wide = zext i8 {placed(function, first.name)} to i{bits}\n%value = mul i{bits} %wide, {ones}\n"
         return ""
     sources = [loaded.get(value.name) if isinstance(value, Local) else None for value in values]
     start = sources[0]
     if start is None or any(source != _Byte(start.base, start.offset + k) for k, source in enumerate(sources)):
         return ""
-    at = f"%from = getelementptr i8, ptr %{start.base}, i64 {start.offset}\n"
+    at = f"%from = getelementptr i8, ptr {placed(function, start.base)}, i64 {start.offset}\n"
     # A vector: one poison byte in memory would make a whole wide integer poison.
     return at + f"%value = load <{size} x i8>, ptr %from, align 1\n"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.interpret_facts import holds
 from m4alloc.superopt.interpret_memory import TooManyChoicesError
-from m4alloc.superopt.interpret_ops import UnsupportedError
 from m4alloc.superopt.interpret_run import outcomes
 from m4alloc.superopt.ir import Constant, Function, Int
+from m4alloc.superopt.verdict import UnsupportedError
 
 UNDEFINED = "undefined"
 """What `value` says where the function is undefined, returns poison or nothing definite, or runs for too long."""

@@ -22,8 +22,7 @@ from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.idioms_lanes import Evaluated, evaluate
 from m4alloc.superopt.idioms_tables import Arithmetic, Leaf, NotASumError, Sum, difference, unsigned
 from m4alloc.superopt.ir import Function, Int, Pointer, Vector
-from m4alloc.superopt.smt_values import UnsupportedError
-from m4alloc.superopt.verdict import Counterexample, Outcome, Verdict
+from m4alloc.superopt.verdict import Counterexample, Outcome, UnsupportedError, Verdict
 
 METHOD = "sums of two-byte functions"
 INITIALISED = Fact("no argument and no byte that is read is undef or poison", "arrays are written before they are read")

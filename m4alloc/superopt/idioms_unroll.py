@@ -75,6 +75,30 @@ def _natural(latch: str, header: str, before: Mapping[str, tuple[str, ...]]) -> 
     return Loop(header, latch, frozenset(blocks))
 
 
+def numbered(function: Function, word: str) -> Function:
+    """The function with its results and blocks named anew, by `word` and numbers: a name that is made of such a one by
+    adding to it is none that was there.  No argument's name begins with the word, which is made longer until it is so.
+    """
+    while any(argument.name.startswith(word) for argument in function.arguments):
+        word += "_"
+    names = {one.name: f"{word}{number}" for number, one in enumerate(function) if one.name}
+    labels = {block.name: f"{word}b{number}" for number, block in enumerate(function.blocks)}
+
+    def renamed(value: Value) -> Value:
+        return Local(names[value.name], value.type) if isinstance(value, Local) and value.name in names else value
+
+    def change(one: Instruction) -> Instruction:
+        return replace(
+            one,
+            name=names.get(one.name, ""),
+            operands=tuple(map(renamed, one.operands)),
+            labels=tuple(labels[label] for label in one.labels),
+        )
+
+    blocks = [Block(labels[block.name], tuple(map(change, block.instructions))) for block in function.blocks]
+    return replace(function, blocks=tuple(blocks))
+
+
 def written_out(function: Function, bound: int, known: Mapping[str, Table] | None = None) -> Function:
     """The function without loops: each is repeated at most `bound` times, which constants have to decide.
 
@@ -83,6 +107,7 @@ def written_out(function: Function, bound: int, known: Mapping[str, Table] | Non
     Raises NotBoundedError where a loop may run longer, or its end depends on the input (equivalence.refines, which
     takes a bound too, proves such ends).  About 10 ms for 64 copies of 8 instructions.
     """
+    function = numbered(function, "v")
     while found := loops(function):
         function = _without(_closed(function, found[0]), found[0], bound, known or {})
     return function
@@ -141,9 +166,7 @@ def _closed(function: Function, loop: Loop) -> Function:
 
 def _without(function: Function, loop: Loop, bound: int, known: Mapping[str, Table]) -> Function:
     """The loop's blocks `bound` + 1 times; NotBoundedError where the last copy's back edge remains when cleaned."""
-    end = "beyond"
-    while any(block.name == end for block in function.blocks):
-        end += "."
+    end = f"{loop.header}.beyond"
     inside = [block for block in function.blocks if block.name in loop.blocks]
     copies: list[Block] = []
     every: list[dict[str, Value]] = []

@@ -24,10 +24,10 @@ from m4alloc.superopt.interpret_memory import (
     TooManyChoicesError,
     UnsupportedInputError,
 )
-from m4alloc.superopt.interpret_ops import POISON, UnsupportedError
+from m4alloc.superopt.interpret_ops import POISON
 from m4alloc.superopt.interpret_run import Outcome, Undefined, outcomes
 from m4alloc.superopt.interpret_values import everything, lost
-from m4alloc.superopt.verdict import Counterexample
+from m4alloc.superopt.verdict import Counterexample, UnsupportedError
 
 INPUTS = 1 << 16
 """How many inputs one check may have."""

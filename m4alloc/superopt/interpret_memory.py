@@ -10,7 +10,8 @@ from math import prod
 from typing import Final, TypeAlias
 
 from m4alloc.superopt import ir
-from m4alloc.superopt.interpret_ops import POISON, Scalar, UndefinedBehaviour, UnsupportedError, signed
+from m4alloc.superopt.interpret_ops import POISON, Scalar, UndefinedBehaviour, signed
+from m4alloc.superopt.verdict import UnsupportedError
 
 ADDRESSES = 1 << 64
 LIMIT = 1 << 16

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, TypeAlias
 
+from m4alloc.superopt.verdict import UnsupportedError
+
 
 class _Poison:
     """The one poison value."""
@@ -28,10 +30,6 @@ Pair: TypeAlias = Callable[[Scalar, Scalar], tuple[Scalar, Scalar]]
 
 class UndefinedBehaviour(Exception):  # noqa: N818  (the reference's own term)
     """The program has none of the meanings that the language gives: everything may happen."""
-
-
-class UnsupportedError(ValueError):
-    """The interpreter does not cover a construct; the message names it."""
 
 
 def signed(value: int, width: int) -> int:

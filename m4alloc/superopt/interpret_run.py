@@ -24,7 +24,6 @@ from m4alloc.superopt.interpret_memory import (
 from m4alloc.superopt.interpret_ops import (
     POISON,
     UndefinedBehaviour,
-    UnsupportedError,
     intrinsic,
     meaning,
     overflowing,
@@ -42,6 +41,7 @@ from m4alloc.superopt.interpret_values import (
     scalar_type,
     spread,
 )
+from m4alloc.superopt.verdict import UnsupportedError
 
 RUNS = 1 << 14
 """How many ways to choose (freeze) are followed on one input."""

@@ -9,7 +9,8 @@ from math import prod
 
 from m4alloc.superopt import ir
 from m4alloc.superopt.interpret_memory import LIMIT, NULL, WILD, Element, Possible, TooManyChoicesError
-from m4alloc.superopt.interpret_ops import POISON, UndefinedBehaviour, UnsupportedError
+from m4alloc.superopt.interpret_ops import POISON, UndefinedBehaviour
+from m4alloc.superopt.verdict import UnsupportedError
 
 
 @cache

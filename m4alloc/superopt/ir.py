@@ -9,6 +9,7 @@ language reference, "Poison Values", "Undefined Values" and the section of each 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -397,6 +398,18 @@ class Module:
             if function.name == name:
                 return function
         raise KeyError(name)
+
+
+_CONVENTION = re.compile(r"(?:.*cc|(?:aarch64|amdgpu|ptx|spir)_.*)")
+
+
+def is_convention(word: str) -> bool:
+    """The word names a calling convention, such as `fastcc` or `aarch64_vector_pcs`; so it does with what it takes.
+
+    >>> is_convention("fastcc"), is_convention("aarch64_vector_pcs"), is_convention("internal")
+    (True, True, False)
+    """
+    return bool(_CONVENTION.fullmatch(re.split(r"[ (]", word, maxsplit=1)[0]))
 
 
 def lane_count(type: Type) -> int:

@@ -64,10 +64,10 @@ def compared(
     expected = vectors.run(source, inputs)
     if expected is None:
         return None, 0
-    usable = ~(expected.ub | expected.vague | expected.poison[0]) & _facts_hold(source.arguments, tuple(facts))
+    usable = ~(expected.ub | expected.vague | expected.poison.any(0)) & _facts_hold(source.arguments, tuple(facts))
     given = vectors.run(target, inputs)
     if given is not None:
-        for lost, what in ((given.ub, "undefined behaviour"), (given.poison[0] & ~given.vague, "poison")):
+        for lost, what in ((given.ub, "undefined behaviour"), (given.poison.any(0) & ~given.vague, "poison")):
             wrong = usable & lost
             if wrong.any():
                 run = int(wrong.argmax())

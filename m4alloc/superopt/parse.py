@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from m4alloc.superopt import toolchain
-from m4alloc.superopt.ir import Argument, Block, Function, Instruction, Local, Module, Type
+from m4alloc.superopt.ir import Argument, Block, Function, Instruction, Local, Module, Type, is_convention
 from m4alloc.superopt.parse_lines import Lines, UnsupportedFunctionError
 from m4alloc.superopt.parse_tokens import Cursor, IrError, unquoted
 from m4alloc.superopt.parse_types import (
@@ -36,7 +36,7 @@ _LINKAGE = frozenset(
     {
         *("private", "internal", "available_externally", "linkonce", "weak", "common", "appending", "extern_weak"),
         *("linkonce_odr", "weak_odr", "external", "dso_local", "dso_preemptable", "default", "hidden", "protected"),
-        *("dllimport", "dllexport", "spir_func", "spir_kernel", "ptx_kernel", "ptx_device", "amdgpu_kernel"),
+        *("dllimport", "dllexport"),
     }
 )
 _TAIL = frozenset({"section", "partition", "comdat", "align", "gc", "prefix", "prologue", "personality"})
@@ -242,11 +242,13 @@ def _header(line: str, context: Context) -> Function:
     cursor.expect("define")
     linkage: list[str] = []
     returned: list[str] = []
-    while cursor.token.kind == "word" and (cursor.token.text in _LINKAGE or cursor.token.text.endswith("cc")):
+    while cursor.token.kind == "word" and (cursor.token.text in _LINKAGE or is_convention(cursor.token.text)):
         start = cursor.at
         cursor.take()
         if cursor.token.kind == "number":  # cc 10
             cursor.take()
+        elif cursor.token.text == "(":
+            cursor.balanced()
         linkage.append(cursor.since(start))
     while not _is_type(cursor):
         start = cursor.at

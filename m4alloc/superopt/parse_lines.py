@@ -324,7 +324,7 @@ class Lines:
         return Instruction(opcode, vector.type, (vector, part, self.typed(cursor)))
 
     def _call(self, cursor: Cursor, opcode: str) -> Instruction:
-        """An intrinsic of the subset.  A `tail` mark and the call's function attributes say nothing of a pure one."""
+        """An intrinsic of the subset.  A `tail` mark and most attributes of a call say nothing of a pure one."""
         if opcode == "musttail" or (opcode != "call" and not cursor.accept("call")):
             raise _OutsideError
         attributes = []
@@ -351,7 +351,9 @@ class Lines:
             operands.append(self.value(cursor, operand_type))
             cursor.accept(",")
         while cursor.token.kind in {"group", "word", "string"}:
-            cursor.take()
+            word = cursor.take().text
+            if "noreturn" in self.context.groups.get(word, word).split():
+                raise _OutsideError  # undefined, as it does return
             if cursor.accept("="):
                 cursor.take()
             elif cursor.token.text == "(":

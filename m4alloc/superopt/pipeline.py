@@ -10,7 +10,7 @@ from typing import Any
 
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.superopt.enumerate import Enumeration, sentence
-from m4alloc.superopt.ir import VOID, Block, Global, Instruction, Null, OpaqueConstant, Pointer, Value
+from m4alloc.superopt.ir import VOID, Block, Constant, Global, Instruction, Int, Null, OpaqueConstant, Pointer, Value
 from m4alloc.superopt.judge_proof import prove
 from m4alloc.superopt.pipeline_process import Helper, LinkedJudge, added
 from m4alloc.superopt.pipeline_rules import BestFirst
@@ -253,28 +253,37 @@ class _Run:
             self.settled = best == 0 or (best == 1 and self._is_least())
 
     def _is_least(self) -> bool:
-        """Every program without an instruction is refuted, of a function that returns nothing or a pointer.
+        """Every program without an instruction is refuted, of a function that returns nothing, a pointer or an integer.
 
-        Such a program returns nothing, an argument or null: other constant addresses would be in the source too, and
-        what may return poison or undef may return null as well.
+        Such a program returns nothing, an argument or a constant: one that is no number would be in the source too, and
+        what may return poison or undef may return 0 as well.  Where 0 is refuted, the source gives another number,
+        which is the only constant that is left.
         """
-        problem = self.judge.problem
-        source = problem.source
-        returned: list[tuple[Value, ...]] = [()]
-        if isinstance(source.type, Pointer):
-            constants = Global | Null | OpaqueConstant
-            if any(isinstance(operand, constants) for one in source for operand in one.operands):
-                return False
-            returned = [(one.value,) for one in source.arguments if one.type == source.type] + [(Null(source.type),)]
-        elif source.type != VOID:
+        source = self.judge.problem.source
+        if source.type == VOID:
+            return bool(self._refuted(()))
+        if not isinstance(source.type, Pointer | Int):
             return False
-        for operands in returned:
-            block = Block(source.blocks[0].name, (Instruction("ret", VOID, operands),))
-            least = replace(source, blocks=(block,))
-            verdict = prove(problem, least, self.judge.proof_seconds, shared=self.judge.shared)
-            if verdict.outcome is not Outcome.COUNTEREXAMPLE:
-                return False
-        return True
+        constants = Global | Null | OpaqueConstant
+        if any(isinstance(operand, constants) for one in source for operand in one.operands):
+            return False
+        zero = Null(source.type) if isinstance(source.type, Pointer) else Constant(source.type, 0)
+        returned = [one.value for one in source.arguments if one.type == source.type]
+        if not all(self._refuted((value,)) for value in returned):
+            return False
+        given = self._refuted((zero,))
+        if isinstance(source.type, Pointer):
+            return bool(given)
+        return given.isdecimal() and bool(self._refuted((Constant(source.type, int(given)),)))
+
+    def _refuted(self, operands: tuple[Value, ...]) -> str:
+        """What the source does on an input that refutes the function that returns these; "" where none is found."""
+        problem = self.judge.problem
+        block = Block(problem.source.blocks[0].name, (Instruction("ret", VOID, operands),))
+        least = replace(problem.source, blocks=(block,))
+        verdict = prove(problem, least, self.judge.proof_seconds, shared=self.judge.shared)
+        found = verdict.counterexample if verdict.outcome is Outcome.COUNTEREXAMPLE else None
+        return "" if found is None else found.source
 
     def _beside(self, search: Search, settings: dict[str, Any]) -> None:
         judge = self.judge

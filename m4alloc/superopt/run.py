@@ -9,7 +9,7 @@ from pathlib import Path
 
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.superopt import idioms_prove
-from m4alloc.superopt.equivalence import CONTRADICTION, funnel, refines
+from m4alloc.superopt.equivalence import CONTRADICTION, SAME, funnel, refines
 from m4alloc.superopt.fact_terms import names as fact_names
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.idioms_constants import tables
@@ -21,11 +21,13 @@ from m4alloc.superopt.problem import OBJECTIVES, TARGETS
 from m4alloc.superopt.report import RewriteReport, Rewritten, VerifyReport
 from m4alloc.superopt.run_function import Rewrite, Settings
 from m4alloc.superopt.run_module import searched
-from m4alloc.superopt.run_surroundings import constants_of, differing, foreign
+from m4alloc.superopt.run_surroundings import constants_of, differing, foreign, laid_out_otherwise, unplaced
+from m4alloc.superopt.smt_attributes import noundef
 from m4alloc.superopt.source import plain, read, typed_pointers
 from m4alloc.superopt.verdict import Outcome
 
 NOT_ASKED_FOR = "it was not asked for"
+WHOLE = Fact("no argument is undef in part", "as `or undef, 1` would be")
 
 
 class SuperoptError(ValueError):
@@ -44,7 +46,6 @@ def superopt(
     budget: float = 60.0,
     seed: int = 0,
     jobs: int = 2,
-    engine: str = "local",
     scheduler: str = "",
     state: str | Path | None = None,
     resume: bool = False,
@@ -52,7 +53,7 @@ def superopt(
     thorough: bool = False,
     proof_seconds: float = 5.0,
     measure: bool = True,
-    flags: Sequence[str] = (),
+    clang: Sequence[str] = (),
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> RewriteReport:
@@ -61,10 +62,10 @@ def superopt(
     path: LLVM's text (.ll), C (.c, through clang) or Cython (.pyx).  assume: facts about the arguments, each in the
     language of `Fact`.  target: one of TARGETS.  objective: what is made smaller, "ir", "instructions" or "latency".
     methods: of m4alloc.superopt.pipeline; weights: a file of a trained agent, for "policy".  budget: seconds for each
-    function.  jobs: processes: two for one function, one function in each for several.  engine, scheduler: "dask" and
-    its address search functions on a cluster.  state: a file that keeps functions that are finished; with resume those
-    in it are not searched again.  shared: other threads may touch the memory.  thorough: go on after all smaller
-    programs have been tried.  flags: for clang.
+    function.  jobs: processes: two for one function, one function in each for several.  scheduler:
+    the address of a cluster of dask.distributed to search several on.  state: a file that keeps functions that are
+    finished; with resume those in it are not searched again.  shared: other threads may touch the memory.  thorough: go
+    on after all smaller programs have been tried.  clang: flags for it.
     KeyboardInterrupt ends the search; the report holds the best so far, of several functions those that were finished.
     Raises SuperoptError, IrError, FactError, MethodError, CampaignStateError: all are ValueErrors, of the input;
     EngineError, OSError.
@@ -75,18 +76,22 @@ def superopt(
     )  # fmt: skip
     _require(settings)
     began = time.monotonic()
-    module = module_in(path, function, flags)
+    module = module_in(path, function, clang)
     if why := foreign(module.data_layout):
         raise SuperoptError(f"{path}: {why}")
+    not_placed = {one.name: why for one in module.functions if (why := unplaced(module.data_layout, one))}
+    if len(not_placed) == len(module.functions):
+        told = "; ".join(f"@{name}: {why}" for name, why in not_placed.items())
+        raise SuperoptError(f"{path}: there is no function to search; {told}")
     settings = replace(settings, tables=tables(module.globals))
-    wanted = [(one, _about(one, assume)) for one in module.functions]
+    wanted = [(one, _about(one, assume)) for one in module.functions if one.name not in not_placed]
     _require_facts(wanted, assume)
     interrupted = False
     found: list[Rewritten] = []
     with progress or Silent() as shown:
-        if len(wanted) > 1 or engine != "local" or scheduler or resume:
+        if len(wanted) > 1 or scheduler or resume:
             campaign = searched(
-                wanted, settings, engine=engine, scheduler=scheduler, state=None if state is None else Path(state),
+                wanted, settings, scheduler=scheduler, state=None if state is None else Path(state),
                 resume=resume, progress=shown, tell=tell,
             )  # fmt: skip
             found, interrupted = campaign.found, campaign.interrupted
@@ -95,7 +100,7 @@ def superopt(
                 run = Rewrite(one, facts, settings, shown, tell)
                 found.append(run.rewritten())
                 interrupted = run.interrupted
-    skipped = {name: why for name, why in module.skipped.items() if why != NOT_ASKED_FOR}
+    skipped = {name: why for name, why in module.skipped.items() if why != NOT_ASKED_FOR} | not_placed
     return RewriteReport(
         str(path), target, objective, tuple(map(Fact, assume)), tuple(found), skipped, settings.methods, budget, seed,
         time.monotonic() - began, len(wanted), interrupted, module=module, notes=notes_of(path),
@@ -108,10 +113,10 @@ def verify(
     *,
     function: str | None = None,
     assume: Sequence[str] = (),
-    seconds: float = 60.0,
+    budget: float = 60.0,
     shared: bool = False,
     unroll: int = 0,
-    flags: Sequence[str] = (),
+    clang: Sequence[str] = (),
 ) -> VerifyReport:
     """Whether the function in `second` refines that in `first`, through the whole funnel.
 
@@ -119,34 +124,45 @@ def verify(
     so often; where that is 0, loops are proved by induction, or written out where constants end them.
     Raises IrError, SignatureError, FactError: all are ValueErrors.
     """
-    _require_seconds(seconds)
+    _require_seconds(budget)
     if unroll < 0:
         raise SuperoptError(f"--unroll {unroll}: a loop is followed no less than 0 times")
-    modules = [module_in(path, function, flags) for path in (first, second)]
+    modules = [module_in(path, function, clang) for path in (first, second)]
     source, target = (_only(module, path) for module, path in zip(modules, (first, second), strict=True))
     facts = tuple(Fact(text) for text in assume)
     _require_facts([(source, facts)], assume)
     began = time.monotonic()
-    verdict = funnel(source, target, facts, seconds=seconds, shared=shared, unroll=unroll)
+    verdict = funnel(source, target, facts, seconds=budget, shared=shared, unroll=unroll)
     verdict = needed(
         verdict,
         lambda fewer, left: refines(source, target, fewer, seconds=left, shared=shared, unroll=unroll),
-        seconds=0.1 * seconds,
+        seconds=0.1 * budget,
     )
     has_loop = any(map(idioms_prove.has_loop, (source, target)))
     if verdict.outcome is Outcome.UNKNOWN and has_loop and not unroll and not shared:
-        left = seconds - (time.monotonic() - began)
+        left = budget - (time.monotonic() - began)
         other = idioms_prove.proved(source, target, facts, seconds=left, known=tables(modules[0].globals))
         if other.outcome is not Outcome.UNKNOWN:
             known = tables(modules[0].globals)
             other = needed(
                 other,
                 lambda fewer, left: idioms_prove.proved(source, target, fewer, seconds=left, known=known),
-                seconds=0.1 * seconds,
+                seconds=0.1 * budget,
             )
             verdict = replace(other, seconds=time.monotonic() - began)
-    if verdict.accepted and (why := differing((modules[0], modules[1]), (source, target))):
-        verdict = replace(verdict, outcome=Outcome.UNKNOWN, reason=why, obligations=())
+    if verdict.accepted and verdict.method != SAME and not all(noundef(one.attributes) for one in source.arguments):
+        left = max(0.1 * budget, budget - (time.monotonic() - began))
+        given = verdict.assumptions
+        other = refines(source, target, given, seconds=left, shared=shared, unroll=unroll, partly=True)
+        if not other.accepted:
+            verdict = replace(verdict, assumptions=(*verdict.assumptions, WHOLE))
+    pair, functions = (modules[0], modules[1]), (source, target)
+    why = differing(pair, functions, is_text=verdict.method == SAME) if verdict.accepted else ""
+    alike = verdict.method == SAME and modules[0].data_layout == modules[1].data_layout
+    if verdict.outcome is not Outcome.UNKNOWN and not alike:
+        why = why or laid_out_otherwise(pair, functions)
+    if why:
+        verdict = replace(verdict, outcome=Outcome.UNKNOWN, reason=why, obligations=(), counterexample=None)
     names = constants_of(modules[0], source) + constants_of(modules[1], target)
     if names and verdict.outcome is Outcome.COUNTEREXAMPLE:
         why = f"a counterexample was found that may hinge on the contents of the constant @{names[0]}"

@@ -11,21 +11,21 @@ from pathlib import Path
 from capability.cheri.isa import ISAV8_128, ISAV9_128, MORELLO, RISCV_128, Isa
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.check.surroundings import interrupts_noted
-from m4alloc.superopt.cheri.equivalence import refines
 from m4alloc.superopt.cheri.killed import UNSOUND, Killed
-from m4alloc.superopt.cheri.program import Branch, Program, Step
+from m4alloc.superopt.cheri.program import Program
 from m4alloc.superopt.cheri.proofs import recorded
 from m4alloc.superopt.cheri.prove import Proof, prove
 from m4alloc.superopt.cheri.reader import ReadError, read_text
 from m4alloc.superopt.cheri.refute import refuted
 from m4alloc.superopt.cheri.rewrite import rewritten
 from m4alloc.superopt.cheri.rules import SOUND, Rule
-from m4alloc.superopt.cheri.term import TermError, Variable
+from m4alloc.superopt.cheri.term import TermError
+from m4alloc.superopt.cheri.verify import check_signatures, refines_program
+from m4alloc.superopt.equivalence import SignatureError
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.parse_tokens import IrError
 from m4alloc.superopt.report_cheri import CapabilityReport, CapabilityVerify
 from m4alloc.superopt.source import definitions, matched
-from m4alloc.superopt.verdict import Outcome, Verdict
 
 ISAS: Mapping[str, Isa] = {
     "morello": MORELLO,
@@ -114,7 +114,7 @@ def verify_cheri(
     isa: str,
     function: str | None = None,
     assume: Sequence[str] = (),
-    seconds: float = 60.0,
+    budget: float = 60.0,
 ) -> CapabilityVerify:
     """Whether the capability function in `second` refines that in `first` on an instruction set.
 
@@ -132,15 +132,11 @@ def verify_cheri(
         programs.append(_read(text, matched(function or names[0], names, str(path)), machine, path))
     source, target = programs
     facts = tuple(Fact(one) for one in assume)
-    why = _incomparable(source, target)
-    if why:
-        verdict = Verdict(Outcome.UNKNOWN, "none", why, assumptions=facts)
-    else:
-        named = target.renamed({
-            theirs.name: Variable(ours.name, ours.sort)
-            for ours, theirs in zip(source.parameters, target.parameters, strict=True)
-        })  # fmt: skip
-        verdict = refines(source.term, named.term, facts, isa=machine, seconds=seconds)
+    try:
+        check_signatures(source, target)
+    except SignatureError as error:
+        raise CapabilityError(str(error)) from None
+    verdict = refines_program(source, target, facts, isa=machine, seconds=budget)
     return CapabilityVerify(str(first), str(second), isa, source, target, verdict)
 
 
@@ -151,31 +147,6 @@ def _read(text: str, name: str, isa: Isa, path: str | Path) -> Program:
         raise
     except IrError as error:
         raise CapabilityError(str(error)) from error
-
-
-def _incomparable(source: Program, target: Program) -> str:
-    """Why two programs cannot be compared, "" where they can.  Raises CapabilityError for other signatures."""
-    ours, theirs = ([(one.sort.value) for one in each.parameters] for each in (source, target))
-    if ours != theirs:
-        raise CapabilityError(
-            f"@{source.name} takes ({', '.join(ours)}), @{target.name} ({', '.join(theirs)}); the same are wanted"
-        )
-    inside = {step.name for step in _steps(target)} | {name for name, _ in target.before}
-    for one, other in zip(source.parameters, target.parameters, strict=True):
-        if one.name != other.name and one.name in inside:
-            return f"%{one.name} is an argument of the first and something else in the second: name arguments alike"
-        if not other.noundef and target.uses(other.name) > 1:
-            return f"%{other.name} of the second may be undef, and is used more than once: noundef is wanted"
-    kept = dict(source.before)
-    for name, text in target.before:
-        if kept.get(name) != text:
-            return f"%{name} of the second is worked out by code that the language has no operator for"
-    return ""
-
-
-def _steps(program: Program) -> tuple[Step, ...]:
-    arms = (program.result.one, program.result.other) if isinstance(program.result, Branch) else ()
-    return (*program.steps, *(step for arm in arms for step in _steps(arm)))
 
 
 @dataclass(frozen=True)
@@ -192,11 +163,11 @@ class ListedRule:
     seconds: float = 0.0
 
 
-def rules(isa: str = "", *, seconds: float = 60.0, progress: Progress | None = None) -> Iterator[ListedRule]:
+def rules(isa: str = "", *, budget: float = 60.0, progress: Progress | None = None) -> Iterator[ListedRule]:
     """The sound rules and the tempting wrong ones; with an instruction set, what is proved of each there.
 
     Proofs that come with the package are told as they were recorded; others are made, and wrong rules are refuted, on
-    the spot.  seconds: for each of those.  Raises CapabilityError.
+    the spot.  budget: seconds for each of those.  Raises CapabilityError.
     """
     machine = isa_of(isa) if isa else None
     known = {} if machine is None else _recorded(machine)
@@ -206,7 +177,7 @@ def rules(isa: str = "", *, seconds: float = 60.0, progress: Progress | None = N
             shown.advance(done)
             proof = known.get(rule.name)
             if proof is None and machine is not None:
-                proof = prove(rule, machine, seconds=seconds)
+                proof = prove(rule, machine, seconds=budget)
             state = "" if proof is None else f"{proof.outcome}: {proof.method}"
             yield ListedRule(
                 rule.name, True, f"{rule.pattern} -> {rule.replacement}", _needs(rule), rule.reason, state,
@@ -215,7 +186,7 @@ def rules(isa: str = "", *, seconds: float = 60.0, progress: Progress | None = N
         for done, killed in enumerate(UNSOUND, len(SOUND)):
             shown.advance(done)
             began = time.monotonic()
-            state = "" if machine is None else _refutation(killed, machine, seconds)
+            state = "" if machine is None else _refutation(killed, machine, budget)
             rule = killed.rule
             reason = f"{killed.effect}; wrong {killed.blame.value}"
             yield ListedRule(

@@ -58,7 +58,6 @@ def searched(
     wanted: Sequence[tuple[Function, tuple[Fact, ...]]],
     settings: Settings,
     *,
-    engine: str = "local",
     scheduler: str = "",
     state: Path | None = None,
     resume: bool = False,
@@ -78,6 +77,7 @@ def searched(
         )
         tell(f"@{one.name}: {what}{f': {one.reason}' if one.status == FAILED else ''}")
 
+    engine = "dask" if scheduler else "local"
     run = campaign(
         tasks, plan, jobs=settings.jobs, engine=engine, scheduler=scheduler, state=state, resume=resume,
         solve=Solver(settings), progress=Within(progress), tell=told,

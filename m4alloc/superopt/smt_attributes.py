@@ -10,9 +10,22 @@ from collections.abc import Iterable
 
 import z3
 
-from m4alloc.superopt.ir import Function, Global, Instruction, Local, Pointer, Value
+from m4alloc.superopt.ir import (
+    Float,
+    Function,
+    Global,
+    Instruction,
+    Local,
+    Pointer,
+    Struct,
+    Type,
+    Value,
+    Vector,
+    is_convention,
+)
 from m4alloc.superopt.smt_memory import World
-from m4alloc.superopt.smt_values import Scalar, SymValue, Term, UnsupportedError, both, either, scalars
+from m4alloc.superopt.smt_values import Scalar, SymValue, Term, both, either, scalars
+from m4alloc.superopt.verdict import UnsupportedError
 
 _RANGE = re.compile(r"(?:range\()?i(\d+) (-?\d+), (?:i\d+ )?(-?\d+)\)?")
 _NODE_PAIR = re.compile(r"i(\d+) (-?\d+), i\d+ (-?\d+)")
@@ -239,20 +252,50 @@ def _memory_kept(attribute: str, accesses: set[tuple[str, str]]) -> bool:
 
 
 EXTENDED = frozenset({"zeroext", "signext", "noext"})
+PASSING = frozenset(
+    {
+        *("inreg", "byval", "byref", "sret", "inalloca", "preallocated", "nest", "alignstack"),
+        *("swiftself", "swiftasync", "swifterror"),
+    }
+)
+"""They say where a value is passed, so that both sides have to say the same."""
+_REGISTERS = re.compile(r'"(?:target-features|target-cpu|use-soft-float)"')
+"""In which registers vectors and floats are passed depends on them."""
+
+
+def _passing(attributes: Iterable[str]) -> tuple[str, ...]:
+    """Where a value is passed; of one on the stack its alignment too."""
+    found = {attribute for attribute in attributes if _word(attribute) in PASSING}
+    if any(_word(attribute) in ("byval", "inalloca", "preallocated") for attribute in found):
+        found |= {attribute for attribute in attributes if _word(attribute) == "align"}
+    return tuple(sorted(found))
 
 
 def _refuse_another_convention(source: Function, target: Function) -> None:
     """UnsupportedError where a caller of the source does not pass or take what the target's machine code does."""
     for theirs, ours in zip(source.arguments, target.arguments, strict=True):
-        if ("inreg" in theirs.attributes) != ("inreg" in ours.attributes):
-            raise UnsupportedError(f"the argument %{ours.name} is inreg on one side only")
+        places = _passing(theirs.attributes), _passing(ours.attributes)
+        if places[0] != places[1]:
+            told = [" ".join(place) or "none of these" for place in places]
+            raise UnsupportedError(f"the source's argument %{theirs.name} is {told[0]}, the target's {told[1]}")
         if new := EXTENDED & set(ours.attributes) - set(theirs.attributes):
             raise UnsupportedError(f"the target's argument %{ours.name} is {min(new)}, the source's not")
+    if _passing(source.return_attributes) != _passing(target.return_attributes):
+        raise UnsupportedError("the result is inreg on one side only")
     if lost := EXTENDED & set(source.return_attributes) - set(target.return_attributes):
         raise UnsupportedError(f"the source's result is {min(lost)}, the target's not")
-    names = [" ".join(word for word in one.linkage if _word(word).endswith("cc")) or "ccc" for one in (source, target)]
+    names = [" ".join(filter(is_convention, one.linkage)) or "ccc" for one in (source, target)]
     if names[0] != names[1]:
         raise UnsupportedError(f"the target's calling convention is {names[1]}, the source's {names[0]}")
+    passed = [source.type, *(argument.type for argument in source.arguments)]
+    machines = [sorted(filter(_REGISTERS.match, one.attributes)) for one in (source, target)]
+    if machines[0] != machines[1] and any(map(_in_wide_registers, passed)):
+        told = [" ".join(machine) or "no target-features" for machine in machines]
+        raise UnsupportedError(f"vectors and floats are passed as the processor has it: {told[0]}, and {told[1]}")
+
+
+def _in_wide_registers(type: Type) -> bool:
+    return isinstance(type, Vector | Float) or (isinstance(type, Struct) and any(map(_in_wide_registers, type.fields)))
 
 
 def noundef(attributes: Iterable[str]) -> bool:

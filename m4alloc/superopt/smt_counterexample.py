@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import z3
 
 from m4alloc.superopt.ir import Function, Struct, Type, Vector
+from m4alloc.superopt.smt_clock import variables
 from m4alloc.superopt.smt_function import Encoding
 from m4alloc.superopt.smt_memory import POISON_BIT, UNDEF_BIT, World
 from m4alloc.superopt.smt_refinement import Byte, Difference
@@ -44,10 +45,21 @@ class Reader:
         if lane.choices and z3.is_const(lane.bits) and lane.bits.decl().name() in lane.choices:
             return "undef"
         number = self.number(lane.bits)
-        suffix = " (one of several, as some input is undef)" if lane.choices else ""
+        suffix = "" if self._is_one(lane) else " (one of several, as some input is undef)"
         if lane.provenance is None:
             return f"{number}{suffix}"
         return self.pointer(number, self.number(lane.provenance)) + suffix
+
+    def _is_one(self, lane: Scalar) -> bool:
+        """No choice of what is undef changes the value, as where memory that may be undef is not."""
+        if not lane.choices:
+            return True
+        open_ = [
+            (term, z3.FreshConst(term.sort())) for name, term in variables(lane.bits).items() if name in lane.choices
+        ]
+        bits = z3.substitute(lane.bits, *open_) if open_ else lane.bits
+        bits = z3.substitute(bits, *self.renamed) if self.renamed else bits
+        return bool(z3.is_bv_value(z3.simplify(self.model.eval(bits))))
 
     def pointer(self, address: int, provenance: int) -> str:
         """A pointer by address, and by block and offset."""

@@ -19,7 +19,6 @@ from m4alloc.superopt.smt_values import (
     Scalar,
     SymValue,
     Term,
-    UnsupportedError,
     both,
     either,
     is_set,
@@ -27,6 +26,7 @@ from m4alloc.superopt.smt_values import (
     negation,
     scalars,
 )
+from m4alloc.superopt.verdict import UnsupportedError
 
 Node = tuple[str, int]
 """A block, and how many back edges were taken before it."""

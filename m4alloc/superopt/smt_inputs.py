@@ -24,6 +24,7 @@ from m4alloc.superopt.ir import (
     Value,
     Vector,
 )
+from m4alloc.superopt.smt_function import back_edges
 from m4alloc.superopt.smt_memory import World, null_is_none
 from m4alloc.superopt.smt_values import (
     FALSE,
@@ -31,10 +32,10 @@ from m4alloc.superopt.smt_values import (
     Scalar,
     SymValue,
     Term,
-    UnsupportedError,
     either,
     scalars,
 )
+from m4alloc.superopt.verdict import UnsupportedError
 
 MOST_BLOCKS = 14
 CASES = 16
@@ -210,12 +211,13 @@ def cases(source: Function, target: Function, demanded: Collection[int]) -> list
     An argument that the target uses linearly needs no case: see `is_linear`.
     """
     has_freeze = any(instruction.opcode == "freeze" for instruction in source)
+    repeats = bool(back_edges(target))  # a use in a loop is several
     options: list[tuple[str, ...]] = []
     for index, (theirs, ours) in enumerate(zip(source.arguments, target.arguments, strict=True)):
         if (
             smt_attributes.noundef(theirs.attributes)
             or index in demanded
-            or (not has_freeze and is_linear(target, ours))
+            or (not has_freeze and not repeats and is_linear(target, ours))
         ):
             options.append((DEFINED,))
         elif isinstance(theirs.type, Vector | Struct):
@@ -239,7 +241,8 @@ def is_linear(function: Function, argument: Argument) -> bool:
 
     It and everything computed from it are used at most once, up to a freeze or the return, and nothing on the way is
     undefined or poison for the mere reason of being undef.  The target's one choice is then a defined argument, for
-    which the source can choose the same at each use; a source's freeze could not foresee it, so there must be none.
+    which the source can choose the same at each use; a source's freeze could not foresee it, so there must be none, and
+    the target must have no loop, in which one use is several.
     """
     if isinstance(argument.type, Vector | Struct) or set(argument.attributes) & {"noundef", "nonnull"}:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from functools import lru_cache
 
 import z3
 
-from m4alloc.superopt import smt_attributes, smt_integers, smt_intrinsics, smt_layout
+from m4alloc.superopt import smt_address, smt_attributes, smt_integers, smt_intrinsics, smt_layout
 from m4alloc.superopt.ir import (
     BINARY,
     Constant,
@@ -38,7 +39,6 @@ from m4alloc.superopt.smt_values import (
     Scalar,
     SymValue,
     Term,
-    UnsupportedError,
     either,
     is_set,
     joined,
@@ -46,6 +46,7 @@ from m4alloc.superopt.smt_values import (
     scalars,
     selected,
 )
+from m4alloc.superopt.verdict import UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +146,16 @@ class Instructions:
     def _opaque(self, value: OpaqueConstant) -> Scalar:
         if isinstance(value.type, Float):
             return Scalar(_float_bits(value.type, value.text))
+        if re.search(r"\bundef\b", value.text):
+            raise UnsupportedError(f"the constant {value.type} {value.text}: it may be undef")
+        # Whether a flag's promise is kept is as unknown as the value, and the same on both sides.
+        flagged = re.search(r"\b(?:inbounds|nusw|nuw|nsw|exact|poison)\b", value.text)
+        poison = z3.Bool(f"constant {value.text} is poison") if flagged else FALSE
         if isinstance(value.type, Pointer):
             smt_layout.bits(value.type)
-            return self._pointer(value.text)
+            return replace(self._pointer(value.text), poison=poison)
         if isinstance(value.type, Int):
-            return Scalar(z3.BitVec(f"constant {value.text}", value.type.width))
+            return Scalar(z3.BitVec(f"constant {value.text}", value.type.width), poison)
         raise UnsupportedError(f"the constant {value.type} {value.text}")
 
     def run(self, instruction: Instruction, operands: list[SymValue], memory: Memory, path: Term) -> Done:
@@ -242,7 +248,6 @@ class Instructions:
                     NO_CHOICE.union(*(lane.choices for lane in inside)),
                 )
             )
-        # A use of the whole sees one choice of a bit that two lanes share; a later use of each lane renews it alone.
         return tuple(parts) if isinstance(type, Vector) else parts[0]
 
     def _select(self, instruction: Instruction, operands: list[SymValue]) -> SymValue:
@@ -303,7 +308,8 @@ class Instructions:
         both_ = [*_lanes(operands[0]), *_lanes(operands[1])]
         first = both_[0]
         nothing = Scalar(z3.BitVecVal(0, first.bits.size()), TRUE, provenance=_none_of(first.provenance))
-        return tuple(both_[place] if place >= 0 else nothing for place in instruction.indices)
+        # Each lane of the result is a use of its own: LLVM takes the splat of an undef for a vector of any lanes.
+        return tuple(self.choices.renewed(both_[place]) if place >= 0 else nothing for place in instruction.indices)
 
     def _address(self, instruction: Instruction, operands: list[SymValue]) -> SymValue:
         """getelementptr, lane by lane where an operand is a vector."""
@@ -317,95 +323,14 @@ class Instructions:
         )
 
     def _one_address(self, instruction: Instruction, operands: list[Scalar]) -> Scalar:
-        base, *indices = operands
-        assert instruction.element is not None
-        flags = instruction.flags
-        if flags - {"inbounds", "nusw", "nuw"}:
-            raise UnsupportedError(f"getelementptr {' '.join(sorted(flags))}: no such flag is known")
-        poison = [lane.poison for lane in operands]
-        signed = "inbounds" in flags or "nusw" in flags
-        element: Type = instruction.element
-        address, step = base.bits, z3.BitVecVal(0, ADDRESS)
-        extent = self._extent(base) if "inbounds" in flags else None
-        broken: list[Term] = []
-        moved: list[Term] = []
-        total: Term | None = None
-        for number, index in enumerate(indices):
-            if number == 0:
-                scale = smt_layout.size(element)
-            elif isinstance(element, Struct):
-                field = z3.simplify(index.bits).as_long()
-                scale, step = 0, z3.BitVecVal(list(smt_layout.offsets(element))[field], ADDRESS)
-                element = element.fields[field]
-            else:
-                element = _element(element)
-                scale = smt_layout.size(element)
-            if scale or number == 0 or not isinstance(element, Struct):
-                step = self._scaled(index, scale, signed, "nuw" in flags, broken) if scale else step
-            if z3.is_bv_value(step) and step.as_long() == 0:
-                continue
-            moved.append(step != 0)
-            if total is not None:
-                whole = total + step
-                if signed:
-                    broken.append(smt_integers.WRAPS["add", "nsw"](total, step))
-                if "nuw" in flags:
-                    broken.append(z3.ULT(whole, total))
-                total = whole
-            else:
-                total = step
-            address = address + step
-            if extent is not None:
-                broken.append(_beyond(address, extent))
-        if total is not None:
-            if signed and not base.local:
-                # An unsigned address plus a signed offset must not wrap.
-                broken.append(z3.If(total < 0, z3.UGE(address, base.bits), z3.ULT(address, base.bits)))
-            if "nuw" in flags and not base.local:
-                broken.append(z3.ULT(address, base.bits))
-            if flags and base.local and extent is None:
-                raise UnsupportedError(f"{_shown(instruction)}: flags on an address in alloca %{base.local}")
-            if extent is not None:
-                broken.append(_beyond(base.bits, extent))
-        if broken and flags:
-            # A step of zero leaves any pointer as it is, even one out of bounds.
-            poison.append(z3.And(either(*moved), either(*broken)) if extent is not None else either(*broken))
-        choices = NO_CHOICE.union(*(lane.choices for lane in operands))
-        return Scalar(address, either(*poison), choices, base.provenance, base.local, base.based)
-
-    def _extent(self, base: Scalar) -> tuple[Term, Term]:
-        if base.local:
-            return z3.BitVecVal(0, ADDRESS), z3.BitVecVal(self.accessor.allocas[base.local].size, ADDRESS)
-        return self.world.extent(base.provenance)
-
-    def _scaled(self, index: Scalar, scale: int, signed: bool, unsigned: bool, broken: list[Term]) -> Term:
-        """index * scale as an offset; `broken` learns when the flags' promises are not kept."""
-        value = z3.simplify(index.bits)
-        width = value.size()
-        if z3.is_bv_value(value):
-            number = value.as_signed_long()
-            step = number * scale
-            if (signed and not -(1 << 63) <= step < 1 << 63) or (unsigned and (number < 0 or step >= 1 << 64)):
-                broken.append(TRUE)
-            return z3.BitVecVal(step, ADDRESS)
-        value = index.bits
-        if width < ADDRESS:
-            value = z3.SignExt(ADDRESS - width, value)
-        elif width > ADDRESS:
-            narrow = z3.Extract(ADDRESS - 1, 0, value)
-            if signed:
-                broken.append(z3.SignExt(width - ADDRESS, narrow) != value)
-            if unsigned:
-                broken.append(z3.ZeroExt(width - ADDRESS, narrow) != value)
-            value = narrow
-        if scale == 1:
-            return value
-        if signed:
-            limit = ((1 << 63) - 1) // scale
-            broken.append(z3.Or(value > limit, value < -((1 << 63) // scale)))
-        if unsigned:
-            broken.append(z3.UGT(value, ((1 << 64) - 1) // scale))
-        return value * scale
+        base = operands[0]
+        extent = None
+        if "inbounds" in instruction.flags:
+            extent = self.world.extent(base.provenance)
+            if base.local:
+                size = self.accessor.allocas[base.local].size
+                extent = z3.BitVecVal(0, ADDRESS), z3.BitVecVal(size, ADDRESS)
+        return smt_address.address(instruction, operands, extent, is_target=self.is_target)
 
     def _alloca(self, instruction: Instruction, memory: Memory) -> Done:
         count = 1
@@ -541,21 +466,8 @@ def _outside(index: Term, count: int) -> Term:
     return z3.UGE(index, z3.BitVecVal(count, width))
 
 
-def _beyond(address: Term, extent: tuple[Term, Term]) -> Term:
-    """The address is neither in the block nor right behind it."""
-    return z3.Or(z3.ULT(address, extent[0]), z3.UGT(address, extent[1]))
-
-
 def _none_of(provenance: Term | None) -> Term | None:
     return None if provenance is None else z3.BitVecVal(0, provenance.size())
-
-
-def _element(type: Type) -> Type:
-    if found := smt_layout.array(type):
-        return found[1]
-    if isinstance(type, Vector):
-        return type.element
-    raise UnsupportedError(f"getelementptr into {type}")
 
 
 def _float_bits(type: Float, text: str) -> Term:

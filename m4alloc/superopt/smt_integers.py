@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import z3
 
-from m4alloc.superopt.smt_values import FALSE, Scalar, Term, UnsupportedError, both, either
+from m4alloc.superopt.smt_values import FALSE, Scalar, Term, both, either
+from m4alloc.superopt.verdict import UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from functools import reduce
 import z3
 
 from m4alloc.superopt.smt_integers import minimum, ones, product_wraps_signed, product_wraps_unsigned
-from m4alloc.superopt.smt_values import NO_CHOICE, Scalar, SymValue, Term, UnsupportedError, either
+from m4alloc.superopt.smt_values import NO_CHOICE, Scalar, SymValue, Term, either
+from m4alloc.superopt.verdict import UnsupportedError
 
 WIDE_PRODUCT = 32
 """Up to this width an overflow of a signed product is read off the product at twice the width, which is what rewrites

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from m4alloc.superopt.ir import Float, Int, OpaqueType, Pointer, Struct, Type, Vector
 from m4alloc.superopt.parse_types import parse_type
-from m4alloc.superopt.smt_values import UnsupportedError
+from m4alloc.superopt.verdict import UnsupportedError
 
 FLOAT_BITS = {"half": 16, "bfloat": 16, "float": 32, "double": 64, "fp128": 128}
 _ARRAY = re.compile(r"\[(\d+) x (.+)\]")

@@ -28,12 +28,12 @@ from m4alloc.superopt.smt_values import (
     Scalar,
     SymValue,
     Term,
-    UnsupportedError,
     both,
     chosen,
     either,
     negation,
 )
+from m4alloc.superopt.verdict import UnsupportedError
 
 ADDRESS = 64
 POISON_BIT, UNDEF_BIT, PROVENANCE_BIT = 8, 9, 10

@@ -7,7 +7,7 @@ one that an earlier failed attempt called for.  Where such picks do not settle i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import z3
 
@@ -37,6 +37,48 @@ class Question:
     hints: tuple[Term, ...] = ()
     has_products: bool = True
     calm: Term = TRUE
+
+
+def from_one_set(question: Question) -> Question:
+    """The question where an undef argument is any of some values, and not of all: as `or undef, 1` is odd.
+
+    Whatever those values are, the target's choices are among them, and so is one more; a source that can do with these
+    can do with all of them.  So each of the source's choices of an integer argument becomes a choice among those: first
+    what `SAME_RANK` would pick.  One that is made before the result is looked at cannot be of those made then.
+    """
+    source, target = question.source, question.target
+    names = variables(question.bad)
+    ours = sorted((name for name in names if _argument(source, name)), key=_number)
+    theirs = sorted((name for name in names if _argument(target, name)), key=_number)
+    pairs: list[tuple[Term, Term]] = []
+    late: set[str] = set()
+    ranks: dict[tuple[str, bool], int] = {}
+    for name in ours:
+        origin, is_late, term = source.origins[name], name in question.observed, names[name]
+        alike = [one for one in theirs if target.origins[one] == origin]
+        first = [target.variables[one] for one in alike if (one in question.observed) == is_late]
+        rank = min(ranks.get((origin, is_late), 0), max(0, len(first) - 1))
+        ranks[origin, is_late] = ranks.get((origin, is_late), 0) + 1
+        values = [*first[rank:], *first[:rank]]
+        values += [target.variables[one] for one in alike if is_late and one not in question.observed]
+        chosen = z3.BitVec(f"one of {origin}", term.size())
+        if values:
+            pick, index = source.fresh(len(values).bit_length(), f"pick:{origin}")
+            late |= {pick} if is_late else set()
+            if name in source.seconds:
+                source.seconds.add(pick)
+            for number, value in reversed(list(enumerate(values))):
+                chosen = z3.If(index == number, value, chosen)
+        pairs.append((term, chosen))
+    if not pairs:
+        return question
+    return replace(question, bad=z3.substitute(question.bad, *pairs), observed=question.observed | late)
+
+
+def _argument(choices: Choices, name: str) -> bool:
+    """The choice is one of an undef integer argument; an address is chosen together with its block, and left alone."""
+    origin = choices.origins.get(name, "")
+    return origin.startswith("argument ") and f"provenance {origin.removeprefix('argument ')}" not in choices.kinds
 
 
 def decide(question: Question, clock: Clock) -> Answer:

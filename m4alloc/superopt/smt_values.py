@@ -11,16 +11,14 @@ from typing import Any, TypeAlias
 
 import z3
 
+from m4alloc.superopt.verdict import UnsupportedError
+
 Term: TypeAlias = Any
 """A z3 expression: z3 ships no types for its operators."""
 
 TRUE: Term = z3.BoolVal(True)
 FALSE: Term = z3.BoolVal(False)
 NO_CHOICE: frozenset[str] = frozenset()
-
-
-class UnsupportedError(Exception):
-    """A construct that the encoding does not cover; its text is the reason an UNKNOWN verdict gives."""
 
 
 class OutOfTimeError(UnsupportedError):
@@ -116,6 +114,8 @@ class Choices:
     """Choices that only show that a value is undef, by differing from those it settled on."""
     kept: list[Term] = field(default_factory=list)
     """Terms whose numbers stand in origins."""
+    kinds: set[str] = field(default_factory=set)
+    """All origins there are."""
 
     def fresh(self, width: int, origin: str) -> tuple[str, Term]:
         """A new choice of `width` bits."""
@@ -123,6 +123,7 @@ class Choices:
         term = z3.BitVec(name, width)
         self.variables[name] = term
         self.origins[name] = origin
+        self.kinds.add(origin)
         return name, term
 
     def undef(self, width: int, origin: str) -> Scalar:
@@ -130,27 +131,33 @@ class Choices:
         name, term = self.fresh(width, origin)
         return Scalar(term, choices=frozenset((name,)))
 
-    def renewed(self, value: Scalar) -> Scalar:
-        """The value as one use sees it: each undef variable chosen anew."""
+    def renewed(self, value: Scalar, made: dict[str, str] | None = None) -> Scalar:
+        """The value as one use sees it: each undef variable chosen anew.
+
+        made: what other lanes of the same use have chosen anew already, new names by old ones; more are added.
+        """
         if not value.choices:
             return value
+        made = {} if made is None else made
         pairs: list[tuple[Term, Term]] = []
-        names: list[str] = []
         for old in sorted(value.choices, key=lambda name: int(name[len(self.prefix) :])):
-            name, term = self.fresh(self.variables[old].size(), self.origins[old])
-            pairs.append((self.variables[old], term))
-            names.append(name)
+            if old not in made:
+                made[old], _ = self.fresh(self.variables[old].size(), self.origins[old])
+            pairs.append((self.variables[old], self.variables[made[old]]))
         return replace(
             value,
             bits=z3.substitute(value.bits, *pairs),
             poison=value.poison if value.poison is FALSE else z3.substitute(value.poison, *pairs),
             provenance=None if value.provenance is None else z3.substitute(value.provenance, *pairs),
-            choices=frozenset(names),
+            choices=frozenset(made[old] for old in value.choices),
         )
 
-    def used(self, value: SymValue) -> SymValue:
-        """`renewed`, lane by lane."""
-        return self.renewed(value) if isinstance(value, Scalar) else tuple(map(self.used, value))
+    def used(self, value: SymValue, made: dict[str, str] | None = None) -> SymValue:
+        """`renewed`, lane by lane: lanes that hang together, as of a vector that `select` chose on undef, stay so."""
+        made = {} if made is None else made
+        return (
+            self.renewed(value, made) if isinstance(value, Scalar) else tuple(self.used(lane, made) for lane in value)
+        )
 
     def settled(self, value: Scalar) -> tuple[Scalar, Term]:
         """The value with its choices fixed from here on, and the condition under which it is undef: that two choices
@@ -164,13 +171,14 @@ class Choices:
             differ.append(first.provenance != second.provenance)
         return replace(first, choices=NO_CHOICE), either(*differ)
 
-    def frozen(self, value: SymValue, origin: str = "freeze") -> SymValue:
+    def frozen(self, value: SymValue, origin: str = "freeze", made: dict[str, str] | None = None) -> SymValue:
         """What `freeze` makes of it."""
+        made = {} if made is None else made
         if not isinstance(value, Scalar):
-            return tuple(self.frozen(lane, f"{origin} lane {number}") for number, lane in enumerate(value))
+            return tuple(self.frozen(lane, f"{origin} lane {number}", made) for number, lane in enumerate(value))
         if value.choices or value.poison is not FALSE:
             value = replace(value, based=None)  # what it becomes may be any pointer
-        value = replace(self.renewed(value), choices=NO_CHOICE)
+        value = replace(self.renewed(value, made), choices=NO_CHOICE)
         if value.poison is FALSE:
             return value
         if value.local:

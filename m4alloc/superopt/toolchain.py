@@ -240,6 +240,17 @@ _PROVIDED = {
 }
 
 
+_STRING = re.compile(r'(?<![%@])"[^"\n]*"')
+_NOWHERE = re.compile(
+    r'(?<![%@"\w.$-])(vscale|target(?=\("")|ppc_fp128|gc(?= "")|anyregcc|cfguard_checkcc)'
+    r"|@(llvm\.vscale|llvm\.\w+_register)"
+)
+"""What LLVM emits for none of the targets, but to end the process."""
+_ON_X86_ONLY = re.compile(
+    r"(?<![%@\"\w.$-])(x86_fp80|cc \d+|(?!fastcc|preserve_mostcc)[a-z]\w*cc|(?:aarch64|amdgpu|ptx|spir)_\w+)(?= )"
+)
+
+
 def not_emitted(text: str, target: str) -> str:
     """Why no assembly is emitted for the text, "" where it is: what LLVM cannot select ends the whole process.
 
@@ -248,6 +259,10 @@ def not_emitted(text: str, target: str) -> str:
     """
     if _ASM.search(text):
         return "assembly within the code, which LLVM cannot print here"
+    plain = _STRING.sub('""', text)
+    impossible = _NOWHERE.search(plain) or (None if target.startswith("x86") else _ON_X86_ONLY.search(plain))
+    if impossible:
+        return f"{next(filter(None, impossible.groups()))} is not emitted for {target}"
     provided = _PROVIDED.get(target, "(?!)")
     foreign = [name for name in _OF_A_PROCESSOR.findall(text) if not re.match(provided, name)]
     return f"{foreign[0]} is no instruction of {target}" if foreign else ""

@@ -28,10 +28,7 @@ from m4alloc.superopt.vectors_inputs import draws, is_word, scalar_width
 from m4alloc.superopt.vectors_ops import Lanes, Masks, either, operation
 from m4alloc.superopt.vectors_shapes import SHAPING, Item, bitcast
 from m4alloc.superopt.vectors_words import Mask, Words, is_within
-
-
-class UnsupportedError(ValueError):
-    """A construct that quick tests do not cover: memory, loops, calls, undef, integers above 64 bits."""
+from m4alloc.superopt.verdict import UnsupportedError
 
 
 @dataclass(frozen=True)

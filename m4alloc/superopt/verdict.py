@@ -8,6 +8,10 @@ from enum import Enum
 from m4alloc.superopt.facts import Fact
 
 
+class UnsupportedError(ValueError):
+    """A construct that a checker, the interpreter or the quick tests do not cover; the message names it."""
+
+
 class Outcome(Enum):
     """`UNKNOWN` is never acceptance: a time-out, an unsupported construct and a bound reached all end there."""
 

@@ -176,6 +176,8 @@ def new_slab(m: Words, b: Bytes, heap: int, c: int) -> int:
     """A slab of FREE slots for the heap."""
     units, slots, length = m[c * CLASS_ROW + CLASS_UNITS], m[c * CLASS_ROW + CLASS_SLOTS], m[c * CLASS_ROW + CLASS_SIDE]
     side = slots * m[SIDE_LENGTH]
+    if m[c * CLASS_ROW + CLASS_SLABS_MADE] == 0:  # the line for threads without memory for their own, in reserve
+        take_metadata(m, b, m[c * CLASS_ROW + CLASS_LINE] * 16)
     at = m[c * CLASS_ROW + CLASS_SPARE]
     if at != NOTHING:
         # The link to the next spare array lies in the array itself; here in its first stamp.

@@ -7,6 +7,7 @@ from m4alloc.tune._simulator_layout import (
     AGE_PREVIOUS,
     BASE_UNITS,
     CHUNK,
+    CHUNK_SHARE,
     COMMITS,
     COMMITTED,
     DIRTY_BYTES,
@@ -157,7 +158,8 @@ def take_metadata(m: Words, b: Bytes, length: int) -> int:
     """Where the next `length` bytes of the core's own memory are, from a multiple of 64 on."""
     at = (m[METADATA] + 63) & ~63
     if m[METADATA_END] == 0 or at + length > m[METADATA_END]:
-        body = max((length + 16 + 64 + UNIT - 1) & ~(UNIT - 1), CHUNK)
+        share = (m[METADATA_BYTES] // CHUNK_SHARE + UNIT - 1) & ~(UNIT - 1)
+        body = max((length + 16 + 64 + UNIT - 1) & ~(UNIT - 1), CHUNK, share)
         start = m[METADATA_END]
         if start + body > METADATA_MAX:
             raise OverflowError("metadata")

@@ -94,7 +94,7 @@ def engine_of(
     if name != "local":
         raise EngineError(f"there is no engine {name!r}; there are {', '.join(ENGINES)}")
     if scheduler:
-        raise EngineError("a scheduler is for --engine dask; the local engine has none")
+        raise EngineError("a scheduler is for the engine dask; the local one has none")
     count = workers or cores()
     return InProcess(evaluator, judge) if count == 1 else Processes(evaluator, count, judge, lost)
 

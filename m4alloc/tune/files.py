@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from m4alloc.trace.whole import write_whole
 from m4alloc.tune.page import page, pictures
 from m4alloc.tune.report import NOTHING, UNDECIDED, TuneReport
 from m4alloc.view.png import PngError, png
@@ -25,31 +26,21 @@ def write(report: TuneReport, folder: Path) -> TuneReport:
     strategy = folder / "strategy.toml"
     if report.chosen or report.verdict not in (NOTHING, UNDECIDED):
         files.append(strategy)
-        whole(strategy, f"# m4alloc tune: {report.verdict}\n{report.strategy.to_toml()}")
+        write_whole(strategy, f"# m4alloc tune: {report.verdict}\n{report.strategy.to_toml()}")
     elif not report.interrupted:
         strategy.unlink(missing_ok=True)  # of an earlier tuning: what is there is what is recommended
     if report.library:
         files.append(Path(report.library))
     for name, image in drawn.items():
         files.append(folder / f"{name}.svg")
-        whole(files[-1], document(image))
+        write_whole(files[-1], document(image))
         try:
-            whole(folder / f"{name}.png", png(image))
+            write_whole(folder / f"{name}.png", png(image))
             files.append(folder / f"{name}.png")
         except PngError as error:
             notes += [str(error)] if str(error) not in notes else []
     files += [folder / "report.json", folder / "report.html"]
     told = replace(report, notes=tuple(notes), files=tuple(map(str, files)))
-    whole(folder / "report.html", page(told, drawn))
-    whole(folder / "report.json", json.dumps(told.to_json(), indent=1) + "\n")
+    write_whole(folder / "report.html", page(told, drawn))
+    write_whole(folder / "report.json", json.dumps(told.to_json(), indent=1) + "\n")
     return told
-
-
-def whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there as a whole or as it was before. Raises OSError."""
-    scratch = path.with_name(f".{path.name}")
-    try:
-        scratch.write_bytes(content.encode() if isinstance(content, str) else content)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)

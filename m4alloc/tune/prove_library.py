@@ -52,7 +52,7 @@ def prove_library(
         seed=seed,
         jobs=1,
         engines=("directed", "random"),
-        at_first=True,
+        stop_at_first=True,
         output=None,
         env=ENVIRONMENT,
     )

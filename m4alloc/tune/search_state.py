@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from m4alloc.strategy import Strategy
+from m4alloc.trace.whole import write_whole
 from m4alloc.tune.evaluate import Scored, failed
 from m4alloc.tune.result import Objectives
 from m4alloc.tune.space import told
@@ -40,9 +41,7 @@ class SearchState:
             self._load(path, identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = [{"campaign": dict(identity)}, *self._held.values()]
-        scratch = path.with_name(f".{path.name}")
-        scratch.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        scratch.replace(path)
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     def __len__(self) -> int:
         return len(self._held)

@@ -151,7 +151,9 @@ def _fill_classes(m: npt.NDArray[np.int64], strategy: Strategy, layout: Any) -> 
         row[layout.CLASS_QUARANTINE] = quarantine
         row[layout.CLASS_BATCH] = batch
         row[layout.CLASS_LINE] = (delay + quarantine + batch - 1) // batch * batch + batch
-        row[layout.CLASS_SIDE] = (units * UNIT // slot + 1 + 63) & ~63
+        states = units * UNIT // slot
+        marks = ((states >> layout.PART_SHIFT) + 1 + 63) & ~63 if states > layout.UNMARKED_MAX else 0
+        row[layout.CLASS_SIDE] = ((states + 1 + 63) & ~63) + marks
         row[layout.CLASS_SPARE] = layout.NOTHING
         row[layout.CLASS_USABLE] = 0 if empty else slot
         if empty:

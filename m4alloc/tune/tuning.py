@@ -76,7 +76,7 @@ class Tuning:
         self.progress = Within(progress)
         self.interrupts = interrupts
         self.tell = tell
-        self.floor = Floor.of(settings.security, promise=settings.promise)
+        self.floor = Floor.of(settings.security, promise=settings.reuse_after)
         self.baseline = lifted(Strategy(), self.floor)
         self.notes: list[str] = []
         self.parts: dict[str, Any] = {"verdict": UNDECIDED, "why": "it ended before anything was found"}
@@ -202,14 +202,14 @@ class Tuning:
         runs += [("random", "random", True)] if "random" not in names else []
         runs.append((UNSEEDED, "random", False))
         found = []
-        with opened(settings.engine, evaluator, settings.workers, settings.scheduler) as engine:
+        with opened(settings.engine, evaluator, settings.jobs, settings.scheduler) as engine:
             for name, method, seeded in runs:
                 if self.interrupts:
                     break
                 campaign = search(
                     *(space, evaluator),
                     method=method,
-                    budget=settings.budget,
+                    budget=settings.evaluations,
                     seed=settings.seed,
                     engine=engine,
                     state=settings.output / "search" / name.replace(", ", "-").replace(" ", "-"),
@@ -237,13 +237,13 @@ class Tuning:
         Of long workloads a part is replayed; all of them once more on the candidate that is built.
         """
         settings = self.settings
-        workers = min(settings.workers or cores(), len(self.candidates))
+        workers = min(settings.jobs or cores(), len(self.candidates))
         self.progress.phase("verifying", len(self.candidates))
 
         begun = [one if len(one) <= REPLAYED else one.excerpt(0, REPLAYED) for one in self.whole]
 
         def judge(strategy: Strategy) -> Proof:
-            return prove(strategy, begun, floor=self.floor, budget_s=settings.gate_seconds, seed=settings.seed)
+            return prove(strategy, begun, floor=self.floor, budget_s=settings.gate_budget, seed=settings.seed)
 
         strategies = [one.strategy for one in self.candidates]
         found = proofs(strategies, judge, workers=workers, stop=self.interrupts, done=self.progress.advance)
@@ -340,7 +340,7 @@ class Tuning:
         if not self.settings.hold_out or len(set(self.programs)) < 2:
             return
         places = {id(workload): place for place, workload in enumerate(self.whole)}
-        budget = max(40, self.settings.budget // 4)
+        budget = max(40, self.settings.evaluations // 4)
 
         def found(train: Sequence[Workload]) -> Strategy:
             self.progress.phase("held-out programs")
@@ -407,7 +407,7 @@ class Tuning:
 
     def library_proof(self, one: Tried, library: Path) -> Proof | None:
         """The candidate's proof on whole workloads, with the library's gate; None when an interrupt came first."""
-        seconds = self.settings.gate_seconds
+        seconds = self.settings.gate_budget
 
         def judge(strategy: Strategy) -> Proof:
             if max(map(len, self.whole)) > REPLAYED:
@@ -487,7 +487,7 @@ class Tuning:
         try:
             with self.baseline_library() as before_it:
                 allocators = [before_it, self.parts["library"], "system"]
-                found = replay(largest.path, allocator=allocators, repeat=self.settings.rounds)
+                found = replay(largest.path, allocator=allocators, rounds=self.settings.rounds)
         except ReplayError as error:
             if not self.interrupts:
                 self.note(f"the replay failed: {error}")
@@ -557,11 +557,11 @@ class Tuning:
             command=self.command,
             sources=tuple(str(one.path) if one.path else one.program for one in self.sources),
             floor=settings.security,
-            promise=settings.promise,
+            promise=settings.reuse_after,
             prefer=settings.prefer,
             objective=settings.objective,
             seed=settings.seed,
-            budget=settings.budget,
+            budget=settings.evaluations,
             engine=settings.engine,
             notes=tuple(dict.fromkeys(self.notes)),
             interrupted=bool(self.interrupts),
@@ -573,4 +573,4 @@ class Tuning:
 def undecided(proof: Proof) -> str:
     """Which gates had too little time, in words."""
     told = [f"gate {one.name}: {one.detail}" for one in proof.gates if one.verdict is Verdict.EXHAUSTED]
-    return f"{'; '.join(told)} (--gate-seconds gives them more time)"
+    return f"{'; '.join(told)} (--gate-budget gives them more time)"

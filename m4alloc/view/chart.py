@@ -17,12 +17,14 @@ LEFT, RIGHT, TOP, BOTTOM = 84, 16, 34, 42
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis from `low` to `high` with a label and a way to write its numbers."""
+    """An axis from `low` to `high` with a label and a way to write its numbers; of things that are counted (`whole`),
+    only whole numbers are written."""
 
     label: str
     low: float
     high: float
     show: Callable[[float], str]
+    whole: bool = False
 
     def place(self, value: float, start: float, stop: float) -> float:
         """The coordinate of `value` when low is drawn at `start` and high at `stop`."""
@@ -99,6 +101,8 @@ def x_labels(axis: Axis, left: float, right: float, bottom: float) -> list[Child
     """Ticks, numbers and the label of a horizontal axis drawn from `left` to `right` at the height `bottom`."""
     parts: list[Child] = []
     for value in ticks.linear(axis.low, axis.high, 9):
+        if axis.whole and not value.is_integer():
+            continue
         x = axis.place(value, left, right)
         # A number centred at the very end would stick out of the picture.
         anchor = "end" if x > right - 20 else "middle"

@@ -28,7 +28,8 @@ _STRENGTHS = (0.3, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that is marked on a map: when, where (-1: no address), its kind, a letter in a role's colour, words."""
+    """Something that is marked on a map: when, on its axis, where (-1: no address), its kind, a letter in a role's
+    colour, words."""
 
     at: float
     address: int
@@ -154,14 +155,23 @@ def draw(
     labels: Iterable[str] = (),
     columns: int = 160,
     rows: int = 96,
+    counted: bool = False,
 ) -> Element:
     """The map from 0 to `stop`: block by block up to FEW of them, else as a grid of cells.
 
-    labels: of the blocks; taken only when they are drawn one by one. columns, rows: of the grid.
+    labels: of the blocks; taken only when they are drawn one by one. columns, rows: of the grid. counted: the clock
+    counts events, place e of it is event e + 1, and its number stands below the middle of the room that it has.
     """
     if len(lives) <= FEW:
-        return blocks(lives, 0, stop, time_label, show, title, notes=notes, labels=list(labels))
-    return cells(rasterise(lives, 0, stop, columns=columns, max_rows=rows), time_label, show, title, notes)
+        return blocks(lives, 0, stop, time_label, show, title, notes=notes, labels=list(labels), counted=counted)
+    raster = rasterise(lives, 0, stop, columns=columns, max_rows=rows)
+    return cells(raster, time_label, show, title, notes, counted=counted)
+
+
+def _clock(label: str, start: float, stop: float, show: Callable[[float], str], counted: bool) -> Axis:
+    """The axis of time; of a clock that counts events, place e is drawn where e + 1/2 stands."""
+    spare = 0.5 if counted else 0.0
+    return Axis(label, start + spare, stop + spare, show, whole=counted)
 
 
 def cells(
@@ -170,6 +180,8 @@ def cells(
     show: Callable[[float], str],
     title: str = "Heap map",
     notes: Sequence[Note] = (),
+    *,
+    counted: bool = False,
 ) -> Element:
     """The grid as rectangles: neighbouring equal cells of a row are one rectangle. Cost: O(cells + notes)."""
     layout = _Layout(raster.axis)
@@ -204,7 +216,8 @@ def cells(
         f"{plural(len(raster.axis.rows), 'row')} of {binary_size(raster.axis.row_length)}; the stronger a cell, "
         "the fuller its addresses were; a dotted line stands for addresses that no block ever used."
     )
-    return _whole(layout, rows, seen, Axis(time_label, raster.start, raster.stop, show), title, description, notes)
+    time = _clock(time_label, raster.start, raster.stop, show, counted)
+    return _whole(layout, rows, seen, time, title, description, notes)
 
 
 def blocks(
@@ -217,27 +230,31 @@ def blocks(
     max_rows: int = 96,
     notes: Sequence[Note] = (),
     labels: Sequence[str] = (),
+    *,
+    counted: bool = False,
 ) -> Element:
     """Every block as one rectangle from birth to death; for some thousands of blocks at most. Cost: O(n log n).
 
-    labels: what is written into each, where there is room.
+    labels: what is written into each, where there is room. counted: as of `draw`.
     """
     axis = address_axis(lives, max_rows)
     layout = _Layout(axis)
-    time = Axis(time_label, start, stop, show)
+    time = _clock(time_label, start, stop, show, counted)
+    spare = time.low - start
     groups = group_indices(lives.length)
     drawn: list[Child] = []
     columns = (lives.base, lives.length, lives.born, lives.died, groups)
     written: list[Child] = []
     named = labels or [""] * len(lives)
     for base, length, born, died, colour, label in zip(*(column.tolist() for column in columns), named, strict=True):
-        left = time.place(max(born, start), layout.left, layout.right)
-        right = max(left + 1, time.place(min(died, stop), layout.left, layout.right))
+        left = time.place(max(born, start) + spare, layout.left, layout.right)
+        right = max(left + 1, time.place(min(died, stop) + spare, layout.left, layout.right))
+        lived = _lived(born, died, stop) if counted else f"{show(born)} to {show(died)}"
         for low, high in _pieces(layout, base, length):
             drawn.append(
                 group(
                     [
-                        element("title", f"{length:,d} bytes at {base:#x}, {show(born)} to {show(died)}"),
+                        element("title", f"{length:,d} bytes at {base:#x}, {lived}"),
                         element(
                             "rect",
                             x=left,
@@ -267,6 +284,12 @@ def blocks(
                 )
     description = f"{plural(len(lives), 'block')}; one row is {binary_size(axis.row_length)}."
     return _whole(layout, [*drawn, *written], set(groups.tolist()), time, title, description, notes)
+
+
+def _lived(born: int, died: int, stop: int) -> str:
+    """From which event to which, counted from 1, in words."""
+    start = f"event {born + 1:,d}" if born >= 0 else "the start"
+    return f"from {start} to {f'event {died + 1:,d}' if died < stop else 'the end'}"
 
 
 def _pieces(layout: _Layout, base: int, length: int) -> list[tuple[float, float]]:

@@ -148,11 +148,14 @@ def trace(one: Trace) -> str:
     return f"<p><b>Trace {escape(one.path.name)}</b></p>{table(rows)}{more}{shown}"
 
 
-def heap_map(blocks: Blocks, stop: int, clock: str) -> str:
-    """The map of a heap from 0 to `stop` on its clock: block by block where they are few, else as a grid of cells."""
+def heap_map(blocks: Blocks, stop: int, clock: str, *, counted: bool = False) -> str:
+    """The map of a heap from 0 to `stop` on its clock: block by block where they are few, else as a grid of cells.
+
+    counted: as of `m4alloc.view.heap_map.draw`.
+    """
     from m4alloc.view.heap_map import draw
 
-    return scoped(draw(blocks, stop, clock, number_at, columns=120, rows=60).write())
+    return scoped(draw(blocks, stop, clock, number_at, columns=120, rows=60, counted=counted).write())
 
 
 def number_at(place: float) -> str:

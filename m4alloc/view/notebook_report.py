@@ -104,8 +104,8 @@ def _life(life: Life) -> str:
     blocks = blocks_of(life)
     counts = f"{plural(len(life.events), 'event')}, {plural(len(life.blocks), 'block')}"
     head = f"<p><b>{escape(life.title)}</b>, on {escape(life.allocator)}: {counts}. {escape(life.sentence)}</p>"
-    drawn = heap_map(blocks, max(1, len(life.events)), "event") if len(blocks) else ""
-    rows = [[number(mark.event), mark.kind, mark.name, mark.reason] for mark in life.marks if mark.kind != "label"]
+    drawn = heap_map(blocks, max(1, len(life.events)), "event", counted=True) if len(blocks) else ""
+    rows = [[number(mark.event + 1), mark.kind, mark.name, mark.reason] for mark in life.marks if mark.kind != "label"]
     more = [["", "", f"and {number(len(rows) - _MARKS)} more", ""]] if len(rows) > _MARKS else []
     marks = table([*rows[:_MARKS], *more], ["event", "kind", "name", "reason"], right=[0]) if rows else ""
     return head + drawn + marks
@@ -126,4 +126,6 @@ class Explorer:
 
     def _repr_html_(self) -> str:
         style = f"width:100%;height:{self.height}px;border:1px solid #888"
-        return f'<iframe srcdoc="{escape(self.page)}" title="heap explorer" style="{style}"></iframe>'
+        # What ends an attribute, or begins an element, is told otherwise; all else stays as short as it is.
+        inside = self.page.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+        return f'<iframe srcdoc="{inside}" title="heap explorer" style="{style}"></iframe>'

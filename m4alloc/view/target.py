@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from m4alloc.trace.formats.scratch import replacing
+from m4alloc.trace.whole import write_whole
 from m4alloc.view.explorer.sources_problem import ViewError
 
 
@@ -61,8 +61,7 @@ def write(target: Path, text: str) -> int:
     """Write the file whole or not at all; its bytes.  Raises ViewError."""
     content = text.encode()
     try:
-        with replacing(target) as file:
-            file.write(content)
+        write_whole(target, content)
     except OSError as error:
         raise ViewError(f"{target}: {error.strerror or error}") from error
     return len(content)

@@ -161,6 +161,7 @@ def test_the_catalogue_lists_every_source_once() -> None:
         assert len(program["arguments"]) == len(program["short"]) == len(program["trace"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_glibc_and_m4alloc_give_the_result_of_the_catalogue(built: Built, name: str) -> None:
     assert result_of(built.short(name)) == expected(name)

@@ -20,6 +20,7 @@ def bench(name: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False, timeout=200)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="apt install gcc libc6-dev")
 def test_pairs_measures_every_cell_for_every_allocator(tmp_path: Path) -> None:
     done = bench("pairs.py", "--rounds", "1", "--seconds", "0.001", "--json", str(tmp_path / "pairs.json"))

@@ -13,6 +13,7 @@ from m4alloc import _backend
 pytestmark = pytest.mark.skipif(_backend.backend != "fast", reason="the native core is not built: make build")
 
 
+@pytest.mark.slow
 def test_every_row_has_a_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--seconds", "0.1", "--depth", "2", "--json", str(tmp_path / "rates.json")])
     rates = json.loads((tmp_path / "rates.json").read_text(encoding="utf-8"))

@@ -67,6 +67,7 @@ def test_every_case_says_what_it_does_and_what_can_catch_it(program: Path) -> No
         assert detect.selected(listed, [category])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["glibc", *detect.presets()])
 def test_without_the_wrong_operation_nobody_objects(program: Path, name: str) -> None:
     presets = detect.presets()

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_every_build_of_a_program_is_run_in_each_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--quick", "--rounds", "2", "--only", "loop", "--only", "richards", "--no-valgrind"]
     assert main([*words, "--json", str(tmp_path / "json")]) == 0

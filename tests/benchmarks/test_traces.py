@@ -42,6 +42,7 @@ def test_all_excerpts_together_are_below_500_kib() -> None:
     assert sum(path.stat().st_size for path in EXCERPTS) < 500 * 1024
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(PERL.missing() is not None, reason="perl is not installed")
 def test_a_program_is_recorded_once_and_its_excerpt_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--only", "perl", "--output", str(tmp_path), "--limit", "5000000"]

@@ -7,6 +7,7 @@ import pytest
 from examples import hypothesis_finds
 
 
+@pytest.mark.slow
 def test_any_sizes_find_what_round_sizes_do_not(capsys: pytest.CaptureFixture[str]) -> None:
     hypothesis_finds.main()
     told = capsys.readouterr().out

@@ -41,6 +41,7 @@ def _said(output: Any) -> tuple[str, ...]:
     return (*shown, text) if shown == ("text/plain",) else shown
 
 
+@pytest.mark.slow
 @each
 @pytest.mark.timeout(120)
 def test_a_notebook_runs_and_says_what_is_saved_in_it(

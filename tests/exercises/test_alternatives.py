@@ -62,6 +62,7 @@ RIGHT: dict[str, tuple[int, list[tuple[str, str]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", RIGHT)
 def test_another_right_design_keeps_every_promise(judged: Judge, design: str) -> None:
     number, changes = RIGHT[design]

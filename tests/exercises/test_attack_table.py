@@ -56,6 +56,7 @@ def test_the_starter_is_attacked_on_three_machines(judged: Judge) -> None:
     assert "forged-free, on CHERI (ISAv9 128)" in found["believed"].history
 
 
+@pytest.mark.slow
 def test_the_solution_survives_the_table(judged: Judge) -> None:
     assert judged(4) == {}
 

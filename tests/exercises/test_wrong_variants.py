@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from capability.architecture import UnrepresentableError
+from capability.cheri.isa import CHERIOT, ISAV9_128, MORELLO
+from capability.cheri.protection import Cheri
+from capability.memory import TaggedMemory
+from capability.perms import DATA
+from capability.word import align_up
+from exercises.course.promise import Result
+from exercises.course.steps import STEPS
+from exercises.course.telling import told_broken
+
 Judge = Callable[..., Any]
 FREE = "        if address:\n"
+REST = "if low < high]"
 GIVE = "            self.space.free(block.base)\n"
 FILL = "        self.memory.fill(issued.base, issued.top - issued.base, 0)\n"
 MASK = "mask_of(0, site.before(), site.after())"
@@ -37,11 +49,32 @@ WRONG: dict[str, tuple[int, str, str, str]] = {
     ),
     "padding never comes back": (1, "= length\n                return", "= size\n                return", "used again"),
     "a cut loses the next range": (1, "index : index + 1]", "index : index + 2]", "used again"),
+    "short rests are dropped": (1, REST, "if high - low >= 64]", "rest"),
+    "a rest of one unit is dropped": (1, REST, "if high - low > UNIT]", "rest"),
+    "a short gap is dropped": (
+        1,
+        "[(start, address), (",
+        "[*([(start, address)] if address - start >= 64 else []), (",
+        "rest",
+    ),
+    "the rest begins at a multiple of the alignment": (
+        1,
+        "(address + length, end)]",
+        "(address + length + -(address + length) % alignment, end)]",
+        "rest",
+    ),
+    "a table of 64 free ranges": (1, FREE, "        if address and len(self.ranges) < 64:\n", "used again"),
     "free(0) frees the first block": (
         1,
         FREE,
         "        if not address:\n            self.ranges.append((0x10000, 0x10010))\n" + FREE,
         "free(0)",
+    ),
+    "a short range is no neighbour and lost": (
+        2,
+        "self.ranges = [(start, end), *apart]",
+        "self.ranges = [(start, end), *(one for one in apart if one[1] - one[0] != 48)]",
+        "nothing lost",
     ),
     "joins in short lists alone": (
         2,
@@ -50,6 +83,18 @@ WRONG: dict[str, tuple[int, str, str, str]] = {
         "any order",
     ),
     "a refusal keeps the place": (3, "                self.space.free(base)\n", "", "representable"),
+    "padded in length alone": (
+        3,
+        "aligned_alloc(granule, l",
+        "aligned_alloc(self.architecture.granule, l",
+        "representable",
+    ),
+    "no pointers may be stored": (
+        3,
+        "import DATA\n",
+        "import DATA as ALL, Perms\nDATA = ALL & ~Perms.PERMIT_STORE_CAP\n",
+        "data only",
+    ),
     "no pointer to 0 bytes": (
         3,
         "        granule = self.arch",
@@ -69,6 +114,7 @@ WRONG: dict[str, tuple[int, str, str, str]] = {
         "comes back",
     ),
     "free(None) is an error": (3, "        if pointer is not None:\n", "        if True:\n", "comes back"),
+    "padding is not zeroed": (4, "issued.top - issued.base, 0)", "issued.top - issued.base - 8, 0)", "stale contents"),
     "free never examines": (4, "        self.examine(self.memory, pointer, issued)\n", "", "believed"),
     "rights are not compared": (
         4,
@@ -122,6 +168,64 @@ def test_a_wrong_heap_breaks_the_promise_that_is_about_its_mistake(judged: Judge
     assert name in judged(number, (old, new), promises=(name,))
 
 
+def test_bounds_that_are_refused_for_ever_are_told_as_a_history_and_not_as_a_loop(judged: Judge) -> None:
+    change = ("length = align_up(max(size, 1), granule)", "length = align_up(max(size, 1), self.architecture.granule)")
+    found = judged(3, change, promises=("representable",))["representable"]
+    assert found.history[1] == "a = malloc 65537  <- here"
+    assert "derive was refused 8 times in one call" in found.happened
+    assert "65552 bytes at 0x10000 have no exact bounds: both must be multiples of 128" in found.happened
+
+
+def test_a_refused_free_that_loses_the_block_is_told_to_look_before_it_takes(judged: Judge) -> None:
+    taken = ("issued = self.pointers.get(pointer.address)", "issued = self.pointers.pop(pointer.address, None)")
+    restored = (
+        "        super().free(pointer)\n",
+        "        self.pointers[pointer.address] = issued\n        super().free(pointer)\n",
+    )
+    found = judged(4, taken, restored, promises=("believed",))["believed"]
+    assert "it then refused the right one, too" in found.happened
+    assert found.history[-1] == "free a  <- here"
+    assert "with .get" in found.hint
+
+
+def test_a_padded_and_aligned_block_is_not_refused_again() -> None:
+    draw = random.Random(3)
+    for isa in (ISAV9_128, MORELLO, CHERIOT):
+        memory = TaggedMemory(0x10000, 1 << 25, capability_granule=isa.format.capability_bytes)
+        for _ in range(400):
+            size = draw.randrange(1, 1 << draw.randrange(4, 24))
+            try:
+                Cheri(isa).derive(memory, 0x10000, align_up(size, 16), DATA)
+            except UnrepresentableError as refusal:
+                base = 0x10000 + refusal.granule  # aligned no better than it has to be
+                Cheri(isa).derive(memory, base, align_up(size, refusal.granule), DATA)
+
+
+def test_what_lies_outside_is_told_with_the_size_asked_for(judged: Judge) -> None:
+    wraps = ("max(size + -size % UNIT, UNIT)", "max(size + -size % UNIT, UNIT) % (1 << 32)")
+    found = judged(1, wraps, promises=("refused",))["refused"]
+    assert "1099511627776 bytes at 0x10000 are not all in [0x10000, 0x11000)" in found.happened
+
+
+def test_a_byte_that_is_not_zero_is_told_as_it_is(judged: Judge) -> None:
+    found = judged(4, ("issued.top - issued.base, 0)", "issued.top - issued.base, 0xDD)"), promises=("stale contents",))
+    assert "Byte 0 of c is 0xdd, not 0." in found["stale contents"].happened
+
+
+def test_a_quarantine_that_keeps_memory_for_ever_is_not_told_to_zero_it(judged: Judge) -> None:
+    kept = "        while self.waiting:\n            self.space.free(self.waiting.popleft())\n        return some"
+    found = judged(4, (kept, "        return some"), promises=("stale contents",))
+    assert "the quarantine is emptied" in found["stale contents"].hint
+
+
+def test_a_long_history_is_told_by_its_ends(judged: Judge) -> None:
+    found = judged(1, (FREE, "        if address and len(self.ranges) < 64:\n"), promises=("used again",))["used again"]
+    assert len(found.history) > 200
+    told = told_broken(Result(next(one for one in STEPS[0].promises if one.name == "used again"), found))
+    assert len(told) < 40
+    assert any("lines ..." in line for line in told)
+
+
 def test_a_model_of_one_block_is_no_model_of_a_janitor_with_a_favourite(judged: Judge) -> None:
     found = judged(5, model=(("const BLOCKS = 2", "const BLOCKS = 1"),), promises=("model lives",))
     assert "no two blocks" in found["model lives"].happened
@@ -137,6 +241,13 @@ def test_a_heap_that_ends_the_program_has_not_done_the_step(judged: Judge) -> No
     [
         (1, FREE, "        if adress:\n", "returns", "slip of the pen"),
         (1, FREE, "        if True:\n", "returns", "0 is the null pointer"),
+        (
+            3,
+            "aligned_alloc(granule, l",
+            "aligned_alloc(self.architecture.granule, l",
+            "representable",
+            "both, and then",
+        ),
         (5, "block.top - block.base", "block.length", "says so", "slip of the pen"),
         (5, "> WAIT:", "> 9999:", "ends", "longer than WAIT"),
     ],

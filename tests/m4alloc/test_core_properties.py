@@ -75,6 +75,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Foreign]:
         yield library
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_every_run_of_the_library_satisfies_the_allocators_properties(target: Foreign, data: st.DataObject) -> None:

@@ -46,6 +46,7 @@ def bodies(text: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_no_function_of_the_core_touches_python(generated: Path) -> None:
     functions = bodies((generated / "_fast.c").read_text())
     assert {*HOT, "m4_release_slow", "m4_refill", "__pyx_f_7m4alloc_5_core_6malloc_release"} <= set(functions)

@@ -31,6 +31,7 @@ def soak(threads: int, seconds: float, strategy: str, *, seed: int = 1, children
     assert int(counted[3]) > 0 or not children, ran
 
 
+@pytest.mark.slow
 def test_a_second_with_every_function_threads_and_forks_loses_no_byte() -> None:
     soak(CORES + 1, 1, PRESETS["default"])
 

@@ -41,6 +41,7 @@ def test_without_its_knob_the_check_fails(check: str) -> None:
     assert ran.status == 1 and "not so" in ran.err, ran
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["4", pytest.param("1", marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 @pytest.mark.parametrize(
@@ -54,9 +55,11 @@ def test_without_its_knob_the_check_fails(check: str) -> None:
 )
 def test_no_strategy_breaks_a_promise(source: str, check: str, strategy: str, part: str) -> None:
     # A quarter of the rounds here, all of them in the campaign.
-    assert_holds(PRELOAD / source, check, environment={"M4ALLOC_STRATEGY": strategy, "CHECK_PART": part})
+    environment = {"M4ALLOC_STRATEGY": strategy, "CHECK_PART": part}
+    assert_holds(PRELOAD / source, check, environment=environment, timeout=60 if part == "4" else 600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", ["0.4", pytest.param("2", marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 def test_no_strategy_loses_a_byte_among_threads(strategy: str, seconds: str) -> None:

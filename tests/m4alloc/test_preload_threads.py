@@ -22,6 +22,7 @@ def stress(threads: int, seconds: float, environment: dict[str, str] | None = No
     assert counted is not None and int(counted[1]) > 2000 * seconds, ran
 
 
+@pytest.mark.slow
 def test_more_threads_than_cores_lose_no_byte() -> None:
     stress(CORES + 2, 5)
 
@@ -31,5 +32,6 @@ def test_more_threads_than_cores_lose_no_byte_in_a_minute() -> None:
     stress(4 * CORES, 60)
 
 
+@pytest.mark.slow
 def test_no_large_block_overlaps_what_a_thread_maps_all_the_while() -> None:
     assert_holds(PRELOAD / "neighbours.c", "no_large_block_overlaps_what_a_thread_maps_all_the_while")

@@ -14,6 +14,7 @@ def execute(workload: Workload, directory: Path, *, preload: bool) -> Ran:
     return run(argv, preload=preload, environment=environment, directory=directory, timeout=100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name.replace(" ", "-"))
 def test_a_program_prints_the_same_on_our_malloc(workload: Workload, tmp_path: Path) -> None:
     reason = workload.missing()

@@ -27,6 +27,7 @@ STRATEGIES = {
     "sampled": Strategy.sampled().with_(sample_rate=100).to_environment(),
     "middle classes": "classes=16/256/4096/36864/131072/1048576,stack_depths=2/3/2/2/2/2,placement=1,prefault=65536",
     "small stacks": "delay_line=1,stack_depth=16,stack_bytes=65536,refill_batch=1,retain_bytes=0",
+    "long slabs": "slab_bytes=" + "/".join(["8388608"] * 40),  # which have marks
 }
 OPTIONS = {
     "M4ALLOC_RESERVE": str(256 << 20),  # a sanitizer shadows every byte that is mapped

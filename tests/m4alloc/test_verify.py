@@ -30,7 +30,7 @@ SCHEMA = json.loads((ROOT / "docs" / "json-schema" / "verify.json").read_text(en
 
 
 def client(what: str, **how: Any) -> VerifyReport:
-    return verify([str(build(SOURCES / "client.c")), what], stdout=subprocess.DEVNULL, **{"repeat": 0, **how})
+    return verify([str(build(SOURCES / "client.c")), what], stdout=subprocess.DEVNULL, **{"rounds": 0, **how})
 
 
 def command(*words: str | Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -70,7 +70,7 @@ def test_sort_holds_and_its_report_has_every_line(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("b\na\n" * 2000)
     page = tmp_path / "r.html"
-    ran = command("--output", page, "--repeat", "2", "--", "sort", text)
+    ran = command("--output", page, "--rounds", "2", "--", "sort", text)
     assert ran.returncode == 0, ran.stderr
     labels = [line[:13].strip() for line in ran.stdout.splitlines() if line not in ("a", "b")]
     expected = ["recorded", "contract", "misuse", "properties", "heap", "live bytes", "sizes", "against", "verdict"]
@@ -82,7 +82,7 @@ def test_sort_holds_and_its_report_has_every_line(tmp_path: Path) -> None:
 
 def test_python_on_malloc_holds_over_tens_of_thousands_of_requests() -> None:
     program = [sys.executable, "-c", "import json; [json.dumps({'a': [i] * 3}) for i in range(2000)]"]
-    report = verify(program, env={**os.environ, "PYTHONMALLOC": "malloc"}, repeat=0)
+    report = verify(program, env={**os.environ, "PYTHONMALLOC": "malloc"}, rounds=0)
     assert (report.verdict, report.status, report.refused, report.misuse_counts) == (Verdict.HOLDS, 0, 0, {})
     assert report.requests > 20_000
     assert report.notes == ()
@@ -90,7 +90,7 @@ def test_python_on_malloc_holds_over_tens_of_thousands_of_requests() -> None:
 
 def test_pythons_own_allocator_is_named_as_what_hides_the_requests() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONMALLOC"}
-    report = verify([sys.executable, "-c", "pass"], env=environment, repeat=0)
+    report = verify([sys.executable, "-c", "pass"], env=environment, rounds=0)
     assert "PYTHONMALLOC=malloc" in " ".join(report.notes)
 
 
@@ -191,20 +191,20 @@ def test_the_programs_own_failure_is_reported_and_not_hidden() -> None:
 
 
 def test_output_that_varies_by_itself_is_not_held_against_the_allocator() -> None:
-    comparison = client("varies", repeat=2, fail_on=["output"])
+    comparison = client("varies", rounds=2, fail_on=["output"])
     assert comparison.comparison is not None
     assert comparison.comparison.output == "varies"
     assert comparison.exit_status == 0
 
 
 def test_a_program_reads_the_same_input_in_every_run() -> None:
-    ran = command("--output", "-", "--repeat", "2", "--", "sort", stdin="b\na\n")
+    ran = command("--output", "-", "--rounds", "2", "--", "sort", stdin="b\na\n")
     assert ran.stdout.startswith("a\nb\nrecorded")
     assert "output equal" in ran.stdout
 
 
 def test_the_seed_alone_decides_the_order_of_the_runs() -> None:
-    report = client("clean", repeat=3, seed=7)
+    report = client("clean", rounds=3, seed=7)
     assert report.comparison is not None and report.seed == 7
     assert len(report.comparison.ours.runs) == len(report.comparison.other.runs) == 3
     assert report.replay is not None and report.replay.ratio > 0
@@ -216,7 +216,7 @@ def test_the_seed_alone_decides_the_order_of_the_runs() -> None:
 def test_the_json_is_all_of_stdout_and_obeys_its_schema(tmp_path: Path) -> None:
     page = tmp_path / "r.html"
     program = build(SOURCES / "client.c")
-    ran = command("--json", "--output", page, "--repeat", "1", "--keep-trace", tmp_path / "t", "--", program, "fork")
+    ran = command("--json", "--output", page, "--rounds", "1", "--keep-trace", tmp_path / "t", "--", program, "fork")
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout)
     assert list(faults(report, SCHEMA)) == []
@@ -264,13 +264,13 @@ def test_a_run_without_a_request_is_undecided_and_says_why(called: Run) -> None:
         (["--standard", "c18", "--", "true"], "standard 'c18' is unknown"),
         (["--allocator", "/no/such.so", "--", "true"], "no allocator library /no/such.so"),
         (["--fail-on", "leaks", "--", "true"], "--fail-on leaks: the kinds are misuse, double-free"),
-        (["--repeat", "-1", "--", "true"], "repeat is -1"),
+        (["--rounds", "-1", "--", "true"], "rounds is -1"),
         (["--output", "/no/where/r.html", "--", "true"], "/no/where is not a directory"),
         (["--output", "/", "--", "true"], "/ is a directory"),
         (["--trace", "/no/trace", "--output", "-"], "No such file"),
         (["--trace", "/bin/sh", "--output", "-"], "neither its first bytes nor its name"),
         (["--trace", "x", "--", "true"], "give one or the other"),
-        (["--limit", "many", "--", "true"], "--limit many: a number of bytes"),
+        (["--limit", "many", "--", "true"], "--limit: 'many' is no number of bytes"),
     ],
 )
 def test_bad_input_is_told_in_one_line_with_status_2(words: list[str], told: str, called: Run) -> None:

@@ -13,5 +13,6 @@ Three ways to check
     refute, equivalence                   counterexamples that have been run; is one term a refinement of another
 Code
     intrinsics, program, reader, printer, mnemonics   LLVM's text in; LLVM's text and mnemonics out
+    promises                              flags, attributes and metadata, which the language has no words for
     edits, rewrite, verify                the search for cheaper programs, step by proved step; two functions compared
 """

@@ -21,11 +21,12 @@ def to_llvm(program: Program) -> str:
     """
     bits = program.bits
     writer = _Writer(bits)
-    parameters = ", ".join(
-        f"{llvm_type(one.sort, bits)} {'noundef ' if one.noundef else ''}%{one.name}" for one in program.parameters
-    )
-    sort = _sort(program)
-    writer.lines.append(f"define {llvm_type(sort, bits)} @{program.name}({parameters}) {{")
+    # It is called as the function that was read.
+    convention, result, *passed = program.promises.convention or ("ccc", "", *("" for _ in program.parameters))
+    words = [(one, how, "noundef" * one.noundef) for one, how in zip(program.parameters, passed, strict=True)]
+    parameters = ", ".join(_joined(llvm_type(one.sort, bits), *more, f"%{one.name}") for one, *more in words)
+    sort = _joined("" if convention == "ccc" else convention, result, llvm_type(_sort(program), bits))
+    writer.lines.append(f"define {sort} @{program.name}({parameters}) {{")
     writer.lines.append("entry:")
     for one in program.parameters:
         if not one.noundef:
@@ -37,6 +38,10 @@ def to_llvm(program: Program) -> str:
     writer.lines.append("}")
     declared = [declaration(name, bits) for name in sorted(writer.used)]
     return "\n".join([*writer.lines, "", *declared, ""] if declared else [*writer.lines, ""])
+
+
+def _joined(*words: str) -> str:
+    return " ".join(filter(None, words))
 
 
 def _sort(program: Program) -> Sort:

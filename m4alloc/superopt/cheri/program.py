@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from m4alloc.superopt.cheri.promises import NONE, Promises
 from m4alloc.superopt.cheri.term import (
     MEMORY,
     POLYMORPHIC,
@@ -57,6 +58,8 @@ class Program:
     before: tuple[tuple[str, str], ...] = ()
     bits: int = 64
     """Of an address."""
+    promises: Promises = NONE
+    """Of the function that was read."""
 
     @property
     def term(self) -> Term:

@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from m4alloc.superopt import ir
+from m4alloc.superopt.cheri import promises
 from m4alloc.superopt.cheri.intrinsics import by_intrinsic, declaration
 from m4alloc.superopt.cheri.program import Branch, Parameter, Program, Step, flattened
-from m4alloc.superopt.cheri.term import Apply, Number, Sort, TermError, Variable, apply
+from m4alloc.superopt.cheri.term import MEMORY, Apply, Number, Sort, TermError, Variable, apply
 from m4alloc.superopt.parse import parse_module
 from m4alloc.superopt.parse_tokens import IrError
 from m4alloc.superopt.printer import print_function
 
 _LAYOUT = re.compile(r"^target datalayout.*$", re.MULTILINE)
 _CALLED = re.compile(r"@(llvm\.cheri\.[\w.]+)\(")
-_CALL = re.compile(r"(?:tail |notail )?call (?:noundef )?[\w() ]+ @(llvm\.cheri\.[\w.]+)\((.*)\)(?: #\d+)?")
 _DECLARED = re.compile(r"^declare .*@(llvm\.cheri\.[\w.]+)\(", re.MULTILINE)
 _ARITHMETIC: Mapping[str, str] = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^"}
 _COMPARISONS: Mapping[str, str] = {"eq": "==", "ne": "!=", "ult": "<", "ule": "<=", "ugt": ">", "uge": ">="}
@@ -75,6 +75,8 @@ class _Reader:
         self.bits = bits
         self.intrinsics = by_intrinsic(bits)
         self.before: list[tuple[str, str]] = []
+        self.loose: set[str] = set()
+        self.aligned: list[tuple[str, int]] = []
 
     def program(self) -> Program:
         parameters = tuple(
@@ -92,10 +94,12 @@ class _Reader:
             if isinstance(operand, ir.Local) and operand.name in once
         }
         parameters = tuple(replace(one, frozen=one.name in frozen) for one in parameters)
+        self.frozen = frozen
         outside = {parameter.name for parameter in parameters if parameter.sort is Sort.INT}
         values: dict[str, Atom] = {one.name: Variable(one.name, one.sort) for one in parameters}
         steps, result = self.block(self.function.blocks[0], "", values, outside, ())
-        return Program(self.function.name, parameters, steps, result, tuple(self.before), self.bits)
+        promised = replace(promises.of(self.function), loose=tuple(sorted(self.loose)), aligned=tuple(self.aligned))
+        return Program(self.function.name, parameters, steps, result, tuple(self.before), self.bits, promised)
 
     def sort(self, type: ir.Type, what: str) -> Sort:
         """The sort of a type.  Raises ReadError."""
@@ -144,11 +148,11 @@ class _Reader:
 
     def called(self, instruction: ir.Instruction) -> ir.Instruction:
         """A call of `llvm.cheri.*`, which is kept as text, with its operands; any other instruction as it is."""
-        match = _CALL.fullmatch(instruction.text) if instruction.opcode == "opaque" else None
+        match = promises.CALL.fullmatch(instruction.text) if instruction.opcode == "opaque" else None
         if match is None:
             return instruction
         operands: list[ir.Value] = []
-        for text in match.group(2).split(","):
+        for text in re.split(r",(?![^()]*\))", match["operands"]):
             last = text.split()[-1] if text.strip() else ""
             if last.startswith("{"):
                 operands.append(instruction.operands[int(last[1:-1])])
@@ -158,7 +162,7 @@ class _Reader:
                 operands.append(ir.constant(ir.Int(self.bits), int(last)))
             elif last:
                 raise self.fail(instruction, f"no value of the language is {last}")
-        return replace(instruction, opcode="call", callee=match.group(1), operands=tuple(operands), text="")
+        return replace(instruction, opcode="call", callee=match["name"], operands=tuple(operands), text="")
 
     def atom(self, value: ir.Value, values: Mapping[str, Atom], instruction: ir.Instruction) -> Atom:
         """An operand."""
@@ -195,6 +199,9 @@ class _Reader:
             text = print_function(_alone(_with_names(instruction, values), self.function))
             self.before.append((instruction.name, _line_of(text, instruction.name)))
             outside.add(instruction.name)
+            from_loose = any(isinstance(one, ir.Local) and one.name in self.loose for one in instruction.operands)
+            if (from_loose or promises.may_be_poison(instruction)) and instruction.name not in self.frozen:
+                self.loose.add(instruction.name)
             values[instruction.name] = Variable(instruction.name, Sort.INT)
             return
         value = self.value(instruction, values, steps)
@@ -204,6 +211,8 @@ class _Reader:
             steps += parts[:-1]
             value = parts[-1].value
         steps.append(Step(name, value))
+        if value.operator in MEMORY and (instruction.align or 1) > (1 if value.operator in ("load", "store") else 0):
+            self.aligned.append((name, instruction.align or 1))
         if instruction.name:
             values[name] = Variable(name, value.sort)
 

@@ -2,8 +2,9 @@
 
     life       what is drawn: events, blocks, findings, protection, as columns
     sources    inputs of every kind to lives: sources_trace, _script, _attack, _attack_log (sources_problem: refusals)
-    build      a history's columns to a life: build_columns, _owner, _curves, _marks, _properties, ...
+    build      a history's columns to a life: build_columns, _owner, _curves, _marks, _properties, _guards, ...
     encode     a life as text inside a page (encode_integers, encode_ranks, encode_text); decode: and back, as decode.js
+    kinds      how a finding of each kind is shown
     page       skeleton, styles, scripts and lives as one file
     lasso      the page of a counterexample (lasso_open: what a run that has not ended satisfies)
     run        the function behind `m4alloc view`, its report; run_text: the map in characters; run_picture: as SVG

@@ -69,6 +69,7 @@ def bounded(life: Life) -> Life:
         retags=tuple(
             replace(one, address=min(one.address, highest), length=min(one.length, REACH)) for one in life.retags
         ),
+        guards=tuple(one for one in life.guards if one.base + one.length <= highest),
         size_classes=tuple(sorted({min(size, REACH) for size in life.size_classes})),
         left_out=" ".join(filter(None, (life.left_out, *told))),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from m4alloc.check.lives import HIGHEST, Booleans, Calls, Integers
+from m4alloc.check.lives import HIGHEST, Booleans, Calls, Integers, one_after_another
 from m4alloc.trace.format import TraceError
 from m4alloc.trace.read import Trace
 from spec.event import ACCESSING, MISUSE_CAUGHT, NEVER_RETURNED, NOT_OBSERVED, Event, Function
@@ -130,9 +130,8 @@ def _settled(columns: Sequence[Integers], labels: dict[int, str]) -> Columns:
     rank = np.empty(len(names), np.int64)
     rank[np.argsort(first)] = np.arange(len(names))
     if len(begin) and not (begin[0] > 0 and np.all(begin[1:] > begin[:-1])):
-        number = 2 * np.arange(len(begin), dtype=np.int64) + 1
-        end = np.where(flags & NEVER_RETURNED > 0, 0, number + 1)
-        begin = number
+        begin, end = one_after_another(len(begin))
+        end = np.where(flags & NEVER_RETURNED > 0, 0, end)
     known = time_ns[time_ns > 0]
     times = np.maximum(time_ns - known[0], 0) if len(known) else np.zeros_like(time_ns)
     return Columns(

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from m4alloc.check.accept import accept_records, acceptor_on
-from m4alloc.check.lives import HIGHEST, Integers
+from m4alloc.check.lives import HIGHEST, Integers, one_after_another
 from m4alloc.trace.read import Records, Trace
 from m4alloc.view.explorer.build_columns import Columns
 from m4alloc.view.explorer.life import Life, Mark
@@ -40,8 +40,7 @@ def numbered(trace: Trace) -> Trace:
         return trace
     order = trace.order()
     records: Records = trace.records[order].copy()
-    records["begin"] = 2 * np.arange(len(records), dtype=np.uint64) + 1
-    records["end"] = records["begin"] + 1
+    records["begin"], records["end"] = one_after_another(len(records))
     return replace(trace, records=records)
 
 
@@ -79,19 +78,23 @@ def marked(life: Life, numbers: Integers, found: Iterable[tuple[int, Finding]]) 
 
 
 def renamed(text: str, events: Numbers, blocks: Numbers) -> str:
-    """A message whose events and blocks are called by their places in the life, both from 0.
+    """A message whose events and blocks are called as the page calls them: by their places in the life, from 1.
 
-    events, blocks: what place has what the message calls so; a block that is not in there is "a block".
+    events, blocks: what place, from 0, has what the message calls so; a block that is not in there is "a block".
 
-    >>> renamed("block #3 (8 bytes), freed at event 7", {7: 6}, {3: 2})
-    'block #2 (8 bytes), freed at event 6'
+    >>> renamed("block #3 (8 bytes), freed at event 13", {13: 6}, {3: 2})
+    'block #3 (8 bytes), freed at event 7'
     """
 
     def block(found: re.Match[str]) -> str:
         place = blocks.get(int(found[1]))
-        return "a block" if place is None else f"block #{place}"
+        return "a block" if place is None else f"block #{place + 1}"
 
-    told = _EVENT.sub(lambda found: f"event {events.get(int(found[1]), found[1])}", text)
+    def event(found: re.Match[str]) -> str:
+        place = events.get(int(found[1]))
+        return found[0] if place is None else f"event {place + 1}"
+
+    told = _EVENT.sub(event, text)
     return _BLOCK.sub(block, told)
 
 

@@ -102,7 +102,7 @@
     }
     const order = [...blocks].sort((one, other) => other[1] - one[1] || one[0] - other[0]).map(([thread]) => thread);
     const own = order.length > 8 ? order.slice(0, 7) : order;
-    return { own: own.sort((one, other) => one - other), more: order.length > 8 };
+    return { own, more: order.length > 8 };
   };
 
   const MODES = {
@@ -114,7 +114,7 @@
     age: (lives) => {
       const edges = age_edges(Math.max(...lives.map((life) => life.events.function.length)));
       return {
-        unit: "calls",
+        unit: "events",
         labels: [...edges.map((edge) => `< ${m4.parts.count(edge)}`), `≥ ${m4.parts.count(edges.at(-1) ?? 1)}`],
         tiles: DENSER,
         edges,
@@ -124,8 +124,10 @@
     thread: (lives) => {
       const { own, more } = busiest(lives);
       const named = lives.find((life) => life.threads.length) ?? lives[0];
+      const name = (thread) => m4.tell.thread(named, thread);
+      own.sort((one, other) => name(one).localeCompare(name(other), "en", { numeric: true }));
       return {
-        labels: [...own.map((thread) => m4.tell.thread(named, thread)), ...(more ? ["other threads"] : [])],
+        labels: [...own.map(name), ...(more ? ["other threads"] : [])],
         roles: APART,
         of: (life) =>
           column(life.blocks.thread.length, (block) => {

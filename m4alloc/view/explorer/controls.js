@@ -44,7 +44,7 @@
   const { store } = m4;
   const set = (patch) => store.set(patch);
 
-  // Calls a second; the one that plays the whole run in half a minute is added for the life at hand.
+  // Events a second; the one that plays the whole run in half a minute is added for the life at hand.
   const SPEEDS = [1, 3, 10, 30, 100, 1000, 10000, 100000];
   const whole_speed = () => Math.max(1, Math.round(m4.map.whole().stop / 30));
 
@@ -54,6 +54,9 @@
     const next = Math.min(stop, Math.max(0, now));
     set({ now: next, playing: false });
     m4.map.reveal(0, next);
+    const [life] = store.state.lives;
+    const event = Math.min(Math.ceil(next), life.events.function.length) - 1;
+    m4.say(event < 0 ? "before the first event" : `after ${m4.tell.at(event)}: ${m4.tell.event(life, event)}`);
   };
 
   const play = (playing = !store.state.playing) => {
@@ -122,18 +125,19 @@
     const { state } = store;
     const tools = document.getElementById("tools");
     const many = state.lives.length > 1;
-    const now = make("output", { id: "now" });
-    const clocks = choice("clock", "Clock", [["event", "calls"], ["time", "time"]], (clock) => set({ clock }));
+    // While it plays, the counter would be read out without end; who steps is told of the event.
+    const now = make("output", { id: "now", "aria-live": "off", "aria-label": "Moment" });
+    const clocks = choice("clock", "Clock", [["event", "events"], ["time", "time"]], (clock) => set({ clock }));
     clocks.hidden = !m4.map.has_time(state.lives);
     const speeds = [...new Set([...SPEEDS.filter((one) => one <= whole_speed() * 2), whole_speed()])];
     const words = speeds.sort((one, other) => one - other).map((one) => [one, speed_name(one)]);
     tools.replaceChildren(
       group(
-        button("first", "first", "To the first call (Home)", () => step(-Infinity)),
-        button("back", "back", "One call back (,)", () => step(-1)),
+        button("first", "first", "Before the first event (Home)", () => step(-Infinity)),
+        button("back", "back", "One event back (,)", () => step(-1)),
         button("play", "play", "Play (space)", () => play()),
-        button("forth", "forth", "One call on (.)", () => step(1)),
-        button("last", "last", "To the last call (End)", () => step(Infinity)),
+        button("forth", "forth", "One event on (.)", () => step(1)),
+        button("last", "last", "To the last event (End)", () => step(Infinity)),
         now,
         choice("speed", "Speed", words, (speed) => set({ speed: Number(speed) })),
       ),
@@ -174,7 +178,8 @@
   const notes = (lives) => {
     const all = new Map();
     lives.forEach((life, at) => {
-      for (const note of [life.end && `The record ends early: ${life.end}.`, life.left_out].filter(Boolean)) {
+      const said = [life.end && `The record ends early: ${life.end}.`, life.left_out, life.guard_note];
+      for (const note of said.filter(Boolean)) {
         all.set(note, [...(all.get(note) ?? []), m4.map.letter(at)]);
       }
     });
@@ -188,7 +193,7 @@
       const by = several ? m4.map.letter(at) : life.allocator;
       const protection = several || life.protection === "none" ? "" : life.protection;
       const threads = new Set(life.events.thread).size;
-      const counts = [plural(life.events.function.length, "call"), plural(life.blocks.base.length, "block")];
+      const counts = [plural(life.events.function.length, "event"), plural(life.blocks.base.length, "block")];
       if (threads > 1) counts.push(plural(threads, "thread"));
       return [by, protection, ...counts].filter(Boolean).join(" \u00b7 ");
     });
@@ -208,7 +213,7 @@
     said.className = bad ? "bad" : "good";
     document.getElementById("foot").textContent = notes(lives).join(" ");
     const empty = lives.flatMap((life) => {
-      if (!life.events.function.length) return ["There is no call in this heap."];
+      if (!life.events.function.length) return ["There is no event in this heap."];
       return life.blocks.base.length ? [] : ["No block was handed out in this heap."];
     });
     const note = document.getElementById("map-note");
@@ -251,7 +256,7 @@
       const now = Math.min(state.now, stop);
       const by_time = m4.map.by_time() ? ` \u00b7 ${m4.map.moment(now, state.lives[0])}` : "";
       document.getElementById("now").textContent =
-        `${count(Math.ceil(now - 1e-6))} of ${count(stop)} calls${by_time}`;
+        `${count(Math.ceil(now - 1e-6))} of ${plural(stop, "event")}${by_time}`;
     }
     if (has("playing")) {
       const control = document.getElementById("play");

@@ -18,12 +18,12 @@
     "external fragmentation": { role: "series-3", width: 1.8, dash: "6 3" },
   };
   const OTHER = { role: "muted", width: 1.5, dash: "" };
-  const LIVES = ["series-1", "series-3"];
+  const LIVES = ["series-1", "series-3", "series-4", "group-0"]; // with their letters beside the curves
   const LEFT_OUT = { two: ["usable"] }; // Of two lives, so that four lines can be told apart.
 
   const look = (curve, life, count) => {
     const found = LOOKS[curve.name] ?? OTHER;
-    return count > 1 ? { ...found, role: LIVES[life % 2], area: false } : found;
+    return count > 1 ? { ...found, role: LIVES[life % LIVES.length], area: false } : found;
   };
 
   const value_at = (curve, event) => {
@@ -200,9 +200,13 @@
         const shown = here && in_band(life, curve.unit, state.lives.length).includes(curve);
         if (inside && shown) {
           const { role } = look(curve, index, state.lives.length);
-          shapes.push(
-            draw("circle", { cx: x, cy: here[1](value), r: 3, class: "spot", style: `stroke:var(--${role})` }),
-          );
+          const y = here[1](value);
+          shapes.push(draw("circle", { cx: x, cy: y, r: 3, class: "spot", style: `stroke:var(--${role})` }));
+          if (state.lives.length > 1) {
+            const [way, anchor] = x > pane.right - 50 ? [-1, "end"] : [1, "start"];
+            const at = { x: x + way * (6 + 9 * index), y: y + 4, class: "whose", "text-anchor": anchor };
+            shapes.push(draw("text", at, m4.map.letter(index)));
+          }
         }
         return make(
           "span",

@@ -4,7 +4,7 @@
 (() => {
   const m4 = (globalThis.m4 ??= {});
 
-  const VERSION = 2;
+  const VERSION = 3;
   // What the functions of spec.event do, by their numbers: a table is several times as fast as a set.
   const [ALLOCATES, RESIZES, FREES, ACCESSES] = [1, 2, 4, 8];
   const DOES = new Uint8Array(256);
@@ -36,27 +36,32 @@
           "Firefox 113, Chromium 103 and Safari 16.4, and later ones, have it.",
       );
     }
-    const stream = new Blob([bare(text.trim())]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    const stream = new Blob([bare(text)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
-  // Five characters are four bytes; the last ones may be fewer. encode_text.py writes them.
-  const DIGITS =
-    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%,()*+-;:=.?@^_`{|}~";
-
+  // Two characters are 13 bits, and one that is left over is six. encode_text.py writes them.
   function bare(text) {
     const digits = new Uint8Array(128);
-    for (let digit = 0; digit < 85; digit++) digits[DIGITS.charCodeAt(digit)] = digit;
-    const bytes = new Uint8Array(Math.ceil(text.length / 5) * 4);
-    for (let from = 0, to = 0; from < text.length; from += 5, to += 4) {
-      let word = 0;
-      for (let at = from; at < from + 5; at++) word = word * 85 + (at < text.length ? digits[text.charCodeAt(at)] : 84);
-      bytes[to] = word >>> 24;
-      bytes[to + 1] = word >>> 16;
-      bytes[to + 2] = word >>> 8;
-      bytes[to + 3] = word;
+    for (let code = 33, digit = 0; code < 127; code++) {
+      if (!'"&<'.includes(String.fromCharCode(code))) digits[code] = digit++;
     }
-    return bytes.subarray(0, bytes.length - ((5 - (text.length % 5)) % 5));
+    const odd = text.length % 2;
+    const bytes = new Uint8Array(Math.floor((((text.length - odd) / 2) * 13 + odd * 6) / 8));
+    let word = 0;
+    let bits = 0;
+    for (let from = 0, to = 0; from < text.length; from += 2) {
+      if (from + 1 < text.length) {
+        word = (word << 13) | (digits[text.charCodeAt(from)] * 91 + digits[text.charCodeAt(from + 1)]);
+        bits += 13;
+      } else {
+        word = (word << 6) | digits[text.charCodeAt(from)];
+        bits += 6;
+      }
+      for (; bits >= 8; bits -= 8) bytes[to++] = word >> (bits - 8);
+      word &= 127; // fewer than eight bits are left
+    }
+    return bytes;
   }
 
   function read(bytes) {
@@ -95,6 +100,16 @@
     const { count, delta, signed, planes } = entry;
     const values = new Float64Array(count);
     if ("same" in entry) return values.fill(entry.same);
+    if ("table" in entry) {
+      const { table } = entry;
+      const each = table.length <= 2 ? 1 : table.length <= 4 ? 2 : 4; // bits
+      const mask = (1 << each) - 1;
+      for (let index = 0; index < count; index++) {
+        const bit = index * each;
+        values[index] = table[(bytes[bit >> 3] >> (bit & 7)) & mask];
+      }
+      return values;
+    }
     let place = 0;
     let before = 0;
     for (let index = 0; index < count; index++) {
@@ -300,7 +315,10 @@
     streams[`${name} at`].forEach((at, index) => (values[at] += streams[`${name} off`][index]));
   }
 
-  // Where each block lies: a fresh address of its size class, its origin's, or one that a block of its class gave up.
+  // Where each block lies: a fresh address of its size class, its origin's, or one that a block of its class gave up,
+  // lately or long ago.
+  const AGAIN = 50;
+
   function bases(streams, usable, born, died, origin) {
     const total = usable.length;
     const base = new Float64Array(total);
@@ -310,8 +328,10 @@
     const stacks = new Map();
     const last = new Map();
     const stayed = new Uint8Array(total);
+    const known = new Map(); // of each size class the fresh addresses, in order
     let gone = 0;
     let fresh = 0;
+    let again = 0;
     for (let block = 0; block < total; block++) {
       for (; gone < order.length && died[order[gone]] < born[block]; gone++) {
         const grave = order[gone];
@@ -325,9 +345,13 @@
       if (rank === 0) {
         base[block] = (last.get(size) ?? 0) + streams.fresh[fresh++];
         last.set(size, base[block]);
+        if (known.has(size)) known.get(size).push(base[block]);
+        else known.set(size, [base[block]]);
       } else if (rank === 1) {
         stayed[origin[block]] = 1;
         base[block] = base[origin[block]];
+      } else if (rank === AGAIN) {
+        base[block] = known.get(size)[streams.again[again++]];
       } else {
         const stack = stacks.get(size);
         const place = stack.length + 1 - rank;

@@ -11,7 +11,7 @@ import numpy as np
 from sortedcontainers import SortedList
 
 from m4alloc.check.lives import Integers
-from m4alloc.view.explorer.encode import VERSION, by_size, expected
+from m4alloc.view.explorer.encode import AGAIN, VERSION, by_size, expected
 from m4alloc.view.explorer.encode_integers import unpacked
 from m4alloc.view.explorer.encode_ranks import DEAD, LIVE, NONE
 from m4alloc.view.explorer.encode_text import bare
@@ -97,7 +97,7 @@ def _columns(
     freer[streams["freer at"]] += streams["freer off"]
     reusable = _reusable(usable, died, freer, promised, count)
     reusable[streams["reusable at"]] += streams["reusable off"]
-    base = _bases(streams["place"], streams["fresh"], usable, born, died, origin) + start
+    base = _bases(streams, usable, born, died, origin) + start
     low, high = np.zeros(total, np.int64), np.zeros(total, np.int64)
     if streams["bounds"][0]:
         bound = streams["bound?"] > 0
@@ -143,7 +143,7 @@ def _reusable(usable: Integers, died: Integers, freer: Integers, promised: tuple
 
 
 def _bases(
-    places: Integers, fresh: Integers, usable: Integers, born: Integers, died: Integers, origin: Integers
+    streams: dict[str, Integers], usable: Integers, born: Integers, died: Integers, origin: Integers
 ) -> Integers:
     """Where each block lies, from 0: `encode.places` the other way round."""
     last_death = int(died.max(initial=0))
@@ -152,20 +152,24 @@ def _bases(
     stacks: dict[int, list[int]] = {}
     last: dict[int, int] = {}
     stayed: set[int] = set()
-    told = iter(fresh.tolist())
+    fresh, again = iter(streams["fresh"].tolist()), iter(streams["again"].tolist())
+    known: dict[int, list[int]] = {}
     base: list[int] = []
-    for block, rank in enumerate(places.tolist()):
+    for block, rank in enumerate(streams["place"].tolist()):
         while gone is not None and gone[0] < born[block]:
             if gone[1] not in stayed:
                 stacks.setdefault(int(usable[gone[1]]), []).append(base[gone[1]])
             gone = next(order, None)
         size = int(usable[block])
         if rank == 0:
-            last[size] = last.get(size, 0) + next(told)
+            last[size] = last.get(size, 0) + next(fresh)
             base.append(last[size])
+            known.setdefault(size, []).append(last[size])
         elif rank == 1:
             stayed.add(int(origin[block]))
             base.append(base[origin[block]])
+        elif rank == AGAIN:
+            base.append(known[size][next(again)])
         else:
             base.append(stacks[size].pop(1 - rank))
     return np.array(base, np.int64)

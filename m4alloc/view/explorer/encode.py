@@ -1,4 +1,4 @@
-"""A life as text inside a page: columns of integers, deflated, in base 85.
+"""A life as text inside a page: columns of integers, deflated, in the characters of `encode_text`.
 
 What follows from what is already known is left out, so that a million events fit a page. The bytes, once inflated, are
 the length of the head, four bytes, little-endian; the head, JSON; then the streams, one after the other, in the order
@@ -6,13 +6,14 @@ in which the head lists them, each as `encode_integers.packed` writes it. decode
 decode.js does the same.
 
 Which block an event is about is told by rank: how many younger ones live. Where a block lies is told by rank, too:
-which of the addresses of its size class it got, the one given up last being the first. Programs and allocators repeat
-themselves, and both numbers stay small.
+which of the addresses of its size class it got, the one given up last being the first; what was given up long ago by
+its place among the addresses of the class. Programs and allocators repeat themselves, and these numbers stay small.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
@@ -29,9 +30,13 @@ from m4alloc.view.explorer.encode_text import armoured
 from m4alloc.view.explorer.life import FAILED, Life
 from spec.event import ACCESSING, ALLOCATING, FREEING, MISUSE_CAUGHT, RESIZING
 
-VERSION = 2
+VERSION = 3
 REACH = 48
 """How deep a block's address is looked for among those of its size class that were given up."""
+AGAIN = REACH + 2
+"""Stands in place of a rank for an address of the size class that lies deeper."""
+_HALF = re.compile("[\ud800-\udfff]")
+"""What stands for a byte of a name or an argument that is not UTF-8: no page can hold it."""
 COLUMNS = frozenset({"events", "blocks"})
 LISTS = frozenset({"marks", "retags", "properties", "curves", "guards"})
 
@@ -57,7 +62,7 @@ def encode(life: Life) -> str:
         "streams": entries,
         "life": rest_of(life, start),
     }
-    text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+    text = _HALF.sub("\ufffd", json.dumps(head, ensure_ascii=False, separators=(",", ":"))).encode()
     parts.insert(0, len(text).to_bytes(4, "little") + text)
     return armoured(b"".join([*map(_deflated, parts), zlib.compressobj(9, zlib.DEFLATED, -15).flush()]))
 
@@ -85,7 +90,9 @@ def streams(life: Life, start: int) -> Iterator[tuple[str, Integers | Sequence[i
         raise ValueError("blocks must be in the order of the events that handed them out, one an event")
     known = there + np.cumsum(new) - new
     if np.any(events.block[~new] >= known[~new]):
-        raise ValueError(f"event {int(np.argmax(events.block >= known + new))} is about a block that is not there yet")
+        raise ValueError(
+            f"event {int(np.argmax(events.block >= known + new)) + 1} is about a block that is not there yet"
+        )
 
     yield "function", events.function
     yield "thread", events.thread
@@ -123,9 +130,10 @@ def streams(life: Life, start: int) -> Iterator[tuple[str, Integers | Sequence[i
     yield from _exceptions(
         "reusable", blocks.reusable, reusable(blocks.usable, blocks.died, blocks.freer, promised, count)
     )
-    place, fresh = places(blocks.base - start, blocks.usable, blocks.born, blocks.died, blocks.origin)
+    place, fresh, again = places(blocks.base - start, blocks.usable, blocks.born, blocks.died, blocks.origin)
     yield "place", place
     yield "fresh", fresh
+    yield "again", again
     yield "tag", blocks.tag
     bound = blocks.high > blocks.low
     yield "bounds", [int(bound.any())]
@@ -211,10 +219,11 @@ def _exceptions(name: str, values: Integers, guess: Integers) -> Iterator[tuple[
 
 def places(
     base: Integers, usable: Integers, born: Integers, died: Integers, origin: Integers
-) -> tuple[list[int], list[int]]:
-    """Where each block lies: 0 for a fresh address, 1 for that of its origin, else its rank + 2.
+) -> tuple[list[int], list[int], list[int]]:
+    """Where each block lies: 0 for a fresh address, 1 for that of its origin, AGAIN for one of long ago, else rank + 2.
 
-    Fresh addresses are differences to the one before in the same size class. Cost: about a microsecond a block.
+    Fresh addresses are differences to the one before in the same size class; those of long ago are told by how many
+    fresh ones of the class came before. Cost: about a microsecond a block.
     """
     order = np.argsort(died, kind="stable")
     # Blocks that died last of all, or never, can be nobody's address again.
@@ -227,6 +236,8 @@ def places(
     stayed: set[int] = set()
     ranks: list[int] = []
     fresh: list[int] = []
+    again: list[int] = []
+    known: list[dict[int, int]] = [{} for _ in sizes]
     at, end = 0, len(dying)
     for address, kind, begin, before in zip(bases, kinds, begins, origins, strict=True):
         while at < end and moments[at] < begin:
@@ -250,10 +261,16 @@ def places(
                 del stack[-1 - rank]
                 ranks.append(rank + 2)
                 continue
+        number = known[kind].get(address)
+        if number is not None:
+            ranks.append(AGAIN)
+            again.append(number)
+            continue
+        known[kind][address] = len(known[kind])
         ranks.append(0)
         fresh.append(address - last[kind])
         last[kind] = address
-    return ranks, fresh
+    return ranks, fresh, again
 
 
 def rest_of(life: Life, start: int) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""Integers as bytes: seven bits a byte, or byte by byte; the differences instead where they are shorter."""
+"""Integers as bytes: seven bits a byte, byte by byte, or a few bits each; the differences where they are shorter."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ SAMPLE = 1 << 16
 """Integers of a column that are looked at to choose its form."""
 WIDEST = 4
 """Bytes of the integers that are told plane by plane, at most."""
+FEW = 16
+"""Different integers that a column told in parts of a byte has at most."""
 
 
 def zigzag(values: Integers) -> NDArray[np.uint64]:
@@ -74,32 +77,64 @@ def unvarints(data: bytes, count: int) -> NDArray[np.uint64]:
     return np.array(values, np.uint64)
 
 
-def packed(values: Sequence[int] | Integers) -> tuple[dict[str, int], bytes]:
+def packed(values: Sequence[int] | Integers) -> tuple[dict[str, Any], bytes]:
     """A column's entry in the head, and its bytes: none where all its integers are alike.
 
     delta: whether the differences are packed. signed: whether they are zigzag. planes: 0 for seven bits a byte, else
-    how many bytes each has, the lowest bytes of all standing first. What is shortest when deflated is chosen.
+    how many bytes each has, the lowest bytes of all standing first. table, instead of these: the different integers,
+    whose places are told, several in a byte (`joined`), since a code of whole bits a byte wastes some on few.
+    What is shortest when deflated is chosen.
 
     >>> packed([7, 7, 7])
     ({'count': 3, 'same': 7}, b'')
-    >>> packed([1, 2, 3, 5])
-    ({'count': 4, 'bytes': 4, 'delta': 0, 'signed': 0, 'planes': 0}, b'\\x01\\x02\\x03\\x05')
+    >>> packed([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 16, 18, 19, 300])[0]["delta"]
+    1
+    >>> packed([5, 3] * 8)
+    ({'count': 16, 'bytes': 2, 'table': [3, 5]}, b'UU')
     """
     column = np.asarray(values, np.int64)
     if len(column) == 0 or bool(np.all(column == column[0])):
         return {"count": len(column), "same": int(column[0]) if len(column) else 0}, b""
-    forms = [
-        (
-            {"delta": delta, "signed": int(one.min() < 0), "planes": 0},
-            zigzag(one) if one.min() < 0 else one.view(np.uint64),
-        )
-        for delta, one in enumerate((column, np.diff(column, prepend=0)))
-    ]
-    forms += [({**form, "planes": width}, one) for form, one in forms if 1 < (width := _width(one)) <= WIDEST]
-    cost = [len(zlib.compress(_written(form["planes"], _sample(one)), 4)) for form, one in forms]
-    form, chosen = forms[cost.index(min(cost))]
-    data = _written(form["planes"], chosen)
+    forms: list[tuple[dict[str, Any], NDArray[np.uint64], Callable[[NDArray[np.uint64]], bytes]]] = []
+    for delta, one in enumerate((column, np.diff(column, prepend=0))):
+        told = zigzag(one) if one.min() < 0 else one.view(np.uint64)
+        width = _width(told)
+        for planes in (0, width) if 1 < width <= WIDEST else (0,):
+            forms.append(({"delta": delta, "signed": int(one.min() < 0), "planes": planes}, told, _writer(planes)))
+    if len(np.unique(_sample(column.view(np.uint64)))) <= FEW and len(table := np.unique(column)) <= FEW:
+        places = np.searchsorted(table, column).astype(np.uint64)
+        forms.append(({"table": table.tolist()}, places, lambda some: joined(some, bits_each(len(table)))))
+    cost = [len(zlib.compress(write(_sample(one)), 4)) for _, one, write in forms]
+    form, chosen, write = forms[cost.index(min(cost))]
+    data = write(chosen)
     return {"count": len(column), "bytes": len(data), **form}, data
+
+
+def _writer(planes: int) -> Callable[[NDArray[np.uint64]], bytes]:
+    return lambda values: _written(planes, values)
+
+
+def bits_each(count: int) -> int:
+    """Bits of the place of one of so many integers: 1, 2 or 4, as a byte is divided.
+
+    >>> [bits_each(count) for count in (2, 3, 4, 5, 16)]
+    [1, 2, 2, 4, 4]
+    """
+    return 1 if count <= 2 else 2 if count <= 4 else 4
+
+
+def joined(values: NDArray[np.uint64], bits: int) -> bytes:
+    """So many bits of each, the first in the lowest bits of a byte.
+
+    >>> joined(np.array([1, 2, 3], np.uint64), 4).hex()
+    '2103'
+    """
+    each = 8 // bits
+    padded = np.zeros(-(-len(values) // each) * each, np.uint8)
+    padded[: len(values)] = values
+    rows = padded.reshape(-1, each) << np.arange(0, 8, bits, dtype=np.uint8)
+    told: bytes = np.bitwise_or.reduce(rows, axis=1).astype(np.uint8).tobytes()
+    return told
 
 
 def _sample(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -122,11 +157,16 @@ def _written(planes: int, values: NDArray[np.uint64]) -> bytes:
     return b"".join((values >> np.uint64(8 * plane)).astype(np.uint8).tobytes() for plane in range(planes))
 
 
-def unpacked(entry: dict[str, int], data: bytes) -> Integers:
+def unpacked(entry: dict[str, Any], data: bytes) -> Integers:
     """The column again, from its entry and its bytes."""
     count = entry["count"]
     if "same" in entry:
         return np.full(count, entry["same"], np.int64)
+    if "table" in entry:
+        bits = bits_each(len(entry["table"]))
+        parts = np.frombuffer(data, np.uint8)[:, None] >> np.arange(0, 8, bits, dtype=np.uint8) & ((1 << bits) - 1)
+        found: Integers = np.array(entry["table"], np.int64)[parts.reshape(-1)[:count]]
+        return found
     if entry["planes"]:
         bytes_of = np.frombuffer(data, np.uint8).reshape(entry["planes"], count).astype(np.uint64)
         raw = sum(plane << np.uint64(8 * place) for place, plane in enumerate(bytes_of))

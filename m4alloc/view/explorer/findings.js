@@ -75,37 +75,31 @@
             `${count(from + 1)} to ${count(from + shown.length)} of ${count(indices.length)}; n and p go on`,
           )
         : null;
+    const said = (index) => {
+      const { event, name } = life.marks[index];
+      const link = m4.tell.event_link(life, event, m4.tell.number(event));
+      return make("li", {}, link, make("span", {}, m4.tell.brief(name)));
+    };
     return make(
       "section",
       {},
-      state.lives.length > 1 ? make("h2", {}, life.title) : null,
+      state.lives.length > 1 ? make("h2", {}, m4.tell.heading(life)) : null,
       attack
         ? make("h3", {}, `The attack, in ${plural(indices.filter((index) => !is_outcome(life, index)).length, "step")}`)
         : null,
       attack ? null : verdict(life),
       more,
-      make(
-        "ol",
-        { class: `findings${attack ? " steps-of-attack" : ""}`, start: from + 1 },
-        shown.map((index) => item(state, life_number, index, attack)),
-      ),
+      shown.length
+        ? make(
+            "ol",
+            { class: `findings${attack ? " steps-of-attack" : ""}`, start: from + 1 },
+            shown.map((index) => item(state, life_number, index, attack)),
+          )
+        : null,
       attack ? verdict(life) : null,
       indices.length ? null : make("p", { class: "muted" }, "Nothing was found to be wrong."),
       labels.length ? make("h3", {}, plural(labels.length, "label")) : null,
-      make(
-        "ol",
-        { class: "events" },
-        labels
-          .slice(0, SHOWN)
-          .map((index) =>
-            make(
-              "li",
-              {},
-              m4.tell.event_link(life, life.marks[index].event, count(life.marks[index].event)),
-              make("span", {}, m4.tell.brief(life.marks[index].name)),
-            ),
-          ),
-      ),
+      labels.length ? make("ol", { class: "events" }, labels.slice(0, SHOWN).map(said)) : null,
     );
   };
 

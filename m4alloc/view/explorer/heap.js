@@ -20,7 +20,7 @@
     const stop = new Int32Array(count);
     for (let block = 0; block < count; block++) {
       low[block] = axis.place(blocks.base[block]);
-      high[block] = low[block] + Math.max(1, blocks.usable[block]);
+      high[block] = axis.end(blocks.base[block], Math.max(1, blocks.usable[block]));
       stop[block] = Math.max(blocks.died[block], blocks.reusable[block]);
     }
     const present = checkpoints(blocks.born, stop, length);
@@ -164,8 +164,10 @@
     return { first_touch: first, row_length };
   };
 
-  // All addresses ever touched, end to end. Units are bytes, but a gap that is left out has `pad` units, whatever its
-  // length. `segments` are { address, length, start }: `start` is the place of the segment's first byte.
+  // All addresses ever touched, end to end, but for the middle of blocks that would drown the others. Units are bytes,
+  // but a gap that is left out has `pad` units, whatever its length. `segments` are { address, length, start }: `start`
+  // is the place of the segment's first byte.
+  const GIANT = 1000; // times as long as all shorter blocks together: then its ends alone are shown
   const address_axis = (life) => {
     const ranges = new Map(); // first page -> one past the last page, so that a million blocks are soon few ranges
     const small = life.blocks.base.length + life.guards.length < 100000;
@@ -175,31 +177,41 @@
       const last = Math.floor((address + Math.max(1, length) - 1) / page) + 1;
       if ((ranges.get(first) ?? 0) < last) ranges.set(first, last);
     };
+    const ends = (address, length, part) => {
+      cover(address, Math.min(length, part));
+      cover(address + length - Math.min(length, part), Math.min(length, part));
+    };
     const { base, usable, low, high } = life.blocks;
+    const longest = largest(usable);
+    const later = new Set(longest);
+    const least = usable[longest[0]];
     for (let block = 0; block < base.length; block++) {
+      if (usable[block] < least || !later.has(block)) cover(base[block], usable[block]);
+    }
+    const bytes_of = (parts) => parts.reduce((sum, { first, last }) => sum + (last - first) * page, 0);
+    let rest = bytes_of(merge(ranges));
+    const giants = longest.findIndex((block) => {
+      if (rest > 0 && usable[block] > GIANT * rest) return true;
       cover(base[block], usable[block]);
-      // Bounds that were rounded outward are part of the picture; those of a whole region would drown it.
-      if (small && high[block] > low[block] && high[block] - low[block] < 4 * usable[block] + 4096) {
-        cover(low[block], high[block] - low[block]);
-      }
+      rest += Math.max(1, usable[block]);
+      return false;
+    });
+    const drowning = new Set(giants < 0 ? [] : longest.slice(giants));
+    for (const block of drowning) ends(base[block], usable[block], Math.max(64, rest / 8));
+    // Bounds that were rounded outward are part of the picture; those of a whole region would drown it.
+    for (let block = 0; small && block < base.length; block++) {
+      const length = high[block] - low[block];
+      if (length <= 0 || length >= 4 * usable[block] + 4096) continue;
+      if (drowning.has(block)) ends(low[block], length, 64);
+      else cover(low[block], length);
     }
     // Of guards only the ends, which lie beside what they guard: whole pages would drown a small heap.
-    const blocks_length = usable.reduce((sum, length) => sum + length, 0);
-    const shown = Math.max(32, blocks_length / 16 / Math.max(1, life.guards.length));
-    for (const guard of life.guards) {
-      const part = Math.min(guard.length, shown);
-      cover(guard.base, part);
-      cover(guard.base + guard.length - part, part);
-    }
-    for (const mark of life.marks) if (mark.length > 0) cover(mark.address, mark.length);
+    const shown = Math.max(32, rest / 16 / Math.max(1, life.guards.length));
+    for (const guard of life.guards) ends(guard.base, guard.length, shown);
+    for (const mark of life.marks) if (mark.length > 0) cover_mark(mark, rest, cover, ends);
 
-    const merged = [];
-    for (const [first, last] of [...ranges].sort((one, other) => one[0] - other[0])) {
-      const before = merged.at(-1);
-      if (before && first <= before.last) before.last = Math.max(before.last, last);
-      else merged.push({ first, last });
-    }
-    const total = merged.reduce((sum, { first, last }) => sum + (last - first) * page, 0);
+    const merged = merge(ranges);
+    const total = bytes_of(merged);
     const widest = Math.max(4 * page, total / 64); // wider gaps are left out
     const kept = [];
     for (const { first, last } of merged) {
@@ -218,6 +230,36 @@
       return segment;
     });
     return { segments, pad, length: start + margin, ...places(segments) };
+  };
+
+  // A mark may be about all of a giant.
+  const cover_mark = ({ address, length }, rest, cover, ends) => {
+    if (length > GIANT * Math.max(4096, rest)) ends(address, length, 64);
+    else cover(address, length);
+  };
+
+  // Ranges, as a map from their firsts to their lasts, made disjoint and put in order.
+  const merge = (ranges) => {
+    const merged = [];
+    for (const [first, last] of [...ranges].sort((one, other) => one[0] - other[0])) {
+      const before = merged.at(-1);
+      if (before && first <= before.last) before.last = Math.max(before.last, last);
+      else merged.push({ first, last });
+    }
+    return merged;
+  };
+
+  // The longest blocks, the shortest of them first; not all there are, so that some are left to be compared with.
+  const largest = (usable) => {
+    const found = [];
+    for (let block = 0; block < usable.length; block++) {
+      if (found.length === 64 && usable[block] <= usable[found[0]]) continue;
+      let at = found.length;
+      while (at > 0 && usable[found[at - 1]] > usable[block]) at--;
+      found.splice(at, 0, block);
+      if (found.length > 64) found.shift();
+    }
+    return found;
   };
 
   const places = (segments) => {
@@ -249,7 +291,16 @@
       return offset >= 0 && offset < segment.length ? segment.address + offset : null;
     };
     const segment_at = (place) => search("start", place);
-    return { place, address, segment_at };
+    // The place at which a range ends: its middle may be left out.
+    const end = (start, length) => place(start + length - 1) + 1;
+    // The last address below a gap and the first above it, for a place in the gap; null elsewhere.
+    const gap = (place) => {
+      const number = search("start", place);
+      const [below, above] = [segments[number], segments[number + 1]];
+      if (!below || !above || place < below.start + below.length) return null;
+      return { low: below.address + below.length - 1, high: above.address };
+    };
+    return { place, end, address, segment_at, gap };
   };
 
   m4.heap = { index, first_after };

@@ -17,10 +17,11 @@
     const here = map.last_event(selected.life);
     const events = m4.heap.index(life).events_of(selected.block);
     const next = way > 0 ? events.find((event) => event > here) : events.findLast((event) => event < here);
-    if (next === undefined) return m4.say(`no ${way > 0 ? "later" : "earlier"} event of block ${selected.block}`);
+    const name = m4.tell.name(selected.block);
+    if (next === undefined) return m4.say(`no ${way > 0 ? "later" : "earlier"} event of block ${name}`);
     store.set({ now: map.event_of(map.tick(next + 1, life), lives[0]), playing: false });
     map.reveal(selected.life, next, selected.block);
-    m4.say(`call ${next}: ${map.calls.words(life, next)}`);
+    m4.say(`${m4.tell.at(next)}: ${map.calls.words(life, next)}`);
   };
 
   // All findings of all lives, in order of time; labels are no findings.
@@ -65,7 +66,7 @@
     const mark = store.state.lives[life].marks[number];
     store.set({ ...looking_at(life, number), playing: false });
     map.reveal(life, mark.event, mark.block);
-    m4.say(`${mark.kind} ${mark.name} at call ${mark.event}. ${mark.reason}`);
+    m4.say(`${mark.kind} ${mark.name} at ${m4.tell.at(mark.event)}. ${mark.reason}`);
   };
 
   // At the keyboard: the block at the moment next above or below the selected one.
@@ -90,20 +91,21 @@
     const { block } = state.selected;
     const life = state.lives[state.selected.life];
     const { base, size, born, died } = life.blocks;
-    const end = died[block] < life.events.function.length ? `freed at call ${died[block]}` : "never freed";
+    const end = died[block] < life.events.function.length ? `freed at ${m4.tell.at(died[block])}` : "never freed";
     const address = m4.address(life, base[block]);
-    m4.say(`block ${block}, ${size[block]} bytes at ${address}, born at call ${born[block]}, ${end}`);
+    const start = born[block] < 0 ? "there before the record" : `born at ${m4.tell.at(born[block])}`;
+    m4.say(`block ${m4.tell.name(block)}, ${size[block]} bytes at ${address}, ${start}, ${end}`);
   };
 
   const KEYS = [
-    ["\u2190 \u2192", "move in time; with Shift, by one call"],
+    ["\u2190 \u2192", "move in time; with Shift, by one event"],
     ["\u2191 \u2193", "move in addresses; with Shift, select the block above or below"],
     ["+ \u2212", "zoom time; with Shift, addresses"],
     ["PageUp PageDown", "turn the page in time"],
     ["0", "show everything"],
-    ["Home End", "to the first, to the last call"],
+    ["Home End", "before the first event, to the last"],
     ["space", "play, pause"],
-    [", .", "one call back, one call on"],
+    [", .", "one event back, one event on"],
     ["[ ]", "previous, next event of the selected block"],
     ["p n", "previous, next finding"],
     ["Enter", "zoom to the selected block"],
@@ -130,7 +132,8 @@
     const row = (keys, text) => [make("dt", {}, keys.map((key) => [make("kbd", {}, key), " "])), make("dd", {}, text)];
     const about =
       "Across is time, upward are addresses; every bar is a block, from the call that handed it out to the call that " +
-      "gave it up. Addresses that were never used are left out, at a zigzag.";
+      "gave it up. Addresses that were never used are left out, at a zigzag, and so is the middle of a block that is " +
+      "far longer than all others together.";
     dialog.replaceChildren(
       make("h2", { id: "help-title" }, "Keys and gestures"),
       make("button", { type: "button", onclick: () => dialog.close() }, "Close"),
@@ -190,6 +193,23 @@
     Escape: escape,
   };
 
+  // What is seen after a key that moves, for those who cannot see it.
+  const MOVES = new Set("ArrowLeft ArrowRight PageUp PageDown + = - 0".split(" "));
+  const RISES = new Set("ArrowUp ArrowDown * _ /".split(" "));
+  const say_view = (key) => {
+    const { view, rows, lives } = store.state;
+    if (MOVES.has(key)) {
+      const [from, to] = [Math.floor(view.start), Math.max(0, Math.ceil(view.stop) - 1)];
+      return m4.say(`events ${m4.tell.number(from)} to ${m4.tell.number(to)}`);
+    }
+    if (!RISES.has(key)) return undefined;
+    const { axis } = m4.heap.index(lives[0]);
+    const [low, high] = [rows[0].low, rows[0].high].map((place) => axis.address(place) ?? axis.gap(place)?.high);
+    if (low === undefined && high === undefined) return m4.say("all addresses");
+    const words = [low, high].map((one) => (one === undefined ? "the end" : m4.address(lives[0], one)));
+    return m4.say(`addresses ${words[0]} to ${words[1]}`);
+  };
+
   // Keys mean the map's unless the focus is on something that has a use for them itself.
   const own = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return true;
@@ -209,6 +229,7 @@
       if (!act) return;
       event.preventDefault();
       act(event);
+      if (!event.shiftKey || !event.key.startsWith("Arrow")) say_view(event.key);
     });
   };
 

@@ -137,10 +137,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Pages that nobody may touch: [base, base + length), from one event to another.
-
-    No source of this package knows of any yet: traces do not hold them, and the system does not show them.
-    """
+    """Bytes that nobody may touch: [base, base + length), from one event to another; `build_guards` finds them."""
 
     base: int
     length: int
@@ -157,7 +154,8 @@ class Life:
     a sentence, "" for none. end: how the record ended, in words, "" for well. left_out: what of the input is not drawn,
     in words, "" for nothing. threads: names of the threads, by number. size_classes: usable sizes, rising.
     quarantine: how many other blocks of its size class (usable size) are freed before a block is used again, as the
-    allocator promised for usable sizes up to quarantine_limit; 0 for no promise.
+    allocator promised for usable sizes up to quarantine_limit; 0 for no promise. guard_note: why guards are not drawn,
+    or which of them are not, in words; "" where all are.
     """
 
     title: str
@@ -181,6 +179,7 @@ class Life:
     script_lines: tuple[int, ...] = field(default=())
     quarantine: int = 0
     quarantine_limit: int = 0
+    guard_note: str = ""
 
     @property
     def peak(self) -> int:

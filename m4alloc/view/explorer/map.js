@@ -8,7 +8,17 @@
   const hand = { pointer: null, band: null };
   let hits = []; // where the marks are
   let asked = { base: false, over: false };
-  map.frames = { count: 0, total_ms: 0, worst_ms: 0, visited: 0 }; // of the map, for those who measure
+  map.frames = { count: 0, total_ms: 0, worst_ms: 0, visited: 0, coarse: 0 }; // of the map, for those who measure
+
+  // Pixels of the page, both ways, to one of the picture of small blocks. While the view moves, and a frame of full
+  // detail would take too long, there are two; when it has come to rest the picture is drawn again in full.
+  map.coarse = 1;
+  map.budget = 14; // ms: a frame in sixty a second, less what else is to be done
+  const REST = 180; // ms
+  let full = 0; // ms that a frame of full detail takes, by the last one
+  let ended = -REST;
+  let resting = 0;
+  let rested = false;
 
   // A canvas with as many pixels as the screen has, and a context in the page's pixels.
   map.prepare = (canvas) => {
@@ -25,6 +35,8 @@
 
   const base = (state) => {
     const began = performance.now();
+    clearTimeout(resting);
+    map.coarse = full > map.budget && began - ended < REST ? 2 : 1;
     const { context, width, height } = map.prepare(document.getElementById("map-canvas"));
     context.clearRect(0, 0, width, height);
     hits = [];
@@ -39,8 +51,19 @@
       map.blocks.write(context, pane, state, labels);
       hits.push(...map.marks.draw(context, pane));
     }
-    const took = performance.now() - began;
-    map.frames.count++;
+    ended = performance.now();
+    const took = ended - began;
+    if (map.coarse === 1) full = took;
+    else {
+      full = Math.min(full, 4 * took);
+      resting = setTimeout(() => {
+        rested = true;
+        map.redraw();
+      }, REST);
+    }
+    map.frames.count += !rested; // the same view in more detail is no frame more
+    rested = false;
+    map.frames.coarse += map.coarse > 1;
     map.frames.total_ms += took;
     map.frames.worst_ms = Math.max(map.frames.worst_ms, took);
   };
@@ -183,6 +206,7 @@
     const event = map.event(x, pane.index);
     const place = map.place(y, pane.index);
     const address = index.axis.address(place);
+    const left_out = address === null ? index.axis.gap(place) : null;
     const near = hits.filter((hit) => hit.pane === pane && Math.hypot(hit.x - x, hit.y - y) <= map.marks.SIZE * 0.75);
     const inside = event >= 0 && event <= index.length;
     let block = -1;
@@ -199,6 +223,10 @@
         if (block >= 0) break;
       }
       held = block >= 0 && event >= pane.life.blocks.died[block];
+    } else if (inside && left_out) {
+      // Where the middle of a block is left out, it is that block all the same.
+      block = index.at(Math.floor(event), left_out.low);
+      if (block >= 0 && block !== index.at(Math.floor(event), left_out.high)) block = -1;
     }
     return { pane, event, place, address, block, held, marks: near[0]?.marks ?? [] };
   };

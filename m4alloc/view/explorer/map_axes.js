@@ -20,7 +20,7 @@
     context.textAlign = "right";
     const events = map.event(pane.right, pane.index) - map.event(pane.left, pane.index);
     const named = (pane.right - pane.left) / Math.max(1, events) >= 9;
-    context.fillText(named ? "calls" : "allocating calls", pane.left - 8, pane.bottom + pane.lane / 2 + 0.5);
+    context.fillText(named ? "events" : "allocations", pane.left - 8, pane.bottom + pane.lane / 2 + 0.5);
     context.textAlign = "left";
   };
 
@@ -31,18 +31,13 @@
     context.font = `600 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif`;
     context.fillStyle = css(role("ink"));
     const y = pane.head + map.HEAD / 2;
-    // What tells the two apart comes first.
-    const { lives } = m4.store.state;
-    const apart = lives.some((one) => one.allocator !== life.allocator);
-    const [first, second] = apart ? [life.allocator, life.title] : [life.title, life.allocator];
-    const name = `${map.letter(pane.index)}  ${first || second}`;
+    const [first, more] = m4.tell.names(life);
+    const name = `${map.letter(pane.index)}  ${first}`;
     context.fillText(cut(context, name, pane.right - pane.left), pane.left, y);
     const used = context.measureText(name).width + 12;
     context.font = map.blocks.FONT;
     context.fillStyle = css(role("muted"));
-    const protection = life.protection === "none" ? "" : ` \u00b7 ${life.protection}`;
-    const more = `${second}${protection}`;
-    if (first) context.fillText(cut(context, more, pane.right - pane.left - used), pane.left + used, y);
+    context.fillText(cut(context, more, pane.right - pane.left - used), pane.left + used, y);
   };
 
   const cut = (context, text, room) => {
@@ -51,29 +46,54 @@
     return room > 12 ? `${text}\u2026` : "";
   };
 
+  // The ticks of the time axis: where the room of each begins, where its number stands, and the number.
+  const ticks = (context, pane) => {
+    const scale = map.across(pane);
+    const counting = !map.by_time();
+    // Event n has the room from place n - 1 to n, and its number stands above the middle of that.
+    const room = counting ? scale.each : 0;
+    context.font = map.blocks.FONT;
+    const widest = counting ? Math.max(40, context.measureText(m4.parts.count(scale.stop)).width + 28) : 96;
+    const most = (pane.right - pane.left) / widest;
+    const { step, places } = map.nice(scale.start, scale.stop + (counting ? 1 : 0), most, counting ? 1 : 0);
+    if (counting && places[0] === 0) places.splice(0, 1, ...(step > 1 ? [1] : []));
+    return places.map((place) => {
+      const from = Math.round(pane.left + (place - scale.start) * scale.each - room);
+      const text = counting ? m4.parts.count(place) : map.duration(place, step);
+      return { from, x: Math.round(from + room / 2), text };
+    });
+  };
+
+  const seen = (pane, x) => x >= pane.left && x <= pane.right;
+
   const time = (context, pane, state) => {
     const { role, css } = m4.colours;
-    const scale = map.across(pane);
-    const most = (pane.right - pane.left) / 96;
-    const { step, places } = map.nice(scale.start, scale.stop, most, map.by_time() ? 0 : 1);
-    context.font = map.blocks.FONT;
+    for (const { from, x } of ticks(context, pane)) {
+      context.fillStyle = css(role("ink"), 0.07);
+      if (seen(pane, from)) context.fillRect(from, pane.top, 1, pane.bottom - pane.top);
+      context.fillStyle = css(role("muted"));
+      if (pane.ruler !== null && seen(pane, x)) context.fillRect(x, pane.ruler + map.RULER - 6, 1, 6);
+    }
+    if (pane.ruler === null) return;
+    context.fillStyle = css(role("muted"));
+    context.textBaseline = "middle";
+    context.textAlign = "right";
+    context.fillText(state.clock === "time" && map.by_time() ? "time" : "event", pane.left - 8, pane.ruler + 10);
+    context.textAlign = "left";
+  };
+
+  // The numbers above the ticks, but for those that would lie under the flag of the moment ({ left, width } or null).
+  const numbers = (context, pane, flag) => {
+    if (pane.ruler === null) return;
     context.textBaseline = "middle";
     context.textAlign = "center";
-    for (const place of places) {
-      const x = Math.round(pane.left + (place - scale.start) * scale.each);
-      if (x < pane.left || x > pane.right) continue;
-      context.fillStyle = css(role("ink"), 0.07);
-      context.fillRect(x, pane.top, 1, pane.bottom - pane.top);
-      if (pane.ruler === null) continue;
-      context.fillStyle = css(role("muted"));
-      context.fillRect(x, pane.ruler + map.RULER - 6, 1, 6);
-      const text = map.by_time() ? map.duration(place, step) : m4.parts.count(place);
+    for (const { x, text } of ticks(context, pane)) {
+      if (!seen(pane, x)) continue;
       const half = context.measureText(text).width / 2;
-      context.fillText(text, Math.min(pane.right - half, Math.max(pane.left + half, x)), pane.ruler + 10);
-    }
-    if (pane.ruler !== null) {
-      context.textAlign = "right";
-      context.fillText(state.clock === "time" && map.by_time() ? "time" : "call", pane.left - 8, pane.ruler + 10);
+      const middle = Math.min(pane.right - half, Math.max(pane.left + half, x));
+      if (flag && middle + half > flag.left - 3 && middle - half < flag.left + flag.width + 3) continue;
+      context.fillStyle = m4.colours.css(m4.colours.role("muted"));
+      context.fillText(text, middle, pane.ruler + 10);
     }
     context.textAlign = "left";
   };
@@ -149,11 +169,11 @@
     };
     const step = 2 ** Math.max(3, Math.ceil(Math.log2(34 / each)));
     const odd = Number(pane.life.address_base % BigInt(step)); // so that ticks are round in the program's addresses
-    const seen = axis.segments.slice(axis.segment_at(low), axis.segment_at(high) + 1);
-    for (const segment of seen) {
+    const shown = axis.segments.slice(axis.segment_at(low), axis.segment_at(high) + 1);
+    for (const segment of shown) {
       if (segment.length * each >= 12 || taken.length === 0) write(segment.start, segment.address, false);
     }
-    for (const segment of seen) {
+    for (const segment of shown) {
       const from = Math.max(segment.start, low);
       const to = Math.min(segment.start + segment.length, high);
       if (to <= from) continue;
@@ -166,5 +186,5 @@
     context.textAlign = "left";
   };
 
-  map.axes = { draw };
+  map.axes = { draw, numbers };
 })();

@@ -4,25 +4,27 @@
   const m4 = (globalThis.m4 ??= {});
   const map = (m4.map ??= {});
   const LABELS = 500;
+  const BIG = 3; // pixels, both ways, from which a block is a shape
   const UNTOUCHED = 0x7fffffff;
 
-  let canvas = null; // the picture, a pixel of it to each of the page
+  let canvas = null; // the picture, a pixel of it to each of the page, or to `map.coarse` of them both ways
 
   // Draws all blocks of a pane; returns { shapes, labels, small, visited } for those who draw more on top.
   const draw = (context, pane, state) => {
     const { life } = pane;
     const { colours } = m4;
     const scheme = colours.scheme(state.colour, state.lives);
-    const width = pane.right - pane.left;
+    const { coarse } = map;
+    const width = Math.ceil((pane.right - pane.left) / coarse);
     // On a very large screen a line of the picture is more than a pixel tall, so that it stays within some megabytes.
-    const tall = Math.ceil((width * (pane.bottom - pane.top) * scheme.classes.length) / 16e6);
+    const tall = Math.max(coarse, Math.ceil((width * (pane.bottom - pane.top) * scheme.classes.length) / 16e6));
     const height = Math.ceil((pane.bottom - pane.top) / tall);
     const scale = map.across(pane);
     const { low, high } = map.down(pane);
     const first = map.event(pane.left, pane.index);
     const last = map.event(pane.right, pane.index);
     const clock = map.by_time() ? map.times(life) : null;
-    const seen = { first, last, low, high, shift: scale.start, scale: scale.each, clock };
+    const seen = { first, last, low, high, shift: scale.start, scale: scale.each / coarse, clock, big: BIG / coarse };
     const found = map.raster.gather(life, scheme, width, height, seen);
 
     const image = new ImageData(width, height);
@@ -34,7 +36,8 @@
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     canvas.getContext("2d").putImageData(image, 0, 0);
     context.imageSmoothingEnabled = false;
-    context.drawImage(canvas, pane.left, pane.top, width, pane.bottom - pane.top);
+    const [across, down] = [pane.right - pane.left, pane.bottom - pane.top];
+    context.drawImage(canvas, 0, 0, across / coarse, height, pane.left, pane.top, across, down);
 
     found.labels = shapes(context, pane, found.shapes, scheme, state);
     if (found.shapes.length + found.small === 0 && m4.heap.index(life).low.length) nothing(context, pane);
@@ -64,7 +67,7 @@
       let event = UNTOUCHED;
       for (let row = from; row < to; row++) if (first_touch[row] < event) event = first_touch[row];
       if (event === UNTOUCHED) continue;
-      const x = Math.max(0, Math.round(map.x(event, pane.index) - pane.left));
+      const x = Math.max(0, Math.round((map.x(event, pane.index) - pane.left) / map.coarse));
       if (x < width) pixels.fill(colour, line * width + x, (line + 1) * width);
     }
   };
@@ -157,9 +160,10 @@
     const left = Math.max(x0, pane.left) + map.tag_room(pane, x1 - x0) + 5;
     const room = Math.min(x1, pane.right) - left - 4;
     const bytes = m4.colours.bytes(size[block]);
-    const words = [`#${block} \u00b7 ${bytes}`, bytes];
-    if (tag[block] >= 0) words.unshift(`#${block} \u00b7 ${bytes} \u00b7 tag ${tag[block]}`);
-    if (scheme.name === "thread") words.unshift(`#${block} \u00b7 ${bytes} \u00b7 ${thread(pane.life, block)}`);
+    const name = m4.tell.name(block);
+    const words = [`${name} \u00b7 ${bytes}`, bytes];
+    if (tag[block] >= 0) words.unshift(`${name} \u00b7 ${bytes} \u00b7 tag ${tag[block]}`);
+    if (scheme.name === "thread") words.unshift(`${name} \u00b7 ${bytes} \u00b7 ${thread(pane.life, block)}`);
     context.font = FONT;
     const text = words.find((one) => context.measureText(one).width <= room);
     if (!text) return;

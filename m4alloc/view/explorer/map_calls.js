@@ -84,11 +84,12 @@
     for (let event = first; event < last; event++) {
       const block = events.block[event];
       if (!m4.tell.is_access(life, event) || block < 0) continue;
-      const start = index.axis.place(life.blocks.base[block] + events.offset[event]); // perhaps far from the block
+      const address = life.blocks.base[block] + events.offset[event]; // perhaps far from the block
+      const start = index.axis.place(address);
       const x0 = map.x(event, pane.index);
       const x1 = map.x(event + 1, pane.index);
       const bottom = map.y(start, pane.index);
-      const top = Math.min(bottom - 3, map.y(start + Math.max(1, events.size[event]), pane.index));
+      const top = Math.min(bottom - 3, map.y(index.axis.end(address, Math.max(1, events.size[event])), pane.index));
       if (top > pane.bottom || bottom < pane.top) continue;
       const live = event < life.blocks.died[block];
       context.lineWidth = 1.5;

@@ -7,7 +7,8 @@
   const SPANS = [4096, 1024, 256];
   const ROWS = 1024; // on the whole axis, at least
   const FEWEST = 50000; // blocks; fewer are soon looked at one by one
-  const levels = new WeakMap(); // a life -> a colouring -> a span -> the cells
+  const STEP = 8192; // blocks that are added up at a time, while nothing else is to be done
+  const levels = new WeakMap(); // a life -> a colouring and a span -> the cells, or the work on them
 
   // The cells for a scale (pixels a call on average, pixels a byte), or null where blocks are looked at one by one.
   const level = (life, scheme, scale, each) => {
@@ -15,17 +16,43 @@
     const tall = 2 ** Math.floor(Math.log2(Math.max(1, axis.length / ROWS)));
     const span = SPANS.find((one) => one * scale <= 0.5);
     if (low.length < FEWEST || !span || tall * each > 0.5) return null;
+    const found = begun(life, scheme, span, tall);
+    while (!found.cells) advance(found);
+    // Whoever looks at this is likely to look closer.
+    const next = SPANS[SPANS.indexOf(span) + 1];
+    if (next && !levels.get(life).has(`${scheme.name} ${next}`)) idle(begun(life, scheme, next, tall));
+    return found.cells;
+  };
+
+  // The work on the cells of a span: as far as it has come.
+  const begun = (life, scheme, span, tall) => {
     if (!levels.has(life)) levels.set(life, new Map());
     const known = levels.get(life);
     const key = `${scheme.name} ${span}`;
-    if (!known.has(key)) known.set(key, build(life, scheme, span, tall));
+    if (!known.has(key)) known.set(key, { steps: build(life, scheme, span, tall), cells: null });
     return known.get(key);
+  };
+
+  const advance = (work) => {
+    const { done, value } = work.steps.next();
+    if (done) work.cells = value;
+  };
+
+  const idle = (work) => {
+    // Not every browser tells when it is idle.
+    const later = globalThis.requestIdleCallback ?? ((act) => setTimeout(() => act({ timeRemaining: () => 0 }), 30));
+    later((deadline) => {
+      do if (!work.cells) advance(work);
+      while (!work.cells && deadline.timeRemaining() > 4);
+      if (!work.cells) idle(work);
+    });
   };
 
   // A block no longer than a row goes into cells. One that lives shorter than a span goes, as the area that it covers,
   // into the cell where it is born; of another the edges go into the cells where they are, for edges are all that
   // raster.gather() keeps. On a clock a span may be many pixels wide, and the latter are then looked at one by one.
-  const build = (life, scheme, span, tall) => {
+  // A generator, which stops after every STEP blocks.
+  const build = function* (life, scheme, span, tall) {
     const { low, high, stop, axis } = m4.heap.index(life);
     const { born } = life.blocks;
     const classes = scheme.classes.length;
@@ -37,6 +64,7 @@
     let others = 0;
     const bulky = [];
     for (let block = 0; block < low.length; block++) {
+      if (block % STEP === STEP - 1) yield;
       if (high[block] - low[block] > tall || born[block] < 0) {
         rest[others++] = block;
         bulky.push(block);

@@ -18,7 +18,7 @@
       const mark = life.marks[number];
       parts.push(heading(`${mark.kind}: ${m4.tell.brief(mark.name)}`));
       if (mark.reason) parts.push(mark.reason);
-      parts.push(row("call", count(mark.event)));
+      parts.push(row("event", m4.tell.number(mark.event)));
     }
     if (marks.length > 3) {
       parts.push(`and ${marks.length - 3} more here; zoom in to tell them apart`);
@@ -27,13 +27,13 @@
     const whole = Math.floor(event);
     if (block >= 0) {
       const died = blocks.died[block];
-      parts.push(heading(`block ${block}${held ? ", freed and held back" : ""}`));
+      parts.push(heading(`block ${m4.tell.name(block)}${held ? ", freed and held back" : ""}`));
       parts.push(row("address", m4.address(life, blocks.base[block])));
       const { size, usable } = blocks;
       const spare = usable[block] > size[block] ? `, ${count(usable[block] - size[block])} more usable` : "";
       parts.push(row("requested", `${m4.colours.bytes(size[block])}${spare}`));
-      parts.push(row("born", blocks.born[block] < 0 ? "before the record" : `call ${count(blocks.born[block])}`));
-      parts.push(row("freed", died < events.function.length ? `call ${count(died)}` : "never"));
+      parts.push(row("born", blocks.born[block] < 0 ? "before the record" : m4.tell.at(blocks.born[block])));
+      parts.push(row("freed", died < events.function.length ? m4.tell.at(died) : "never"));
       parts.push(row("thread", m4.tell.thread(life, blocks.thread[block])));
       if (blocks.tag[block] >= 0) parts.push(row("tag", String(blocks.tag[block])));
       if (blocks.high[block] > blocks.low[block]) {
@@ -41,7 +41,7 @@
         parts.push(row("bounds", `${m4.address(life, blocks.low[block])} + ${length}`));
       }
       if (held && m4.heap.index(life).stop[block] < events.function.length) {
-        parts.push(row("until", `call ${count(m4.heap.index(life).stop[block])}`));
+        parts.push(row("until", m4.tell.at(m4.heap.index(life).stop[block])));
       }
     } else if (address !== null) {
       const guard = life.guards.find(
@@ -49,9 +49,9 @@
       );
       parts.push(heading(guard ? "guard: nobody may touch it" : "no block here"));
       parts.push(row("address", m4.address(life, address)));
-    } else parts.push(heading("addresses left out: never used"));
+    } else parts.push(heading("addresses left out: no block here"));
     if (whole >= 0 && whole < events.function.length) {
-      parts.push(row(`call ${count(whole)}`, map.calls.words(life, whole)));
+      parts.push(row(m4.tell.at(whole), map.calls.words(life, whole)));
     }
     if (map.by_time()) parts.push(row("time", map.moment(event, life)));
     return parts;

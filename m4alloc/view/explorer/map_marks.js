@@ -58,7 +58,10 @@
   const place = (pane, mark) => {
     const index = m4.heap.index(pane.life);
     const x = map.x(mark.event + 0.5, pane.index);
-    if (mark.length > 0) return { x, y: map.y(index.axis.place(mark.address) + mark.length / 2, pane.index) };
+    if (mark.length > 0) {
+      const middle = (index.axis.place(mark.address) + index.axis.end(mark.address, mark.length)) / 2;
+      return { x, y: map.y(middle, pane.index) };
+    }
     if (mark.block >= 0) {
       // Above the middle, where the block's own words stand.
       const { low, high } = index;
@@ -129,11 +132,12 @@
 
   // What a mark is about, outlined where it can be told from a point.
   const extent = (context, pane, { kind, event, address, length }, wide) => {
-    const tall = length * map.down(pane).each;
+    const { axis } = m4.heap.index(pane.life);
+    const tall = length > 0 ? (axis.end(address, length) - axis.place(address)) * map.down(pane).each : 0;
     if (length <= 0 || tall < 4 || wide < 6) return;
     context.strokeStyle = m4.colours.css(m4.colours.role(KINDS[kind].role));
     context.lineWidth = 2;
-    const top = map.y(m4.heap.index(pane.life).axis.place(address) + length, pane.index);
+    const top = map.y(axis.end(address, length), pane.index);
     context.strokeRect(map.x(event, pane.index), top, wide, tall);
   };
 

@@ -4,6 +4,8 @@
   const m4 = (globalThis.m4 ??= {});
   const map = (m4.map ??= {});
 
+  const FLAG = '600 11px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
+
   // `pointer` is { block, pane } | null, `band` is { pane, x0, y0, x1, y1 } | null.
   const draw = (context, state, pointer, band) => {
     for (const pane of map.panes) {
@@ -16,7 +18,9 @@
       if (pointer?.pane === pane && pointer.block >= 0) outline(context, pane, pointer.block, "ink", 1, []);
       found(context, pane, state);
       context.restore();
-      moment(context, pane, state);
+      const flag = flag_of(context, pane, state);
+      map.axes.numbers(context, pane, flag);
+      moment(context, pane, state, flag);
     }
     if (band) box(context, band);
   };
@@ -90,19 +94,26 @@
     context.fillRect(from, pane.top, pane.right - from, pane.bottom - pane.top);
   };
 
-  const moment = (context, pane, state) => {
+  // The flag of the moment on the time axis; null where there is none.
+  const flag_of = (context, pane, state) => {
+    const x = Math.round(map.x(state.now, pane.index));
+    if (x < pane.left || x > pane.right || pane.ruler === null) return null;
+    context.font = FLAG;
+    const text = map.moment(Math.min(state.now, map.whole().stop), pane.life);
+    const width = context.measureText(text).width + 12;
+    return { text, width, left: Math.min(pane.right - width + 6, Math.max(pane.left - 6, x - width / 2)) };
+  };
+
+  const moment = (context, pane, state, flag) => {
     const x = Math.round(map.x(state.now, pane.index));
     if (x < pane.left || x > pane.right) return;
     const top = pane.ruler === null ? pane.top : pane.ruler;
     context.fillStyle = m4.colours.css(m4.colours.role("accent"));
     context.fillRect(x - 0.5, top + (pane.ruler === null ? 0 : 18), 1.5, pane.bottom + pane.lane - top - 18);
-    if (pane.ruler === null) return;
-    context.font = "600 11px system-ui, -apple-system, \"Segoe UI\", \"DejaVu Sans\", sans-serif";
-    const text = map.moment(Math.min(state.now, map.whole().stop), pane.life);
-    const width = context.measureText(text).width + 12;
-    const left = Math.min(pane.right - width + 6, Math.max(pane.left - 6, x - width / 2));
+    if (!flag) return;
+    context.font = FLAG;
     context.beginPath();
-    context.roundRect(left, top + 1, width, 18, 4);
+    context.roundRect(flag.left, top + 1, flag.width, 18, 4);
     context.fill();
     context.beginPath();
     context.moveTo(x - 4, top + 18);
@@ -111,7 +122,7 @@
     context.fill();
     context.fillStyle = m4.colours.css(m4.colours.on(m4.colours.role("accent")));
     context.textBaseline = "middle";
-    context.fillText(text, left + 6, top + 10.5);
+    context.fillText(flag.text, flag.left + 6, top + 10.5);
   };
 
   const box = (context, { pane, x0, y0, x1, y1 }) => {

@@ -95,10 +95,11 @@
     life.retags.forEach((retag, number) => {
       if (retag.event > last || stops[number] < first) return;
       const start = axis.place(retag.address);
-      if (start > high || start + retag.length < low) return;
+      const end = axis.end(retag.address, retag.length);
+      if (start > high || end < low) return;
       const x0 = Math.max(pane.left - 2, map.x(retag.event, pane.index));
       const x1 = Math.min(pane.right + 2, map.x(stops[number], pane.index));
-      const y0 = map.y(start + retag.length, pane.index);
+      const y0 = map.y(end, pane.index);
       const y1 = map.y(start, pane.index);
       if (scheme.name === "tag") {
         const { colour } = scheme.classes[retag.tag & 15];
@@ -139,7 +140,7 @@
       if (blocks.high[block] <= blocks.low[block]) continue;
       const { x0, x1 } = map.blocks.box(pane, block, blocks.born[block], blocks.died[block]);
       const bottom = map.y(axis.place(blocks.low[block]), pane.index) - 1;
-      const top = map.y(axis.place(blocks.low[block]) + blocks.high[block] - blocks.low[block], pane.index) + 0.5;
+      const top = map.y(axis.end(blocks.low[block], blocks.high[block] - blocks.low[block]), pane.index) + 0.5;
       if (bottom - top < 8 || x1 - x0 < 6) continue;
       const bracket = new Path2D(`M${x0 + 8} ${top}H${x0 + 1}V${bottom}H${x0 + 8}`);
       const rails = new Path2D(`M${x0 + 8} ${top}H${x1}M${x0 + 8} ${bottom}H${x1}`);
@@ -164,7 +165,7 @@
     const colour = m4.colours.mix(m4.colours.role("page"), m4.colours.role("bad"), 0.35);
     for (const guard of pane.life.guards) {
       const start = axis.place(guard.base);
-      const end = axis.place(guard.base + guard.length - 1) + 1;
+      const end = axis.end(guard.base, guard.length);
       if (start >= high || end <= low) continue;
       const x0 = Math.max(pane.left, map.x(guard.start, pane.index));
       const x1 = Math.min(pane.right, map.x(guard.stop, pane.index));

@@ -3,7 +3,7 @@
 (() => {
   const m4 = (globalThis.m4 ??= {});
   const map = (m4.map ??= {});
-  const BIG = 3; // pixels, both ways, from which a block is drawn as a shape of its own
+  const BIG = 3; // pixels, both ways, from which a block is a shape of its own, unless the caller says otherwise
   const MOST = 6000; // shapes, unless the caller wants fewer
   const STEPS = 64; // of fullness
 
@@ -16,11 +16,11 @@
   // Goes through the blocks of a view and divides them: those with room for a shape are returned; the others are added
   // to a picture of `width` by `height` pixels, which put() colours and which must be put before the next is gathered.
   //
-  // view: { first, last, low, high, shift, scale, clock, most }: events, places on the address axis, and how events
+  // view: { first, last, low, high, shift, scale, clock, most, big }: events, places on the address axis, how events
   // become x: (event - shift) * scale, or (clock[event] - shift) * scale where clock is not null.
   // A block adds where it begins what it takes away where it ends, in parts of pixels: its length costs nothing.
   const gather = (life, scheme, width, height, view) => {
-    const { first, last, low, high, shift, scale, clock, most = MOST } = view;
+    const { first, last, low, high, shift, scale, clock, most = MOST, big = BIG } = view;
     const index = m4.heap.index(life);
     const classes = scheme.classes.length;
     const stride = height * classes;
@@ -67,7 +67,7 @@
       const right = ((clock === null ? stop : clock[stop]) - shift) * scale;
       const y0 = bottom < low ? 0 : (bottom - low) * each;
       const y1 = top > high ? height : (top - low) * each;
-      if (right - left >= BIG && (top - bottom) * each >= BIG && shapes.length < most) {
+      if (right - left >= big && (top - bottom) * each >= big && shapes.length < most) {
         shapes.push(block);
         continue;
       }
@@ -138,6 +138,8 @@
   };
 
   // Writes what gather() added up into pixels (a Uint32Array, top row first); those that hold nothing stay as they are.
+  // Sums run along the columns, pixels lie along the rows: so as many columns at a time as a cache line has pixels.
+  const STRIP = 16;
   const put = (pixels, width, height, scheme, patterned) => {
     const classes = scheme.classes.length;
     const stride = height * classes;
@@ -146,33 +148,45 @@
     const grid = sums;
     const added = used;
     const run = new Float64Array(stride);
-    const look = new Int32Array(height).fill(-1); // class and fullness of each pixel of the column
-    for (let x = 0; x < width; x++) {
-      if (added[x]) {
-        let at = x * stride;
-        for (let row = 0, one = 0; row < height; row++) {
-          let best = 2e-6;
-          let kind = -1;
-          let total = 0;
-          for (let number = 0; number < classes; number++, one++, at++) {
-            const sum = (run[one] += grid[at]);
-            total += sum;
-            if (sum > best) {
-              best = sum;
-              kind = number;
+    const look = new Int16Array(height).fill(-1); // class and fullness of each pixel of the column
+    const strip = new Int16Array(height * STRIP);
+    for (let left = 0; left < width; left += STRIP) {
+      const wide = Math.min(STRIP, width - left);
+      for (let across = 0; across < wide; across++) {
+        const x = left + across;
+        if (added[x]) {
+          let at = x * stride;
+          for (let row = 0, one = 0; row < height; row++) {
+            let best = 2e-6;
+            let kind = -1;
+            let total = 0;
+            for (let number = 0; number < classes; number++, one++, at++) {
+              const sum = (run[one] += grid[at]);
+              total += sum;
+              if (sum > best) {
+                best = sum;
+                kind = number;
+              }
             }
+            look[row] = kind < 0 ? -1 : kind * STEPS + (total >= 1 ? STEPS - 1 : (Math.sqrt(total) * STEPS) | 0);
           }
-          look[row] = kind < 0 ? -1 : kind * STEPS + (total >= 1 ? STEPS - 1 : (Math.sqrt(total) * STEPS) | 0);
+          grid.fill(0, x * stride, (x + 1) * stride);
+          added[x] = 0;
+        }
+        for (let row = 0, to = across; row < height; row++, to += STRIP) strip[to] = look[row];
+      }
+      for (let row = 0, line = height - 1; row < height; row++, line--) {
+        const from = row * STRIP;
+        const to = line * width + left;
+        for (let across = 0; across < wide; across++) {
+          const seen = strip[from + across];
+          if (seen < 0) continue;
+          const tile = tiles[((seen / STEPS) | 0) * 8 + (line & 7)];
+          pixels[to + across] = colours[seen * 2 + ((tile >> ((left + across) & 7)) & 1)];
         }
       }
-      const bit = x & 7;
-      for (let row = 0, line = height - 1; row < height; row++, line--) {
-        const seen = look[row];
-        if (seen < 0) continue;
-        pixels[line * width + x] = colours[seen * 2 + ((tiles[((seen / STEPS) | 0) * 8 + (line & 7)] >> bit) & 1)];
-      }
     }
-    for (let x = 0; x < width + 3; x++) {
+    for (let x = width; x < width + 3; x++) {
       if (added[x]) grid.fill(0, x * stride, (x + 1) * stride);
       added[x] = 0;
     }

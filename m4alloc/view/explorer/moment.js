@@ -261,7 +261,7 @@
         class: "moment",
         viewBox: `0 0 ${WIDTH} ${y + 4}`,
         role: "img",
-        "aria-label": `memory around ${m4.address(life, rows[0] * width)} after call ${event}`,
+        "aria-label": `memory around ${m4.address(life, rows[0] * width)} after ${m4.tell.at(event)}`,
       },
       patterns(),
       shapes,
@@ -368,7 +368,7 @@
       Object.entries(KINDS)
         .filter(([kind]) => kinds.has(kind))
         .map(([kind, text]) => swatch(`bytes-${kind}`, text)),
-      access ? swatch("access", `${access.what === "load" ? "L load" : "S store"} of this call`) : null,
+      access ? swatch("access", `${access.what === "load" ? "L load" : "S store"} of this event`) : null,
       bounds ? swatch("bounds-box", "bounds of the pointer") : null,
       make(
         "li",
@@ -384,13 +384,12 @@
     const drawn = picture(told);
     const wrong = m4.tell.wrong(life, event);
     const about = life.events.block[event] ?? -1;
-    const guarded = life.protection !== "none";
     const elsewhere = about >= 0 && block >= 0 && about !== block;
     return [
       state.lives.length > 1
-        ? make("h3", {}, `${m4.map.letter(number)} ${life.allocator}`, guarded && `, ${life.protection}`)
+        ? make("h3", {}, m4.tell.heading(life))
         : null,
-      make("h2", {}, event < 0 ? "Before the first call" : `After call ${count(event)}`),
+      make("h2", {}, event < 0 ? "Before the first event" : `After ${m4.tell.at(event)}`),
       make(
         "p",
         { class: "condition" },
@@ -400,7 +399,7 @@
       ),
       words(told, drawn),
       drawn.image ??
-        make("p", { class: "muted" }, "This call is about no block. Step on, or click a block in the map."),
+        make("p", { class: "muted" }, "This event is about no block. Step on, or click a block in the map."),
       drawn.image ? legend(drawn.kinds, life, drawn.access, drawn.bounds) : null,
     ];
   };

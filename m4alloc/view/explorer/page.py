@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import resources
 
 from m4alloc.view.explorer.encode import encode
+from m4alloc.view.explorer.kinds import table
 from m4alloc.view.explorer.life import Life
 from m4alloc.view.palette import stylesheet
 from m4alloc.view.svg import escape
@@ -55,6 +56,7 @@ def page(lives: Sequence[Life], title: str = "") -> str:
         "title": escape(TURNING.sub(_named, title or " | ".join(dict.fromkeys(life.title for life in lives)))),
         "style": stylesheet() + style,
         "payload": payload,
+        "kinds": table(),
         "script": script,
     }
     skeleton = re.sub(r"<!--.*?-->\n?", "", here.joinpath("explorer.html").read_text("utf-8"), flags=re.DOTALL)

@@ -38,7 +38,7 @@
     if (key !== undefined) [...element.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key)?.focus();
   };
 
-  const count = (value) => Math.round(value).toLocaleString("en-GB").replaceAll(",", "\u202f");
+  const count = (value) => Math.round(value).toLocaleString("en-GB");
   const plural = (value, noun, nouns = `${noun}s`) => `${count(value)} ${value === 1 ? noun : nouns}`;
 
   const share = (value) => `${(100 * value).toFixed(value >= 0.0995 ? 0 : 1)}\u00a0%`;

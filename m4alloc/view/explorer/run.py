@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.view.explorer.life import Life
@@ -15,6 +15,9 @@ from m4alloc.view.explorer.page import page
 from m4alloc.view.explorer.sources import LIMIT, Asked, Counterexample, lives_of
 from m4alloc.view.explorer.sources_problem import ViewError
 from m4alloc.view.target import refuse_to_write, write
+
+if TYPE_CHECKING:
+    from m4alloc.strategy import Strategy
 
 __all__ = ["HEAPS", "OUTPUT", "ViewReport", "refuse_to_write", "view", "write"]
 
@@ -87,12 +90,12 @@ def view(
     allocators: Sequence[str] = (),
     architectures: Sequence[str] = (),
     attack: str = "",
-    on: Sequence[str] = (),
     seed: int = 0,
     image: str = "",
-    format: str = "",
+    source_format: str = "",
     title: str = "",
-    limit: int = LIMIT,
+    events: int = LIMIT,
+    strategy: Strategy | None = None,
     progress: Progress | None = None,
 ) -> ViewReport:
     """Draw the life of a heap, or of several side by side, as a page to explore.
@@ -100,10 +103,10 @@ def view(
     inputs: recordings, traces, heap scripts, files of other tools (docs/formats.md), or one counterexample that
     `m4alloc model` wrote. output: the page, None for none. svg: a picture of the map of one heap.
     allocators: "m4alloc", "system", "reference" or paths of libraries that the requests are made again on, a heap each.
-    architectures: for scripts, what the reference allocator runs on, a heap each: none, mte, adi, cheri, sgx, or a
-    defence of `m4alloc attack`. attack, on, seed: an attack of the catalogue instead of inputs, on each of these
-    defences, with what the models draw from this seed. image, format: as `m4alloc convert` takes them.
-    limit: events drawn of each heap.
+    architectures: for scripts and attacks, what the reference allocator runs on, a heap each: none, mte, adi, cheri,
+    sgx, or a defence of `m4alloc attack`. attack, seed: an attack of the catalogue instead of inputs, with what the
+    models draw from this seed. image, source_format: as `m4alloc convert` takes them. events: drawn of each heap.
+    strategy: of the core, where the requests are made on it, or what was recorded ran on it; its guards are drawn.
     Raises ViewError, with nothing written: what is wrong with an input, an option or the output.
     Cost: three to four seconds for a million events.
 
@@ -111,8 +114,8 @@ def view(
     >>> len(report.lives[0].events), [mark.name for mark in report.lives[0].marks]
     (3, ['double-free'])
     """
-    asked = Asked(tuple(allocators), tuple(architectures), image, format, limit)
-    _check(inputs, asked, attack, on, seed)
+    asked = Asked(tuple(allocators), tuple(architectures), image, source_format, events, strategy)
+    _check(inputs, asked, attack, seed)
     paths = [Path(one) for one in inputs]
     for target in (output, svg):
         if target is not None:
@@ -121,7 +124,7 @@ def view(
         raise ViewError(f"{os.fspath(svg)}: both the page and the picture; give them names of their own")
     told = progress or Silent()
     with told:
-        lives = _attacks(attack, on, seed) if attack else lives_of(paths, asked, told)
+        lives = _attacks(attack, architectures, seed) if attack else lives_of(paths, asked, told)
         names = tuple(os.fspath(one) for one in inputs)
         if isinstance(lives, Counterexample):
             if svg is not None:
@@ -159,20 +162,20 @@ def _named(path: str | os.PathLike[str] | None) -> str:
     return "" if path is None else os.fspath(path)
 
 
-def _check(inputs: Sequence[object], asked: Asked, attack: str, on: Sequence[str], seed: int) -> None:
+def _check(inputs: Sequence[object], asked: Asked, attack: str, seed: int) -> None:
     """Raise ViewError for options that contradict each other."""
-    if attack and (inputs or asked.allocators or asked.architectures):
-        raise ViewError("an attack brings its own requests and machine: give --attack with --on, and nothing else")
+    if attack and (inputs or asked.allocators):
+        raise ViewError("an attack brings its own requests: give --attack with --architecture, and nothing else")
+    if attack and asked.strategy is not None:
+        raise ViewError("--strategy is the core's; an attack runs on the reference allocator over --architecture")
     if attack and (asked.image or asked.format or asked.limit != LIMIT):
-        raise ViewError("--image, --from and --limit are for inputs; an attack has none, and is drawn whole")
+        raise ViewError("--image, --from and --events are for inputs; an attack has none, and is drawn whole")
     if not attack and not inputs:
-        raise ViewError("nothing to show: give a trace, a recording, a heap script, or --attack NAME --on DEFENCE")
-    if on and not attack:
-        raise ViewError("--on goes with --attack; the machine that a script runs on is --architecture")
+        raise ViewError("nothing to show: give a trace, a recording, a heap script, or --attack NAME")
     if seed and not attack:
         raise ViewError("--seed goes with --attack; nothing is drawn at random otherwise")
     if asked.limit < 1:
-        raise ViewError(f"--limit {asked.limit}: at least one event")
+        raise ViewError(f"--events {asked.limit}: at least one event")
 
 
 def _attacks(attack: str, on: Sequence[str], seed: int) -> list[Life]:

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from m4alloc.view import heap_map
-from m4alloc.view.explorer.life import FindingKind, Life
+from m4alloc.view.explorer.kinds import KINDS
+from m4alloc.view.explorer.life import Life
 from m4alloc.view.quantity import binary_size, number
 from m4alloc.view.raster import Blocks
 from m4alloc.view.svg import document
 
 CLOCK = "events"
-ROLES: dict[FindingKind, str] = {
-    "violation": "bad",
-    "misuse": "warn",
-    "fault": "accent",
-    "property": "bad",
-    "attack": "ink",
-    "missed": "bad",
-    "label": "muted",
-}
-"""The colours of the marks, those of the page."""
 
 
 def blocks_of(life: Life) -> Blocks:
@@ -39,20 +30,22 @@ def picture(life: Life) -> str:
     def show(value: float) -> str:
         return number(round(value))
 
-    labels = (f"#{block} \u00b7 {binary_size(size)}" for block, size in enumerate(life.blocks.size.tolist()))
-    return document(heap_map.draw(blocks, stop, CLOCK, show, life.title, notes=notes_of(life), labels=labels))
+    labels = (f"#{block} \u00b7 {binary_size(size)}" for block, size in enumerate(life.blocks.size.tolist(), 1))
+    return document(
+        heap_map.draw(blocks, stop, CLOCK, show, life.title, notes=notes_of(life), labels=labels, counted=True)
+    )
 
 
 def notes_of(life: Life) -> list[heap_map.Note]:
-    """The marks of a life as a map carries them: the first letter of the kind, at the bytes or the block."""
+    """The marks of a life as a map carries them: the letter of the kind, at the bytes or the block."""
     return [
         heap_map.Note(
-            mark.event + 0.5,
+            mark.event + 1.0,
             mark.address if mark.length else int(life.blocks.base[mark.block]) if mark.block >= 0 else -1,
             mark.kind,
-            "!" if mark.kind == "missed" else mark.kind[0].upper(),
-            ROLES[mark.kind],
-            f"event {number(mark.event)}: {mark.kind} {mark.name}{': ' if mark.reason else ''}{mark.reason}",
+            KINDS[mark.kind].letter,
+            KINDS[mark.kind].role,
+            f"event {number(mark.event + 1)}: {mark.kind} {mark.name}{': ' if mark.reason else ''}{mark.reason}",
         )
         for mark in life.marks
     ]

@@ -29,7 +29,7 @@ def lines(life: Life, width: int = 100) -> list[str]:
     0x10020  █████████████████··································
     0x10010  █████████████████··································
     0x10000  █████████████████··································
-             event 0                                           3
+             event 1                                           3
     found    ^                ^                ^
     """
     raster = _raster(life, width)
@@ -91,7 +91,7 @@ def _below(life: Life, raster: Raster, room: int) -> list[str]:
     if not len(raster.axis.rows):
         return []
     stop = max(1, len(life.events))
-    first, last = "event 0", number(stop)
+    first, last = "event 1", number(stop) if stop > 1 else ""
     told = [" " * room + first + last.rjust(raster.columns - len(first))]
     found = [mark.event for mark in life.marks if mark.kind != "label"]
     if found:
@@ -111,7 +111,7 @@ def _findings(life: Life) -> list[str]:
     """The first marks, a line each."""
     found = [mark for mark in life.marks if mark.kind != "label"]
     told = [
-        printable(f"event {number(mark.event)}  {mark.kind} {mark.name}: {mark.reason}".rstrip(": "))
+        printable(f"event {number(mark.event + 1)}  {mark.kind} {mark.name}: {mark.reason}".rstrip(": "))
         for mark in islice(found, FINDINGS)
     ]
     return [*told, f"and {number(len(found) - FINDINGS)} more"] if len(found) > FINDINGS else told

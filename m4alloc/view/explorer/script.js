@@ -57,18 +57,18 @@
     const lines = [];
     for (let event = first; event <= last; event += 1) {
       const thread = life.threads.length > 1 ? `${m4.tell.thread(life, life.events.thread[event])}: ` : "";
-      lines.push(line(life, event, thread + m4.tell.event(life, event), event, event === now, "call"));
+      lines.push(line(life, event + 1, thread + m4.tell.event(life, event), event, event === now, "call"));
     }
     return lines;
   };
 
   const render = (element, state) => {
     const two = state.lives.length > 1;
-    const parts = state.lives.flatMap((life, index) => {
+    const parts = state.lives.flatMap((life) => {
       const now = m4.tell.last_event(life);
       const [lines, around] = life.script.length ? [script, AROUND.script] : [calls, AROUND.calls];
       return [
-        two ? make("h3", {}, `${m4.map.letter(index)} ${life.allocator}: ${life.title}`) : null,
+        two ? make("h3", {}, m4.tell.heading(life)) : null,
         make("ol", { class: "listing" }, lines(life, now, two ? AROUND.two : around)),
       ];
     });
@@ -82,5 +82,5 @@
     }
   };
 
-  m4.panel.add({ id: "script", title: "Calls", render, wants: ["now", "lives"] });
+  m4.panel.add({ id: "script", title: "Events", render, wants: ["now", "lives"] });
 })();

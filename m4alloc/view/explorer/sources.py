@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.lib import LibraryError
@@ -21,6 +22,9 @@ from m4alloc.view.explorer.sources_script import life_of_script
 from spec.ltl.error import LogicError
 from spec.script import ScriptError, parse
 
+if TYPE_CHECKING:
+    from m4alloc.strategy import Strategy
+
 JSON = frozenset({"chrome", "dhat"})
 """Formats in JSON that are only written."""
 LIMIT = 4_000_000
@@ -33,7 +37,8 @@ class Asked:
 
     allocators: what the requests are made again on, a heap each. architectures: what scripts are run on, a heap each;
     neither for what the file tells. image: of a recording of several processes. format: of the files, ""
-    to tell from each. limit: events drawn of each.
+    to tell from each. limit: events drawn of each. strategy: of the core, where it serves or served the requests; None
+    for one that is not known.
     """
 
     allocators: tuple[str, ...] = ()
@@ -41,6 +46,7 @@ class Asked:
     image: str = ""
     format: str = ""
     limit: int = LIMIT
+    strategy: Strategy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,12 @@ def _read(path: Path, asked: Asked, progress: Progress) -> list[Life] | Countere
         if asked.allocators or asked.architectures:
             raise ViewError(f"{path}: a counterexample of a model runs on no allocator and no architecture")
         if asked.image or asked.limit != LIMIT:
-            raise ViewError(f"{path}: a counterexample of a model is one run, drawn whole: no --image, no --limit")
+            raise ViewError(f"{path}: a counterexample of a model is one run, drawn whole: no --image, no --events")
         from m4alloc.view.explorer.lasso import page
 
         return Counterexample(path, page(path))
     kind = by_name(asked.format) if asked.format else of_input(path)
+    _check_strategy(path, asked, kind.name == "heap")
     if kind.name in JSON and not asked.format:
         raise ViewError(
             f"{path}: JSON, but neither the index of a recording nor a counterexample that `m4alloc model` wrote"
@@ -100,6 +107,7 @@ def _read(path: Path, asked: Asked, progress: Progress) -> list[Life] | Countere
                 architecture=architecture,
                 allocator=allocator,
                 limit=asked.limit,
+                strategy=asked.strategy,
             )
             for architecture, allocator in _machines(asked)
         ]
@@ -115,9 +123,21 @@ def _read(path: Path, asked: Asked, progress: Progress) -> list[Life] | Countere
             allocator=allocator,
             limit=asked.limit,
             progress=progress,
+            strategy=asked.strategy,
         )
         for allocator in asked.allocators or ("",)
     ]
+
+
+def _check_strategy(path: Path, asked: Asked, script: bool) -> None:
+    """Raise ViewError for a strategy that nothing here would run on or has run on."""
+    if asked.strategy is None:
+        return
+    others = [name for name in asked.allocators if name in (REFERENCE, "system")]
+    if asked.architectures or others or (script and not asked.allocators):
+        raise ViewError(
+            f"{path}: --strategy is the core's: it goes with --allocator m4alloc or a recording of a program on it"
+        )
 
 
 def _machines(asked: Asked) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from m4alloc.view.explorer.build import life_of
 from m4alloc.view.explorer.build_columns import columns_of_events
+from m4alloc.view.explorer.build_guards import NONE
 from m4alloc.view.explorer.build_marks import in_order, renamed
 from m4alloc.view.explorer.build_protection import Seen, granule_of, protected, through_pointers
 from m4alloc.view.explorer.life import FindingKind, Life, Mark
@@ -72,6 +73,7 @@ def life_of_attack(name: str, on: str, seed: int = 0) -> Life:
         marks=in_order(marks),
         script=tuple(str(step) for step in attack.steps),
         script_lines=tuple(step + 1 for step in steps),
+        guard_note=NONE,
     )
 
 

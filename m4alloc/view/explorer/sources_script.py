@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from errno import ENOMEM
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from m4alloc.trace.formats.heap_script import replied
 from m4alloc.view.explorer.build import life_of
 from m4alloc.view.explorer.build_bounds import bounded
 from m4alloc.view.explorer.build_columns import columns_of_events
+from m4alloc.view.explorer.build_guards import NONE, UNTOLD, guarded, unguarded
 from m4alloc.view.explorer.build_marks import in_order, marked, sentence
 from m4alloc.view.explorer.build_properties import EVENTS as FOLLOWED
 from m4alloc.view.explorer.build_properties import followed
@@ -35,7 +36,7 @@ from m4alloc.view.explorer.build_protection import (
 )
 from m4alloc.view.explorer.life import Life, Mark
 from m4alloc.view.explorer.sources_problem import ViewError
-from m4alloc.view.explorer.sources_trace import served_by
+from m4alloc.view.explorer.sources_trace import assumed, environment_of, served_by
 from spec.allocator import ReferenceAllocator
 from spec.attack import DEFENCES, Defence
 from spec.error import Finding, Misuse
@@ -55,6 +56,9 @@ from spec.judge import hands_out
 from spec.script_history import resolved
 from spec.script_run import repeated
 from spec.statement import Script, Step
+
+if TYPE_CHECKING:
+    from m4alloc.strategy import Strategy
 
 BASE = 0x10000
 CAPACITY = 1 << 28
@@ -91,18 +95,26 @@ class Serves(Protocol):
 
 
 def life_of_script(
-    script: Script, *, text: str, title: str, architecture: str = "", allocator: str = "", limit: int = EVENTS
+    script: Script,
+    *,
+    text: str,
+    title: str,
+    architecture: str = "",
+    allocator: str = "",
+    limit: int = EVENTS,
+    strategy: Strategy | None = None,
 ) -> Life:
     """The life that a script tells, or that its requests lead to.
 
     text: the script as it was written. architecture: of `defence_of`; "" for none. allocator: "m4alloc", "system" or
     the path of a library; "" for the reference allocator, or the script's own replies where it holds them all.
-    limit: steps drawn; of a script that is run, EVENTS at most.
+    limit: steps drawn; of a script that is run, EVENTS at most. strategy: of the core, where it is what serves.
     Raises ViewError: no such architecture, the library cannot be driven. ScriptError. LibraryError.
     Cost: some tens of microseconds a step.
     """
     if allocator:
-        told, served = _on_library(script, allocator, min(limit, EVENTS)), served_by(allocator)
+        strategy = strategy or assumed(allocator)
+        told, served = _on_library(script, allocator, min(limit, EVENTS), strategy), served_by(allocator)
     elif architecture or not replied(script):
         defence = defence_of(architecture or "none")
         told, served = _on_reference(script, defence, min(limit, EVENTS)), "reference allocator, first fit"
@@ -160,6 +172,12 @@ def life_of_script(
         script=tuple(text.splitlines()),
         script_lines=tuple(told.lines),
     )
+    if allocator and strategy is not None:
+        life = guarded(life, strategy)
+    elif allocator:
+        life = unguarded(life, UNTOLD.format("the allocator"))
+    else:
+        life = unguarded(life, NONE if told.seen else UNTOLD.format("a script"))
     return bounded(life)
 
 
@@ -316,11 +334,11 @@ def _memory(defence: Defence, base: int, capacity: int) -> TaggedMemory:
     )
 
 
-def _on_library(script: Script, allocator: str, limit: int) -> Told:
+def _on_library(script: Script, allocator: str, limit: int, strategy: Strategy | None) -> Told:
     """The same requests put to a library in a child of its own; what ends it is the end of the history."""
     told = Told()
     try:
-        with Foreign(place_of(allocator), timeout=10.0) as foreign:
+        with Foreign(place_of(allocator), timeout=10.0, environment=environment_of(strategy)) as foreign:
             session = foreign.begin()
             try:
                 _run(script, _Library(session), told, limit)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +14,12 @@ from m4alloc.check.images import ending
 from m4alloc.check.lives import Integers, Lives
 from m4alloc.check.progress import Progress, Silent
 from m4alloc.trace.formats import History, open_history
+from m4alloc.trace.formats.place import REFERENCE
 from m4alloc.trace.read import Trace, decode
 from m4alloc.view.explorer.build import life_of
 from m4alloc.view.explorer.build_bounds import bounded
 from m4alloc.view.explorer.build_columns import columns_of_trace
+from m4alloc.view.explorer.build_guards import NONE, UNTOLD, guarded, unguarded
 from m4alloc.view.explorer.build_marks import findings_in, marked, numbered, places, sentence
 from m4alloc.view.explorer.build_properties import EVENTS, about_marks, followed
 from m4alloc.view.explorer.life import Life
@@ -24,28 +28,51 @@ from m4alloc.view.quantity import number, plural
 from spec.event import Event
 from spec.judge import extent
 
+if TYPE_CHECKING:
+    from m4alloc.strategy import Strategy
+
 LONG = 160
 """Characters of a note that are shown."""
+VARIABLE = "M4ALLOC_STRATEGY"
+"""Tells the core its strategy."""
 
 
 def life_of_trace(
-    path: Path, *, image: str = "", format: str = "", allocator: str = "", limit: int, progress: Progress
+    path: Path,
+    *,
+    image: str = "",
+    format: str = "",
+    allocator: str = "",
+    limit: int,
+    progress: Progress,
+    strategy: Strategy | None = None,
 ) -> Life:
     """The life of one process image.
 
     image: of a recording of several; "" for the one of most calls. format: a name of m4alloc.trace.formats, "" to tell
     from the file. allocator: what the requests are made again on; "" for the replies of the file. limit: events drawn.
+    strategy: of the core, where it is what serves or served them.
     Raises ViewError: it holds no call. TraceError, AllocatorError, LibraryError, OSError.
     Cost: three seconds or so for a million events.
     """
-    history = open_history(path, format=format, image=image, allocator=allocator, progress=progress)
-    return life_of_history(history, limit=limit, progress=progress)
+    history = open_history(
+        path,
+        format=format,
+        image=image,
+        allocator=allocator,
+        progress=progress,
+        environment=environment_of(strategy) if allocator else None,
+    )
+    return life_of_history(history, limit=limit, progress=progress, strategy=strategy)
 
 
-def life_of_history(history: History, *, limit: int, progress: Progress | None = None) -> Life:
+def life_of_history(
+    history: History, *, limit: int, progress: Progress | None = None, strategy: Strategy | None = None
+) -> Life:
     """The life that a history tells, whatever it was read from.
 
-    limit: events drawn.  Raises ViewError: it holds no call. TraceError: it is damaged.
+    limit: events drawn. strategy: of the core, where that served it; None for one that is not known.
+    Raises ViewError: it holds no call; it was served by another allocator than the core. TraceError: it is damaged.
 
     >>> from m4alloc.trace.formats.history import of_records, records_of
     >>> from spec.script import parse, to_events
@@ -89,7 +116,30 @@ def life_of_history(history: History, *, limit: int, progress: Progress | None =
         chosen = trace.order()[np.asarray(followable, np.int64)]
         events = list(decode(trace.records[chosen], trace.labels))
         life = followed(life, events, followable, (trace.quarantine, trace.quarantine_limit))
-    return bounded(life)
+    return bounded(_with_guards(life, history, strategy))
+
+
+def _with_guards(life: Life, history: History, strategy: Strategy | None) -> Life:
+    """The life with the guards of the core's strategy, or a note why there are none."""
+    if history.placed_by == REFERENCE:
+        return unguarded(life, NONE)
+    if strategy is not None and life.allocator.startswith("system malloc"):
+        raise ViewError(f"{history.source}: --strategy is the core's, and this was served by {life.allocator}")
+    strategy = strategy or assumed(history.placed_by)
+    teller = "the allocator" if history.placed_by else "a recording"
+    return guarded(life, strategy) if strategy is not None else unguarded(life, UNTOLD.format(teller))
+
+
+def assumed(allocator: str) -> Strategy | None:
+    """The strategy of the core that is run now under that name, None where nobody says which that is."""
+    from m4alloc.strategy import Strategy
+
+    return Strategy.default() if allocator == "m4alloc" and VARIABLE not in os.environ else None
+
+
+def environment_of(strategy: Strategy | None) -> dict[str, str] | None:
+    """What the core's environment has to hold."""
+    return None if strategy is None else {VARIABLE: strategy.to_environment()}
 
 
 def called(command: Sequence[str]) -> str:

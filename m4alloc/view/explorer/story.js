@@ -116,17 +116,17 @@
       row(
         how,
         m4.tell.event_link(life, died[block]),
-        `${by}${other ? ", not the one that asked for it" : ""}, after ${plural(lived, "call")}`,
+        `${by}${other ? ", not the one that asked for it" : ""}, after ${plural(lived, "event")}`,
       ),
     ];
     if (reusable[block] > died[block]) {
       const until =
         reusable[block] >= all ? "to the end of the record" : ["until ", m4.tell.event_link(life, reusable[block])];
-      found.push(row("held back", until, `, ${plural(Math.min(all, reusable[block]) - died[block], "call")}`));
+      found.push(row("held back", until, `, ${plural(Math.min(all, reusable[block]) - died[block], "event")}`));
     }
     if (next >= 0) {
       const waited = blocks.born[next] - died[block];
-      const soon = waited === 0 ? "at once" : `after ${plural(waited, "call")}`;
+      const soon = waited === 0 ? "at once" : `after ${plural(waited, "event")}`;
       found.push(
         row(
           "reused",
@@ -200,7 +200,7 @@
     const at = x(now + 0.5);
     if (now >= start && now < stop)
       parts.unshift(draw("rect", { x: at - 3, y: 0, width: 6, height, class: "strip-now" }));
-    const label = `life of block ${block}, from call ${start} to call ${stop}`;
+    const label = `life of block ${m4.tell.name(block)}, from ${m4.tell.at(start)} to ${m4.tell.at(stop - 1)}`;
     return draw(
       "svg",
       { class: "strip", viewBox: `-1 0 ${WIDTH + 2} ${height}`, role: "img", "aria-label": label },
@@ -253,14 +253,14 @@
       return make(
         "li",
         { class: current ? "here" : "", "aria-current": current ? "step" : null },
-        m4.tell.event_link(life, event, count(event)),
+        m4.tell.event_link(life, event, m4.tell.number(event)),
         make("span", {}, m4.tell.event(life, event).replace(` of ${m4.tell.name(block)}`, "")),
         life.threads.length > 1 ? make("small", {}, m4.tell.thread(life, life.events.thread[event])) : null,
         wrong ? make("b", { class: "bad" }, `✗ ${wrong}`) : marks.slice(0, 1).map(m4.tell.mark_tag),
       );
     };
     const left_out = (number, where) =>
-      number > 0 ? make("li", { class: "muted" }, `${plural(number, "call")} ${where}`) : null;
+      number > 0 ? make("li", { class: "muted" }, `${plural(number, "event")} ${where}`) : null;
     return make(
       "ol",
       { class: "events" },
@@ -335,7 +335,7 @@
         before >= 0 ? row("before it", "these bytes were ", m4.tell.block_link(number, before), "'s") : [],
         neighbours(number, life, block),
       ),
-      make("h3", {}, `${plural(facts(life, block).events.length, "call")} about it`),
+      make("h3", {}, `${plural(facts(life, block).events.length, "event")} about it`),
       events(life, block, now),
       facts(life, block).properties.length ? make("h3", {}, "Properties of its memory") : null,
       property_rows(life, block, now),

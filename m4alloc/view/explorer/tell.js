@@ -34,9 +34,27 @@
   const is_access = (life, event) => DOES[life.events.function[event]] === ACCESSES;
   const is_free = (life, event) => DOES[life.events.function[event]] === FREES;
 
-  const name = (block) => `#${block}`;
+  // An event or a block is a place from 0 in the columns; people count both from 1, as `m4alloc check` does.
+  const number = (event) => m4.parts.count(event + 1);
+  const at = (event) => `event ${number(event)}`;
+  const name = (block) => `#${block + 1}`;
 
   const thread = (life, number) => (number < 0 ? "nobody" : life.threads[number] || `thread ${number}`);
+
+  // What a life is called beside others: what tells it from them, and the rest.
+  const names = (life) => {
+    const { lives } = m4.store.state;
+    const apart = (key) => lives.some((one) => one[key] !== life[key]);
+    const parts = [
+      [apart("allocator"), life.allocator],
+      [apart("protection"), life.protection === "none" ? apart("protection") && "no protection" : life.protection],
+      [apart("title"), life.title],
+    ].filter(([, text]) => text);
+    const of = (wanted) => parts.filter(([own]) => own === wanted).map(([, text]) => text).join(" \u00b7 ");
+    return of(true) ? [of(true), of(false)] : [life.title, ""];
+  };
+  // The same in a heading: "B mte-scudo".
+  const heading = (life) => `${m4.map.letter(m4.store.state.lives.indexOf(life))} ${names(life)[0]}`;
 
   // "bytes 24 to 31", or "byte 24".
   const bytes = (offset, length) => (length <= 1 ? `byte ${offset}` : `bytes ${offset} to ${offset + length - 1}`);
@@ -109,20 +127,11 @@
     m4.map.reveal(lives.indexOf(life), number, more.selected?.block ?? -1);
   };
 
-  const event_link = (life, number, text = `call ${m4.parts.count(number)}`, more = {}) =>
+  const event_link = (life, number, text = at(number), more = {}) =>
     m4.parts.link(text, () => go(life, number, more), { title: event(life, number), "data-key": `e${number}${text}` });
 
-  // How a finding of each kind is shown, gravest first: in lists by its sign and word, on the map by its letter (and
-  // its outline: map_marks.js). Never by its colour alone.
-  const KINDS = {
-    missed: { sign: "!", letter: "!", word: "nothing stopped it", tone: "bad", role: "bad" },
-    violation: { sign: "✗", letter: "V", word: "the allocator broke a rule", tone: "bad", role: "bad" },
-    misuse: { sign: "✗", letter: "M", word: "the program misused the heap", tone: "bad", role: "warn" },
-    fault: { sign: "■", letter: "F", word: "the hardware stopped it", tone: "good", role: "accent" },
-    property: { sign: "✗", letter: "P", word: "a temporal property is violated", tone: "bad", role: "bad" },
-    attack: { sign: "→", letter: "A", word: "step of the attack", tone: "muted", role: "ink" },
-    label: { sign: "·", letter: "L", word: "said by the program", tone: "muted", role: "muted" },
-  };
+  // How a finding of each kind is shown, gravest first: the table of kinds.py.
+  const KINDS = JSON.parse(document.getElementById("kinds").textContent);
   const kind = (mark) => KINDS[mark.kind] ?? KINDS.label;
   // Whether something went wrong: not what an attacker does, nor what a program says.
   const is_wrong = (mark) => !["label", "attack"].includes(mark.kind);
@@ -169,6 +178,10 @@
     is_free,
     name,
     thread,
+    names,
+    heading,
+    number,
+    at,
     bytes,
     wrong,
     event,

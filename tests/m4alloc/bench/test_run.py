@@ -20,12 +20,12 @@ from m4alloc.program import ProgramError
 from tests.m4alloc.bench.conftest import PROGRAMS
 
 Allocators = Callable[..., str]
-EVERYTHING: dict[str, Any] = {"memory": True, "latency": True, "heap_sizes": [100, 1000], "threads": [1, 2]}
+EVERYTHING: dict[str, Any] = {"resident": True, "latency": True, "heap_sizes": [100, 1000], "threads": [1, 2]}
 
 
 def small(**how: Any) -> BenchReport:
     """A benchmark of the programs of a millisecond."""
-    usual: dict[str, Any] = {"programs": PROGRAMS, "among": ["glibc"], "rounds": 1, "latency": False, "threads": [2]}
+    usual: dict[str, Any] = {"catalogue": PROGRAMS, "among": ["glibc"], "rounds": 1, "latency": False, "threads": [2]}
     return bench(**{**usual, **how})
 
 
@@ -49,8 +49,9 @@ def test_every_program_runs_on_every_allocator_in_every_round(allocator: Allocat
     assert [one.allocator for one in report.headline] == ["glibc", "mine"]
 
 
+@pytest.mark.slow
 def test_the_harnesses_measure_calls_and_heaps() -> None:
-    report = small(only=["fixed"], quick=True, latency=True, heap_sizes=[2000], memory=True)
+    report = small(programs=["fixed"], quick=True, latency=True, heap_sizes=[2000], resident=True)
     assert report.exit_status == 0
     assert [(one.call, one.calls) for one in report.latency] == [("malloc", 20_000), ("free", 20_000)]
     assert all(0 <= one.p50 <= one.p90 <= one.p99 <= one.p99_9 <= one.max for one in report.latency)
@@ -84,7 +85,7 @@ def test_an_output_that_changes_by_itself_is_not_compared() -> None:
 
 def test_an_allocator_that_fails_is_named_and_the_others_are_compared(allocator: Allocators) -> None:
     broken = [f"stingy={allocator('STINGY')}", f"overlap={allocator('OVERLAP')}"]
-    report = small(allocators=broken, only=["binary_tree", "fixed"], quick=True)
+    report = small(allocators=broken, programs=["binary_tree", "fixed"], quick=True)
     assert report.exit_status == 1
     assert "stingy: binary_tree: ended with status 1" in report.errors
     assert "stingy: fixed: ended with status 1" in report.errors
@@ -97,7 +98,7 @@ def test_an_allocator_that_fails_is_named_and_the_others_are_compared(allocator:
 
 def test_an_allocator_that_failed_is_not_run_again_and_has_a_mean_of_its_own(allocator: Allocators) -> None:
     stingy = [f"stingy={allocator('STINGY')}"]
-    report = small(allocators=stingy, only=["fixed"], quick=True, rounds=3)
+    report = small(allocators=stingy, programs=["fixed"], quick=True, rounds=3)
     assert report.errors == ("stingy: fixed: ended with status 1",)
     assert {one.allocator for one in report.samples} == {"glibc"} and len(report.samples) == 3
     assert report.rounds_done == 3
@@ -125,8 +126,8 @@ def test_what_is_no_malloc_is_refused_before_anything_runs(allocator: Allocators
         ({"among": ["nemo"]}, BenchError, "--among nemo: the allocators are glibc"),
         ({"allocators": ["x=/no/such.so"]}, BenchError, "--allocator x=/no/such.so: want NAME=PATH of a library"),
         ({"allocators": ["glibc=/bin/true"]}, BenchError, "there is a glibc already"),
-        ({"only": ["emacs"]}, CatalogueError, "--only emacs: the programs are binary_tree, fixed, threads"),
-        ({"programs": "/no/such"}, CatalogueError, "/no/such/catalogue.toml: the list of programs cannot be read"),
+        ({"programs": ["emacs"]}, CatalogueError, "--program emacs: the programs are binary_tree, fixed, threads"),
+        ({"catalogue": "/no/such"}, CatalogueError, "/no/such/catalogue.toml: the list of programs cannot be read"),
     ],
 )
 def test_what_cannot_be_meant_is_told(how: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -141,7 +142,7 @@ def test_an_own_program_that_cannot_run_is_told() -> None:
     with pytest.raises(BenchError, match=r"sh on glibc: ended with SIGKILL"):
         bench(["sh", "-c", "kill -9 $$"], among=["glibc"])
     with pytest.raises(BenchError, match="your own program is the only one"):
-        bench(["true"], only=["cfrac"])
+        bench(["true"], programs=["cfrac"])
 
 
 def test_a_program_that_does_not_end_is_stopped() -> None:
@@ -194,7 +195,7 @@ def test_another_benchmark_is_not_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"had rounds 1, now it is 2; it goes on only as it began"):
         small(output=tmp_path, rounds=2, resume=True)
     with pytest.raises(StateError, match=r"had programs .*, now it is "):
-        small(output=tmp_path, only=["fixed"], resume=True)
+        small(output=tmp_path, programs=["fixed"], resume=True)
     (tmp_path / "state.jsonl").write_text("hello\n")
     with pytest.raises(StateError, match="no state of a benchmark"):
         small(output=tmp_path, resume=True)

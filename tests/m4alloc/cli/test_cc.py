@@ -29,6 +29,13 @@ def test_what_looks_like_an_option_of_ours_is_the_compilers(tmp_path: Path) -> N
     assert "Usage: gcc" in cc("--help", folder=tmp_path).stdout
 
 
+def test_help_says_what_is_added_before_the_compilers_own(tmp_path: Path) -> None:
+    said = cc("--help", folder=tmp_path).stdout
+    ours, _, theirs = said.partition("\n\n")
+    assert all(word in ours for word in ("--hooks=", "--property", "--stack", "--uninitialised", "m4alloc help cc"))
+    assert theirs.startswith("Usage: gcc")
+
+
 def test_the_exit_status_and_what_is_said_are_the_compilers(tmp_path: Path) -> None:
     (tmp_path / "bad.c").write_text("int main(void) { return }\n")
     (tmp_path / "good.c").write_text("int main(void) { return 0; }\n")

@@ -21,11 +21,11 @@ VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "cheri"
 SIGN = str(Path(__file__).resolve().parents[2] / "vectors" / "superopt" / "hd13_sign.src.ll")
 ARGUMENTS = {
     "attack": ["--architecture", "adi-precise"],
-    "bench": ["--quick", "--rounds", "1", "--only", "binary_tree", "--among", "glibc"],
+    "bench": ["--quick", "--rounds", "1", "--program", "binary_tree", "--among", "glibc"],
     "check": ["system", "--engine", "exhaustive", "--sizes", "16", "--depth", "2", "--budget", "20s", "--output", "-"],
     "convert": [EXCERPT, "out.csv"],
     "doctor": [],
-    "grade": ["system", EXCERPT],
+    "grade": ["system", EXCERPT, "--budget", "1s"],
     "lib": [],
     "ltl": ["sat", "p"],
     "monitor": ["--", "echo", "hello"],
@@ -36,11 +36,11 @@ ARGUMENTS = {
     "run": ["--", "sh", "-c", "echo hello; echo hello"],
     "superopt": ["--method", "llvm -O3", "--budget", "5", "--no-measure", SIGN],
     "tune": [
-        *["--no-measure", "--no-advice", "--budget", "10", "--gate-seconds", "1", "--method", "climb"],
-        *["--workers", "1", "--calls", "1000", SHORT],
+        *["--no-measure", "--no-advice", "--evaluations", "10", "--gate-budget", "1s", "--method", "climb"],
+        *["--jobs", "1", "--calls", "1000", SHORT],
     ],
     "vectors": [str(VECTORS / "128m-crrl.sample.jsonl.gz")],
-    "verify": ["--repeat", "0", "--", "echo", "hello"],
+    "verify": ["--rounds", "0", "--", "echo", "hello"],
     "view": [EXCERPT],
 }
 pytestmark = pytest.mark.skipif(_backend.backend != "fast", reason="the native core is not built: make build")
@@ -60,7 +60,9 @@ def test_every_verb_has_a_schema() -> None:
     assert {path.stem for path in SCHEMAS.glob("*.json")} == set(main.verbs()) - compilers == set(ARGUMENTS)
 
 
-@pytest.mark.parametrize("verb", ARGUMENTS)
+@pytest.mark.parametrize(
+    "verb", [pytest.param(verb, marks=pytest.mark.slow) if verb == "tune" else verb for verb in ARGUMENTS]
+)
 def test_the_json_obeys_its_schema(verb: str, folder: Path) -> None:
     schema = json.loads((SCHEMAS / f"{verb}.json").read_text(encoding="utf-8"))
     command = [sys.executable, "-m", "m4alloc", verb, "--json", *ARGUMENTS[verb]]
@@ -68,3 +70,24 @@ def test_the_json_obeys_its_schema(verb: str, folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, env=quickly, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert list(faults(json.loads(done.stdout), schema)) == []
+
+
+@pytest.mark.parametrize("words", [["verify", "--list"], ["monitor", "--list"], ["model", "--list"]])
+def test_what_is_listed_obeys_the_schema_of_its_verb(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    schema = json.loads((SCHEMAS / f"{words[0]}.json").read_text(encoding="utf-8"))
+    assert main.main([*words, "--json"]) == 0
+    assert list(faults(json.loads(capsys.readouterr().out), schema)) == []
+
+
+def test_a_replayed_counterexample_obeys_the_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["model", "philosophers", "--engine", "own", "--const", "ORDERED=false", "--property", "deadlock"]
+    assert main.main(words) == 1
+    (found,) = (str(path) for path in Path("findings").glob("*.json"))
+    capsys.readouterr()
+    assert main.main(["model", "--replay", found, "--json"]) == 1
+    schema = json.loads((SCHEMAS / "model.json").read_text(encoding="utf-8"))
+    told = json.loads(capsys.readouterr().out)
+    assert list(faults(told, schema)) == [] and told["steps"] > 0 and told["property"] == "deadlock"

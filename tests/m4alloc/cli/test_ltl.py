@@ -92,8 +92,6 @@ def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str], words: list
         (["foo"], "invalid choice: 'foo'"),
         (["sat"], "the following arguments are required: FORMULA"),
         (["accepts"], "the following arguments are required: FORMULA WORD"),
-        (["translate", "p", "--states", "0"], "0: a number of states, at least 1, is wanted"),
-        (["translate", "p", "--hoa", "--dot"], "not allowed with argument"),
     ],
 )
 def test_what_argparse_refuses_shows_the_usage(
@@ -102,6 +100,20 @@ def test_what_argparse_refuses_shows_the_usage(
     with pytest.raises(SystemExit) as left:
         command(capsys, *words)
     assert left.value.code == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["translate", "p", "--states", "0"], "--states: 0: a number of states, at least 1, is wanted"),
+        (["classify", "p", "--states", "-1"], "--states: -1: a number of states, at least 1, is wanted"),
+        (["translate", "p", "--hoa", "--dot"], "--dot: not allowed with argument --hoa"),
+    ],
+)
+def test_a_value_that_will_not_do_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert command(capsys, *words) == (2, "", f"m4alloc ltl: {message}\n")
 
 
 def test_what_is_too_large_is_status_3(capsys: pytest.CaptureFixture[str]) -> None:

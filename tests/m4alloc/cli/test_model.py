@@ -70,7 +70,7 @@ def test_the_list_needs_no_model(capsys: pytest.CaptureFixture[str]) -> None:
         (("no/such.m4m",), "No such file or directory"),
         (("peterson", "--const", "SAYS_LATE"), "--const SAYS_LATE: NAME=VALUE with a whole number, true or false"),
         (("peterson", "--const", "A=1"), "the model has no constant A; it has SAYS_LATE"),
-        (("peterson", "--memory", "much"), "--memory much: a number of bytes, as in 500M or 2Gi"),
+        (("peterson", "--memory", "much"), "--memory: 'much' is no number of bytes; 1000000, 64Ki, 500M and 1.5G are"),
         (("peterson", "--property", "[](critical0"), "line 1, column 13: the formula ends before a parenthesis"),
         (("peterson", "--engine", "spin", "--states", "5"), "SPIN has no bound on states"),
         (("peterson", "--engine", "spin", "--symmetry"), "SPIN knows nothing of symmetry"),
@@ -88,7 +88,7 @@ def test_wrong_usage_is_status_2(words: tuple[str, ...], message: str, capsys: p
     [
         (("nothing.m4m",), "nothing.m4m: No such file or directory"),
         (("--replay", "nothing.json"), "nothing.json: No such file or directory"),
-        (("peterson", "--seconds", "nan"), "a search of nan seconds; a number that is not negative would be right"),
+        (("peterson", "--budget", "nan"), "--budget: 'nan' is no time; 60, 60s, 1.5m, 2h and 250ms are"),
         (("peterson", "--svg", "no/such.svg"), "no/such.svg cannot be written: no is no folder that can be written to"),
         (("peterson", "--property", "exclusiv"), "no property or proposition exclusiv; did you mean exclusive?"),
         (("peterson", "--property", '[]"p[0]@crit"'), "p[0] has no location crit; it has critical, waiting"),

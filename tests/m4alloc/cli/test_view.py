@@ -39,7 +39,8 @@ def test_text_and_pictures_need_no_page(capsys: pytest.CaptureFixture[str], fold
 
 
 def test_an_attack_is_drawn_on_each_defence(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    words = ["view", "--attack", "use-after-reuse-write", "--on", "mte", "--on", "none", "--json", "-o", "x.html"]
+    words = ["view", "--attack", "use-after-reuse-write", "--architecture", "mte", "--architecture", "none"]
+    words += ["--json", "-o", "x.html"]
     assert main(words) == 0
     heaps = json.loads(capsys.readouterr().out)["heaps"]
     assert [heap["marks"] for heap in heaps] == [{"attack": 5, "fault": 1}, {"attack": 5, "missed": 1}]
@@ -49,7 +50,7 @@ def test_an_attack_is_drawn_on_each_defence(capsys: pytest.CaptureFixture[str], 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "nothing to show: give a trace, a recording, a heap script, or --attack NAME --on DEFENCE"),
+        ((), "nothing to show: give a trace, a recording, a heap script, or --attack NAME"),
         (("gone.m4t",), "gone.m4t: no such file"),
         ((SCRIPT, "--text", "--json"), "--text and --json both print to standard output"),
         ((SCRIPT, "--svg", "-"), "--svg -: the name of a file is wanted"),

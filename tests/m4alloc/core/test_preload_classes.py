@@ -30,6 +30,7 @@ STRATEGIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["3", pytest.param("1", marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 @pytest.mark.parametrize(
@@ -53,9 +54,11 @@ STRATEGIES = {
 def test_no_promise_is_broken(source: str, check: str, strategy: Strategy, part: str) -> None:
     # A third of the rounds here, all of them in the campaign.
     environment = {"M4ALLOC_STRATEGY": strategy.to_environment(), "CHECK_PART": part}
-    assert_holds(PRELOAD / source, check, environment=environment, timeout=90)
+    # What is to end here is what hangs, not what shares its machine: one of these has taken 85 s.
+    assert_holds(PRELOAD / source, check, environment=environment, timeout=90 if part == "3" else 600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 def test_no_byte_is_lost_among_threads(strategy: Strategy) -> None:
     argv: list[str | Path] = [build(PRELOAD / "stress.c"), str(CORES + 2), "0.4"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from m4alloc import _backend
-from m4alloc.grade.grade import grade
 from m4alloc.grade.isolate import isolated
 from m4alloc.grade.outcome import GradeError
 from m4alloc.grade.report import TraceGrade
+from tests.m4alloc.grade.alone import grade
 from tests.m4alloc.grade.test_library import BUMP, compiled
 
 ONE_FOR_ALL = """

@@ -13,10 +13,10 @@ import pytest
 from m4alloc import _backend
 from m4alloc.check.hunt import Hunt
 from m4alloc.cli.main import main
-from m4alloc.grade.grade import grade
 from m4alloc.grade.library import explained
 from m4alloc.grade.outcome import GradeError
 from m4alloc.tune.workload import Kind, example
+from tests.m4alloc.grade.alone import grade
 
 pytestmark = pytest.mark.skipif(_backend.backend != "fast", reason="the native core is not built: make build")
 BUMP = """#include <stddef.h>
@@ -110,6 +110,9 @@ def test_what_cannot_be_graded_is_refused_with_what_would_be(tmp_path: Path) -> 
         grade("system", weight=2)
     with pytest.raises(GradeError, match="the allocator has no name"):
         grade("")
+    for seconds in (-1.0, 1e12, float("nan")):
+        with pytest.raises(GradeError, match="a budget of"):
+            grade("system", budget=seconds)
     for seconds in (0.0, -1.0, 1e12, float("inf"), float("nan")):
         with pytest.raises(GradeError, match="must be more than 0, and 604800"):
             grade("system", timeout=seconds)
@@ -124,12 +127,13 @@ def test_the_command_prints_a_row_a_trace_and_leaves_with_1_for_a_fault(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rep = str(folder / "half.rep")
-    assert main(["grade", str(folder / "bump.so"), rep, "--weight", "1"]) == 0
+    assert main(["grade", str(folder / "bump.so"), rep, "--weight", "1", "--budget", "0s"]) == 0
     shown = capsys.readouterr().out
     assert re.search(r"^total    (49|50)\.\d of 100", shown, re.M)
-    assert re.search(r"^  next        `m4alloc check .*/bump.so` looks for what traces do not ask", shown, re.M)
+    assert re.search(r"^  next        `m4alloc check .*/bump.so` looks longer, and at random", shown, re.M)
+    assert "check    nothing but the traces" in shown
     compiled(tmp_path, BUMP.replace("FAULT", "return 0;"))
-    assert main(["grade", "mine.so", rep, "--json"]) == 1
+    assert main(["grade", "mine.so", rep, "--json", "--budget", "0s"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["verdict"] == "VIOLATED" and report["traces"][0]["fault"]["rule"] == "result-non-null-or-enomem"
     assert main(["grade", "nothing.so", rep]) == 2

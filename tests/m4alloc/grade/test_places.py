@@ -11,7 +11,6 @@ import pytest
 from m4alloc import _backend
 from m4alloc.cli.main import main
 from m4alloc.grade import grade as graded
-from m4alloc.grade.grade import grade
 from m4alloc.grade.library import LibraryGrader
 from m4alloc.grade.outcome import GradeError
 from m4alloc.grade.page import link
@@ -19,6 +18,7 @@ from m4alloc.grade.places import Places
 from m4alloc.grade.report import TraceGrade
 from m4alloc.trace.write import write
 from spec.event import Event, Function
+from tests.m4alloc.grade.alone import grade
 from tests.m4alloc.grade.test_report import FULL
 
 needs_core = pytest.mark.skipif(_backend.backend != "fast", reason="the native core is not built: make build")
@@ -109,7 +109,7 @@ def test_a_heap_that_has_no_page_costs_no_grade(folder: Path, monkeypatch: pytes
 
 def test_a_minus_means_none(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path.name for path in folder.iterdir()}
-    assert main(["grade", "mine.py", "keep.heap", "-o", "-", "--view", "-", "--findings", "-"]) == 1
+    assert main(["grade", "mine.py", "keep.heap", "-o", "-", "--view", "-", "--findings", "-", "--budget", "0s"]) == 1
     # Python keeps what it compiles beside a module that it imports.
     assert {path.name for path in folder.iterdir()} - {"__pycache__"} == before
 

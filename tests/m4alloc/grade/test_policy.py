@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from m4alloc.grade.grade import grade
 from m4alloc.grade.outcome import GradeError
 from m4alloc.grade.policy import PolicyGrader, taken
 from m4alloc.grade.report import Fault
 from m4alloc.new.project import written
 from m4alloc.tune.workload import Kind, example
 from spec.event import Event, Function
+from tests.m4alloc.grade.alone import grade
 
 BUMP = """
 class Bump:

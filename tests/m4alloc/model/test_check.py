@@ -291,7 +291,7 @@ def test_a_violation_that_cannot_be_written_is_still_told(tmp_path: Path, monkey
         ({"svg": "/nowhere/x.svg"}, "/nowhere/x.svg cannot be written: /nowhere is no folder that can be written to"),
         ({"promela": "/"}, "/ is a folder; the name of a file would be right"),
         ({"output": __file__}, "test_check.py is a file; a folder for counterexamples would be right"),
-        ({"seconds": float("nan")}, "a search of nan seconds; a number that is not negative would be right"),
+        ({"budget": float("nan")}, "a search of nan seconds; a number that is not negative would be right"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_the_search(

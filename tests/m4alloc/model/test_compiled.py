@@ -262,6 +262,7 @@ def same_on_a_bundled_model(file: FilePath, chosen: slice) -> None:
     same_deadlocks_and_faults(program, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", BUNDLED, ids=lambda file: str(file.stem))
 def test_bundled_models_are_judged_as_by_the_readable_search(file: FilePath) -> None:
     same_on_a_bundled_model(file, slice(-1, None))

@@ -36,6 +36,7 @@ def own_events(told: Told) -> list[Event]:
     return [event for event in told.events if any(begin < event.site <= end for begin, end, _ in told.steps)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 20, 4))
 def test_random_programs_are_judged_alike_by_everybody(bench: Bench, first: int) -> None:
     for seed in range(first, first + 4):

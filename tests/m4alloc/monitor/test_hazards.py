@@ -103,12 +103,14 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "name", "way"), CASES)
 def test_a_right_program_ends_as_it_would_alone(source: str, name: str, way: str) -> None:
     ran = watch(source, way, name)
     assert (ran.status, ran.err) == (0, ""), str(ran)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_children_that_are_made_while_others_allocate_can_allocate(way: str) -> None:
     ran = watch("threads.c", way, "forks")

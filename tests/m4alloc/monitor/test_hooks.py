@@ -124,6 +124,7 @@ every_build = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @every_build
 def test_what_a_construct_touches_is_told_and_nothing_else(folder: Path, compiler: str, hooks: str, level: str) -> None:
     found = accesses(folder, compiler, hooks, level)
@@ -190,6 +191,7 @@ def test_thread_hooks_carry_out_atomic_operations_of_16_bytes(folder: Path, comp
     assert ran(target, "operations").out == "operations held\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("hooks", KINDS)
 @pytest.mark.parametrize("level", ["-O0", "-O2", "-O2 -flto"])

@@ -15,6 +15,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stack")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("flags", ["-O0", "-O2", "-O1 --hooks=thread", "-O0 --stack", "-O2 --stack"])
 def test_frames_that_are_left_by_longjmp_are_no_finding(folder: Path, compiler: str, flags: str) -> None:

@@ -60,6 +60,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
+@pytest.mark.slow
 @tool("cmake")
 @pytest.mark.parametrize("generator", [pytest.param("Unix Makefiles", marks=tool("make")), "Ninja"])
 def test_cmake_takes_m4alloc_cc_for_its_compiler(project: Project, generator: str) -> None:
@@ -71,6 +72,7 @@ def test_cmake_takes_m4alloc_cc_for_its_compiler(project: Project, generator: st
     assert "100% tests passed" in project.run("ctest", "--test-dir", "build")
 
 
+@pytest.mark.slow
 @tool("cmake")
 def test_a_cmake_test_fails_when_the_monitors_find_something(project: Project) -> None:
     flags = ["-DCMAKE_C_COMPILER=m4alloc-cc", "-DCMAKE_C_FLAGS=-O1 -DBUG_USE_AFTER_FREE"]
@@ -97,6 +99,7 @@ def test_m4alloc_monitor_in_cmake_is_for_the_targets_named(project: Project) -> 
     project.run("ctest", "--test-dir", "build")
 
 
+@pytest.mark.slow
 @tool("meson")
 @tool("ninja", "ninja-build")
 def test_meson_takes_a_native_file(project: Project) -> None:
@@ -124,6 +127,7 @@ def test_the_workflow_in_the_documentation_is_the_one_that_is_there() -> None:
     assert "jobs:" in shown and whole.endswith(shown)
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_example_pass(project: Project) -> None:
     plain = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir=."]
     assert "5 passed" in project.run(*plain, "test_threads.py")

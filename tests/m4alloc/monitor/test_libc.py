@@ -80,6 +80,7 @@ def _exported() -> set[str]:
     return {line.split()[-1] for line in done.stdout.splitlines() if not line.split()[-1].startswith("stub_")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_accesses_are_told_exactly_and_those_of_short_and_freed_blocks_are_wrong(family: str) -> None:
     lines = _lines(family)

@@ -54,6 +54,7 @@ def test_properties_that_share_tables_do_not_disturb_each_other(
     assert list(zip(run.violated, run.unfulfilled(), strict=True)) == told(properties, letters)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32), wrong=st.booleans(), threads=st.integers(1, 3))
 def test_a_history_is_judged_as_its_recording_is(seed: int, wrong: bool, threads: int) -> None:
     events = history(seed, 60, threads, 0)
@@ -67,6 +68,7 @@ def test_a_history_is_judged_as_its_recording_is(seed: int, wrong: bool, threads
         assert (run.violated[number], run.unfulfilled()[number]) == (verdict.violated, verdict.unfulfilled), one.name
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32), wrong=st.booleans())
 def test_without_accesses_only_what_is_certain_is_violated(seed: int, wrong: bool) -> None:
     events = history(seed, 60, 2, 0)
@@ -100,6 +102,7 @@ def checked(folder: Path, check: str, seed: int = 0) -> None:
     assert (done.returncode, done.stdout) == (0, "as wanted\n"), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1000])
 def test_the_runtime_steps_as_python_does(folder: Path, seed: int) -> None:
     checked(folder, "alike", seed)

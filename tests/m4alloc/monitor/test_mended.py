@@ -25,13 +25,14 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 
 @functools.cache
-def program(name: str, *words: str) -> Path:
-    """The program mended/NAME.c. words: for `m4alloc cc`."""
+def program(name: str, *words: str, language: str = "c") -> Path:
+    """The program mended/NAME.c, or in C++ NAME.cc. words: for `m4alloc cc`."""
     if not Path(LIBRARY).exists():
         pytest.skip("libm4monitor.so is not built")
     target = Path(_folder().name) / "".join([name, *words]).replace("/", "_")
-    options = ["-g", "-w", "-O1", "-pthread", f"-I{include()}", *words, str(HERE / f"{name}.c"), "-o", str(target)]
-    done = subprocess.run(command(options), capture_output=True, text=True, check=False)
+    source = HERE / (f"{name}.c" if language == "c" else f"{name}.cc")
+    options = ["-g", "-w", "-O1", "-pthread", f"-I{include()}", *words, str(source), "-o", str(target)]
+    done = subprocess.run(command(options, language), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return target
 
@@ -72,6 +73,7 @@ def test_each_violation_by_a_label_of_no_block_names_the_block_that_has_just_fai
     assert [each["block"]["size"] for each in findings] == [111, 222], str(ran)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "stack"), [((), "stacks.c:"), (("many",), "stack not kept")])
 def test_a_lost_block_is_told_even_where_there_was_no_room_for_its_stack(
     arguments: tuple[str, ...], stack: str, tmp_path: Path
@@ -94,3 +96,63 @@ def test_what_a_thread_owed_is_told_however_many_others_came_after_it(tmp_path: 
     target = program("threads", "--property", "thread: [](opened -> <>closed)")
     ran, findings = watch(target, tmp_path, "owing")
     assert [each["class"] for each in findings] == ["property thread: [](opened -> <>closed)"], str(ran)
+
+
+def test_a_label_of_no_block_says_how_many_blocks_fail_by_it(tmp_path: Path) -> None:
+    target = program("labels_many", "--property", "block: [](mark -> (!done W free))")
+    ran, findings = watch(target, tmp_path)
+    assert [(each["block"]["size"], each["blocks"], each["bytes"]) for each in findings] == [(100, 3, 303)], str(ran)
+    assert "(100 bytes), the first of 3 blocks of 303 bytes in all that violate it here\n" in ran.err
+
+
+def test_a_bug_that_several_threads_run_into_is_told_once(tmp_path: Path) -> None:
+    ran, findings = watch(program("workers"), tmp_path, "touch", on_violation="continue")
+    assert [each["class"] for each in findings] == ["use-after-free"], str(ran)
+    assert "3 more of the same" in ran.err
+
+
+def test_what_several_threads_lose_by_the_same_calls_is_one_leak(tmp_path: Path) -> None:
+    ran, findings = watch(program("workers"), tmp_path, "lose")
+    assert [(each["class"], each["blocks"], each["bytes"]) for each in findings] == [("leak", 4, 128)], str(ran)
+
+
+def test_a_program_executed_after_a_finding_ends_with_status_1(tmp_path: Path) -> None:
+    ran, findings = watch(program("exec"), tmp_path, "first", on_violation="continue")
+    assert ([each["class"] for each in findings], ran.status) == (["double-free"], 1), str(ran)
+    assert "took the place of had findings" in ran.err
+
+
+def test_a_childs_program_answers_for_itself_alone(tmp_path: Path) -> None:
+    ran, findings = watch(program("exec"), tmp_path, "child", on_violation="continue")
+    assert ([each["class"] for each in findings], ran.status, ran.out) == (["double-free"], 1, "0\n"), str(ran)
+
+
+def test_a_stack_in_words_goes_on_to_the_line_of_main_that_calls_were_inlined_into(tmp_path: Path) -> None:
+    ran, findings = watch(program("inlined", "-O2", language="c++"), tmp_path)
+    assert [each["class"] for each in findings] == ["leak"], str(ran)
+    line = 1 + (HERE / "inlined.cc").read_text().splitlines().index(
+        "        auto ring = std::make_shared<Ring>(); // the line that the report names"
+    )
+    assert f"inlined.cc:{line}\n" in ran.err
+
+
+def test_of_two_threads_that_free_a_block_at_the_same_moment_one_is_wrong(tmp_path: Path) -> None:
+    ran, _ = watch(program("race"), tmp_path, on_violation="continue")
+    end = json.loads((tmp_path / "report.json").read_text().splitlines()[-1])
+    assert (end["class"], end["findings"], ran.out) == ("end", 20000, "done\n"), str(ran)
+
+
+def test_a_stack_is_that_of_the_call_however_alike_the_ways_there_are(tmp_path: Path) -> None:
+    ran, findings = watch(program("paths"), tmp_path, on_violation="continue")
+    assert len(findings) == 64, str(ran)
+    for each in findings:
+        path = each["block"]["size"] - 1000
+        way = ["right" if path >> bit & 1 else "left" for bit in range(6)]
+        assert each["blocks"] == 1
+        assert [frame["function"] for frame in each["stacks"]["malloc"]] == ["make", *reversed(way), "main"]
+
+
+def test_a_stack_goes_on_above_a_frame_that_is_larger_than_a_mib(tmp_path: Path) -> None:
+    ran, findings = watch(program("wide"), tmp_path)
+    assert [each["blocks"] for each in findings] == [40], str(ran)
+    assert [frame["function"] for frame in findings[0]["stacks"]["malloc"]] == ["inner", "middle", "outer", "main"]

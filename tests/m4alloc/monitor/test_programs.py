@@ -37,7 +37,11 @@ def hooks_of(program: Program) -> list[str]:
     return [HOOKS[0], *(hook for hook in program.says.get("hooks", "").split() if hook != HOOKS[0])]
 
 
-REBUILT = [pytest.param(program, how, id=f"{program}-{how}") for program in ALL for how in hooks_of(program)]
+REBUILT = [
+    pytest.param(program, how, id=f"{program}-{how}", marks=[] if how == HOOKS[0] else pytest.mark.slow)
+    for program in ALL
+    for how in hooks_of(program)
+]
 NOT_REBUILT = [pytest.param(program, id=str(program)) for program in ALL if program.report_without_rebuild()]
 
 

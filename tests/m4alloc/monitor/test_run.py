@@ -249,10 +249,17 @@ def test_the_program_gets_what_was_given_it(tmp_path: Path) -> None:
     assert report.status == 2
 
 
+def test_the_line_that_tries_again_has_what_decides_what_is_found(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w") as out:
+        monitor(["sh", "-c", 'echo "$M4ALLOC_COMMAND"'], strategy="sampled", leaks="all", quarantine=4096, stdout=out)
+    told = (tmp_path / "out").read_text()
+    assert told.startswith("m4alloc monitor --strategy sampled --leaks all --quarantine 4096 -- sh -c "), told
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "fast"}, "preset=fast: it is one of default, hardened, sampled"),
+        ({"strategy": "fast"}, "strategy=fast: it is one of default, hardened, sampled"),
         ({"on_violation": "stop"}, "on_violation=stop: it is one of exit, abort, continue"),
         ({"leaks": "some"}, "leaks=some: it is one of unreachable, all, no"),
         ({"history": "all"}, "history=all: it is one of calls, accesses, no"),

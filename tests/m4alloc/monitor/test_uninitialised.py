@@ -43,6 +43,7 @@ def outcome(case: str, tmp_path: Path, *words: str, **options: str) -> Ended:
     return run_case(target, case, tmp_path, **{"uninitialised": "1", "leaks": "no", **options})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-O3"])
 @pytest.mark.parametrize("case", GOOD)
 def test_what_decides_nothing_is_not_told(case: str, level: str, tmp_path: Path) -> None:
@@ -59,6 +60,7 @@ def test_loads_that_decided_nothing_are_counted_in_the_summary(tmp_path: Path) -
     assert last.endswith(" of what nobody has written; those that were seen to decide something are reported")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
 @pytest.mark.parametrize("case", BAD)
 def test_what_decides_something_is_told_with_its_place_in_the_block(case: str, level: str, tmp_path: Path) -> None:

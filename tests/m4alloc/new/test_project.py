@@ -35,9 +35,30 @@ HEAP = 1 << 34
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project called pool, built."""
-    folder = new("pool", directory=tmp_path_factory.mktemp("new") / "pool").directory
+    folder = new("pool", output=tmp_path_factory.mktemp("new") / "pool").directory
     subprocess.run(["make", "--silent", f"PYTHON={sys.executable}"], cwd=folder, check=True)
     return folder
+
+
+@native
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_it_compiles_without_a_warning(project: Path, tmp_path: Path, compiler: str) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"there is no {compiler}")
+    folder = shutil.copytree(project, tmp_path / "a folder")
+    (folder / "libpool.so").unlink()
+    command = ["make", "--silent", f"PYTHON={sys.executable}", f"CC={compiler}", "CFLAGS=-O2 -Wall -Wextra -Werror"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@native
+def test_what_is_changed_is_warned_of(project: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(project, tmp_path / "pool")
+    source = (folder / "pool.c").read_text(encoding="utf-8")
+    (folder / "pool.c").write_text(source + "\nstatic int forgotten(void) { return 1; }\n", encoding="utf-8")
+    done = subprocess.run(["make", "--silent", f"PYTHON={sys.executable}"], cwd=folder, capture_output=True, text=True)
+    assert "forgotten" in done.stderr and "unused" in done.stderr
 
 
 def statements(source: str) -> int:
@@ -53,7 +74,7 @@ def statements(source: str) -> int:
 
 
 def test_the_allocator_is_about_forty_lines(tmp_path: Path) -> None:
-    folder = m4alloc.new("pool", directory=tmp_path / "pool").directory
+    folder = m4alloc.new("pool", output=tmp_path / "pool").directory
     source = (folder / "pool.py").read_text()
     assert 35 <= statements(source) <= 44
     functions = [node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
@@ -61,7 +82,7 @@ def test_the_allocator_is_about_forty_lines(tmp_path: Path) -> None:
 
 
 def test_no_placeholder_is_left(tmp_path: Path) -> None:
-    report = new("my_heap", directory=tmp_path / "here")
+    report = new("my_heap", output=tmp_path / "here")
     for file in report.files:
         text = (tmp_path / "here" / file).read_text()
         assert "@name@" not in text and "@Name@" not in text and "pool" not in text.replace("my_heap", "")
@@ -71,24 +92,24 @@ def test_a_folder_in_use_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool" / "thesis.txt").write_text("mine")
     with pytest.raises(ProjectError, match=r"exists and is not empty; choose another name, or another place"):
-        new("pool", directory=tmp_path / "pool")
+        new("pool", output=tmp_path / "pool")
     assert [path.name for path in (tmp_path / "pool").iterdir()] == ["thesis.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["pool"]
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "pool").mkdir()
-    assert "pool.py" in new("pool", directory=tmp_path / "pool").files
+    assert "pool.py" in new("pool", output=tmp_path / "pool").files
 
 
 def test_a_folder_without_a_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="does not exist; make it first: mkdir -p"):
-        new("pool", directory=tmp_path / "no" / "pool")
+        new("pool", output=tmp_path / "no" / "pool")
     (tmp_path / "file").write_text("")
     with pytest.raises(ProjectError, match="exists and is a file"):
-        new("pool", directory=tmp_path / "file")
+        new("pool", output=tmp_path / "file")
     with pytest.raises(ProjectError, match="the folder has no name; give one"):
-        new("pool", directory="")
+        new("pool", output="")
 
 
 def test_the_command_says_what_to_try(
@@ -106,7 +127,7 @@ def test_the_command_says_what_to_try(
 @pytest.mark.parametrize("name", ["a", "abcdefghijklmnopqrs_wxyz"])
 @pytest.mark.parametrize("hardware", ["mte", "cheri"])
 def test_what_is_written_is_formatted_whatever_its_name(tmp_path: Path, name: str, hardware: str) -> None:
-    report = new(name, directory=tmp_path / "here", hardware=hardware)
+    report = new(name, output=tmp_path / "here", architecture=hardware)
     assert len(report.files) == len(FILES) + len(ON_HARDWARE)
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], cwd=tmp_path / "here", capture_output=True)
@@ -116,7 +137,7 @@ def test_what_is_written_is_formatted_whatever_its_name(tmp_path: Path, name: st
 
 @pytest.mark.parametrize("model", HARDWARE.values(), ids=HARDWARE)
 def test_the_placement_is_a_buddy_allocator_on_hardware(model: Hardware, tmp_path: Path) -> None:
-    folder = new("pool", directory=tmp_path / "pool", hardware="mte").directory
+    folder = new("pool", output=tmp_path / "pool", architecture="mte").directory
     policy = run_path(str(folder / "pool_policy.py"))["PoolPolicy"]()
     architecture = getattr(importlib.import_module(model.module), model.make.removesuffix("()"))()
     heap = ReferenceAllocator(policy, architecture, capacity=1 << 20)
@@ -128,8 +149,8 @@ def test_the_placement_is_a_buddy_allocator_on_hardware(model: Hardware, tmp_pat
 
 
 def test_unknown_hardware_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="hardware 'arm' is not known; known are mte and cheri"):
-        new("pool", directory=tmp_path / "pool", hardware="arm")
+    with pytest.raises(ProjectError, match="architecture 'arm' is not known; known are mte and cheri"):
+        new("pool", output=tmp_path / "pool", architecture="arm")
 
 
 @native
@@ -182,7 +203,7 @@ def requests_at_random(seed: int) -> list[Operation]:
 @native
 @pytest.mark.campaign
 def test_all_that_is_written_passes_unchanged(tmp_path: Path) -> None:
-    folder = new("pool", directory=tmp_path / "pool", hardware="cheri").directory
+    folder = new("pool", output=tmp_path / "pool", architecture="cheri").directory
     python = [sys.executable, "-m"]
     for command in (
         ["make", f"PYTHON={sys.executable}"],
@@ -199,10 +220,10 @@ def test_all_that_is_written_passes_unchanged(tmp_path: Path) -> None:
 def test_a_folder_whose_name_has_spaces_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
     folder = tmp_path / "mit Leerzeichen"
     with pytest.raises(ProjectError) as error:
-        new("pool", directory=folder / "deep" / "pool")
+        new("pool", output=folder / "deep" / "pool")
     made = str(error.value).partition("make it first: ")[2]
     subprocess.run(["sh", "-c", made], check=True)
-    report = new("pool", directory=folder / "deep" / "pool")
+    report = new("pool", output=folder / "deep" / "pool")
     command = report.commands[0][0]
     assert subprocess.run(["sh", "-c", f"{command} && ls"], capture_output=True, text=True, check=True).stdout
 
@@ -210,9 +231,9 @@ def test_a_folder_whose_name_has_spaces_can_be_pasted_into_a_shell(tmp_path: Pat
 def test_a_place_in_a_file_or_where_nothing_can_be_written_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ProjectError, match="file is a file, no folder"):
-        new("pool", directory=tmp_path / "file" / "pool")
+        new("pool", output=tmp_path / "file" / "pool")
     with pytest.raises(ProjectError, match="nothing can be written in /proc: "):
-        new("pool", directory="/proc/pool")
+        new("pool", output="/proc/pool")
 
 
 @native

@@ -11,10 +11,10 @@ from m4alloc.superopt.equivalence import refines
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.generate import Features, functions, vectorised
 from m4alloc.superopt.generate_mutants import mutants
-from m4alloc.superopt.interpret import Enumeration, UnsupportedError, confirms
+from m4alloc.superopt.interpret import Enumeration, confirms
 from m4alloc.superopt.ir import Function
 from m4alloc.superopt.printer import print_function
-from m4alloc.superopt.verdict import Outcome, Verdict
+from m4alloc.superopt.verdict import Outcome, UnsupportedError, Verdict
 
 
 @dataclass

@@ -24,7 +24,7 @@ def verified(folder: Path, source: str, target: str, function: str | None = None
     first, second = folder / "a.ll", folder / "b.ll"
     first.write_text(source)
     second.write_text(target)
-    return verify(first, second, function=function, seconds=10.0).exit_status
+    return verify(first, second, function=function, budget=10.0).exit_status
 
 
 def f(signature: str, *lines: str, after: str = "") -> str:

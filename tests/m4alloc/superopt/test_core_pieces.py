@@ -100,7 +100,7 @@ def test_lanes_from_the_lowest_bit_on_are_the_loop_over_eight_bytes() -> None:
 
 def test_no_access_to_shared_states_is_added() -> None:
     """Each group is read once, as before; bytes that were read again are not; what is written is what was written."""
-    for name, function in (("slab.pxd", "take_slots"), ("remote.pxd", "collect_slab")):
+    for name, function in (("slab.pxd", "take_slots"), ("remote.pxd", "collect_states")):
         text = (CORE / name).read_text()
         body = text[text.index(f" {function}(") :]
         body = body[: body.index("\n\n\n")]

@@ -26,6 +26,7 @@ def _found(source: Function, *facts: str, seconds: float = 60.0, **settings: Any
     return judge, search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in CASES if case.name.startswith(QUICK)], ids=lambda case: case.name)
 def test_the_best_known_is_reached(case) -> None:  # type: ignore[no-untyped-def]
     judge, _ = _found(parse_function(case.text), ties=False)

@@ -13,9 +13,8 @@ from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.generate import Features, functions
 from m4alloc.superopt.generate_mutants import mutants
 from m4alloc.superopt.interpret import refines_by_enumeration
-from m4alloc.superopt.interpret_ops import UnsupportedError
 from m4alloc.superopt.parse import parse_function
-from m4alloc.superopt.verdict import Outcome, Verdict
+from m4alloc.superopt.verdict import Outcome, UnsupportedError, Verdict
 from tests.m4alloc.superopt.pairs import ACCEPT, PAIRS, REJECT, Pair
 
 

@@ -112,3 +112,10 @@ def test_how_many_inputs_were_run_is_told_and_none_where_nothing_was() -> None:
     assert native.compared(nowhere, same) == (None, 0) and native.compared(wide, wide) == (None, 0)
     with pytest.raises(ValueError, match="compared on no input"):
         native.agree_everywhere(nowhere, same)
+
+
+def test_a_function_that_never_returns_is_compared_with_one_that_does() -> None:
+    never = parse_function("define i8 @f(i8 noundef %x) { unreachable }")
+    returns = parse_function("define i8 @f(i8 noundef %x) { ret i8 1 }")
+    assert native.refute(never, returns) is None and native.refute(never, never) is None
+    assert native.refute(returns, never) is not None

@@ -124,8 +124,16 @@ class _Endless(Enumeration):
             judge.offer(judge.problem.source, self.name)
 
 
+@pytest.mark.slow
 def test_the_counts_of_an_enumeration_that_the_clock_ends_are_in_the_result() -> None:
     result = superoptimise(Problem(SUM_BY_CARRY), Budget(4.0), ["seeds", _Endless()], jobs=2)
     run = next(run for run in result.methods if run.note == "time was up")
     assert run.tally.proposed == run.tally.duplicate > 0
     assert result.tally.proposed == sum(run.tally.proposed for run in result.methods)
+
+
+def test_a_load_that_is_needed_settles_a_function_that_returns_an_integer() -> None:
+    source = parse_function("define i32 @f(ptr noundef %p) { %v = load i32, ptr %p, align 4 ret i32 %v }")
+    result = _run(source, "seeds", "rules", "mcmc")
+    assert result.settled and not result.is_improved
+    assert [run.name for run in result.methods] == ["seeds", "rules"]

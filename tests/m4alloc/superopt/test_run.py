@@ -104,8 +104,8 @@ def test_verify_takes_facts_and_names(module: Path, tmp_path: Path) -> None:
 def test_a_loop_is_verified_by_its_bound_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "loop.ll").write_text(LOOP)
     (tmp_path / "other.ll").write_text("define i32 @bits(i64 noundef %x) { %t = trunc i64 %x to i32 ret i32 %t }")
-    assert verify(tmp_path / "loop.ll", tmp_path / "other.ll", seconds=20.0).exit_status in (1, 3)
-    assert verify(tmp_path / "loop.ll", tmp_path / "loop.ll", seconds=20.0).exit_status == 0
+    assert verify(tmp_path / "loop.ll", tmp_path / "other.ll", budget=20.0).exit_status in (1, 3)
+    assert verify(tmp_path / "loop.ll", tmp_path / "loop.ll", budget=20.0).exit_status == 0
 
 
 @pytest.mark.campaign
@@ -137,6 +137,6 @@ def test_ctrl_c_keeps_the_functions_that_were_finished_and_resuming_ends_the_res
 def test_on_a_cluster_a_module_ends_as_it_does_here(module: Path) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as there:
-        far = quick(module, engine="dask", scheduler=there.scheduler_address)
+        far = quick(module, scheduler=there.scheduler_address)
     here = quick(module)
     assert [one.after for one in far.functions] == [one.after for one in here.functions]

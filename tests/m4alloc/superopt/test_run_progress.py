@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from m4alloc.check.progress import Silent
 from m4alloc.superopt.run_progress import Seconds
 
@@ -21,6 +23,7 @@ class Noted(Silent):
         self.told.append(done)
 
 
+@pytest.mark.slow
 def test_phases_are_named_after_what_is_searched_and_seconds_pass() -> None:
     noted = Noted()
     with Seconds(noted, "@f", 9.6) as shown:
@@ -31,6 +34,7 @@ def test_phases_are_named_after_what_is_searched_and_seconds_pass() -> None:
     assert noted.told[2:] == [1]
 
 
+@pytest.mark.slow
 def test_no_more_seconds_are_told_than_there_are() -> None:
     noted = Noted()
     with Seconds(noted, "@f", 0.2):

@@ -7,7 +7,7 @@ import pytest
 from m4alloc.superopt.ir import Function
 from m4alloc.superopt.parse import parse_function
 from m4alloc.superopt.smt_inputs import DEFINED, EITHER, UNDEF, cases, is_linear, world_of
-from m4alloc.superopt.smt_values import UnsupportedError
+from m4alloc.superopt.verdict import UnsupportedError
 from tests.m4alloc.superopt.test_equivalence import body, check
 
 

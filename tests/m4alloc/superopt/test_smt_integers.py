@@ -10,7 +10,8 @@ import z3
 from m4alloc.superopt.interpret_ops import POISON, UndefinedBehaviour, meaning
 from m4alloc.superopt.ir import BINARY, FLAGS, PREDICATES
 from m4alloc.superopt.smt_integers import binary, compare, resize
-from m4alloc.superopt.smt_values import Scalar, Term, UnsupportedError
+from m4alloc.superopt.smt_values import Scalar, Term
+from m4alloc.superopt.verdict import UnsupportedError
 
 
 def number(term: Term) -> int:

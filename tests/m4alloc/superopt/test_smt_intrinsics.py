@@ -8,7 +8,8 @@ import pytest
 
 from m4alloc.superopt.interpret_ops import POISON, intrinsic, overflowing, reduction
 from m4alloc.superopt.smt_intrinsics import FOLDS, KNOWN, call, short_name
-from m4alloc.superopt.smt_values import Scalar, UnsupportedError
+from m4alloc.superopt.smt_values import Scalar
+from m4alloc.superopt.verdict import UnsupportedError
 from tests.m4alloc.superopt.test_smt_integers import is_true, number, word
 
 UNARY = ("ctpop", "bitreverse")

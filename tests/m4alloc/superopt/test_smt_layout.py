@@ -7,7 +7,7 @@ import pytest
 from m4alloc.superopt.ir import Int, Struct, Vector
 from m4alloc.superopt.parse_types import parse_type
 from m4alloc.superopt.smt_layout import alignment, array, bits, offsets, size, stored
-from m4alloc.superopt.smt_values import UnsupportedError
+from m4alloc.superopt.verdict import UnsupportedError
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from m4alloc.superopt.smt_values import (
     TRUE,
     Choices,
     Scalar,
-    UnsupportedError,
     both,
     chosen,
     either,
@@ -19,6 +18,7 @@ from m4alloc.superopt.smt_values import (
     negation,
     selected,
 )
+from m4alloc.superopt.verdict import UnsupportedError
 
 FLAG, OTHER = z3.Bool("flag"), z3.Bool("other")
 

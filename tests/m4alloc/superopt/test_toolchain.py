@@ -172,3 +172,30 @@ def test_a_module_that_dies_in_a_cycle_dies_before_its_context() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("0\n", 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "targets"),
+    [
+        ("define <vscale x 2 x i32> @f(<vscale x 2 x i32> %x) { ret <vscale x 2 x i32> %x }", "x86-64 aarch64"),
+        ("define ppc_fp128 @f(ppc_fp128 %x) { %r = fneg ppc_fp128 %x ret ppc_fp128 %r }", "x86-64 aarch64"),
+        ("define x86_fp80 @f(x86_fp80 %x) { %r = fadd x86_fp80 %x, %x ret x86_fp80 %r }", "aarch64 riscv64"),
+        ("define amdgpu_gfx i32 @f(i32 %x) { ret i32 %x }", "aarch64 riscv64"),
+        ("define x86_stdcallcc i32 @f(i32 %x) { ret i32 %x }", "aarch64 riscv64"),
+        ("define cc 99 i32 @f(i32 %x) { ret i32 %x }", "aarch64 riscv64"),
+        ('define void @f() gc "foo" { ret void }', "x86-64 aarch64"),
+        ('define void @f(target("spirv.Event") %p) { ret void }', "x86-64 riscv64"),
+    ],
+)
+def test_what_llvm_ends_the_process_for_is_not_emitted(line: str, targets: str) -> None:
+    for target in targets.split():
+        with pytest.raises(IrError, match="is not emitted for"):
+            toolchain.assembly(line, target)
+
+
+def test_names_do_not_forbid_to_emit_code() -> None:
+    text = (
+        'define fastcc i32 @vscale(i32 %acc, i32 %"gc") "a"="cc 10" { %vscale.acc = add i32 %acc, %"gc" ret i32 %acc }'
+    )
+    assert toolchain.not_emitted(text, "aarch64") == ""
+    assert toolchain.assembly(text, "aarch64")

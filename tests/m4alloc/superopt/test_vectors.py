@@ -10,7 +10,7 @@ import pytest
 
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.generate import PLAIN, Features, functions
-from m4alloc.superopt.interpret import UnsupportedError, outcomes
+from m4alloc.superopt.interpret import outcomes
 from m4alloc.superopt.interpret_facts import FactError
 from m4alloc.superopt.interpret_ops import POISON, UndefinedBehaviour, intrinsic, meaning, overflowing
 from m4alloc.superopt.ir import BINARY, FLAGS, PREDICATES, Function
@@ -18,6 +18,7 @@ from m4alloc.superopt.parse import parse_function
 from m4alloc.superopt.printer import print_function
 from m4alloc.superopt.vectors import refines_on, run, test_vectors
 from m4alloc.superopt.vectors_ops import Lanes, evaluate
+from m4alloc.superopt.verdict import UnsupportedError
 
 EDGES = (0, 1, 2, 3, 0x5A, -1, -2, 1 << 30, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, 0x123456789ABCDEF)
 

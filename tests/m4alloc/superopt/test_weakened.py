@@ -56,6 +56,16 @@ _MORE = (
     ("fresh_block_read_twice", False, _function("i8 noundef %x", "ret i8 0", "i8"),
      _function("i8 noundef %x", "%p = alloca i8\n%a = load i8, ptr %p\n%b = load i8, ptr %p\n"
      "%r = xor i8 %a, %b\nret i8 %r", "i8"), {}),
+    ("lanes_mixed", False,
+     _function("i8 noundef %x", "%r = select i1 undef, <2 x i8> zeroinitializer, <2 x i8> <i8 1, i8 1>\n"
+     "ret <2 x i8> %r", "<2 x i8>"),
+     _function("i8 noundef %x", "ret <2 x i8> <i8 0, i8 1>", "<2 x i8>"), {}),
+    ("steps_wrap", False, _function("ptr %p", "%r = getelementptr nusw i8, ptr %p, i64 -5\nret ptr %r", "ptr"),
+     _function("ptr %p", "%r = getelementptr nusw [1 x i8], ptr %p, i64 -20, i64 15\nret ptr %r", "ptr"), {}),
+    ("loop_uses_twice", False, _function("i8 %x", "%r = shl i8 %x, 1\nret i8 %r", "i8"),
+     _function("i8 %x", "br label %h\nh:\n%i = phi i8 [0, %0], [%j, %h]\n%s = phi i8 [0, %0], [%t, %h]\n"
+     "%z = freeze i8 %x\n%t = add i8 %s, %z\n%j = add i8 %i, 1\n%c = icmp eq i8 %j, 2\n"
+     "br i1 %c, label %e, label %h\ne:\nret i8 %t", "i8"), {"unroll": 3}),
     ("branch_on_undef", False, _function("i1 noundef %c", "ret i32 1"),
      _function("i1 noundef %c", "br i1 undef, label %a, label %b\na:\nret i32 1\nb:\nret i32 1"), {}),
 )  # fmt: skip
@@ -82,6 +92,9 @@ NOTICED = {
     "promise": "ctlz_zero_poison",
     "metadata": "load_range_added",
     "undef": "undef_register_twice",
+    "lanes alone": "lanes_mixed",
+    "steps": "steps_wrap",
+    "turns": "loop_uses_twice",
     "freeze": "freeze_dropped",
     "freeze alike": "freeze_twice",
     "branch": "select_to_branch",

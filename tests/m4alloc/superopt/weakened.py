@@ -13,6 +13,7 @@ from unittest import mock
 from m4alloc.superopt import (
     equivalence,
     fact_terms,
+    smt_address,
     smt_attributes,
     smt_clock,
     smt_function,
@@ -39,6 +40,7 @@ from tests.m4alloc.superopt.weakened_parts import (
     frozen_is_itself,
     frozen_once,
     gives_up_gladly,
+    lanes_alone,
     least_over_minus_one,
     never_exhausted,
     no_overflow,
@@ -50,6 +52,7 @@ from tests.m4alloc.superopt.weakened_parts import (
     poison_stops,
     shift_is_total,
     signs_forgotten,
+    steps_are_right,
     target_defined,
     unaligned,
     undef_is_fine,
@@ -128,7 +131,10 @@ CHECKERS: tuple[Weakened, ...] = (
     Weakened(
         "metadata", "!range and !noundef are ignored on the target", on_target(lambda one: replace(one, metadata=()))
     ),
-    Weakened("undef", "undef is one fixed value", ((Choices, "renewed", lambda real: lambda self, value: value),)),
+    Weakened("undef", "undef is one fixed value", ((Choices, "renewed", lambda real: lambda self, value, *_: value),)),
+    Weakened("lanes alone", "the lanes of an undef value choose each for itself", ((Choices, "used", lanes_alone),)),
+    Weakened("steps", "nusw and nuw are ignored", ((smt_address._Walk, "go", steps_are_right),)),
+    Weakened("turns", "one use in a loop is one", ((smt_inputs, "back_edges", lambda real: lambda function: set()),)),
     Weakened("freeze", "freeze gives back its operand", ((Choices, "frozen", frozen_is_itself),)),
     Weakened("freeze alike", "all freezes choose one value", ((Choices, "frozen", frozen_once),)),
     Weakened("branch", "a branch on poison takes one way", ((smt_function._Walk, "_decided", decided_blindly),)),

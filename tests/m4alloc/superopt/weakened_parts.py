@@ -17,11 +17,10 @@ from m4alloc.superopt.smt_values import (
     Scalar,
     SymValue,
     Term,
-    UnsupportedError,
     both,
     either,
 )
-from m4alloc.superopt.verdict import Outcome, Verdict
+from m4alloc.superopt.verdict import Outcome, UnsupportedError, Verdict
 
 Maker: TypeAlias = Callable[[Any], Any]
 """The real part to the wrong one."""
@@ -102,7 +101,7 @@ def poison_stops(opcode: str, found: Any, a: Scalar, b: Scalar) -> Any:
 def frozen_is_itself(real: Any) -> Any:
     """freeze does nothing."""
 
-    def frozen(self: Choices, value: SymValue, origin: str = "freeze") -> SymValue:
+    def frozen(self: Choices, value: SymValue, origin: str = "freeze", *_: Any) -> SymValue:
         return value
 
     return frozen
@@ -111,7 +110,7 @@ def frozen_is_itself(real: Any) -> Any:
 def frozen_once(real: Any) -> Any:
     """All freezes of one width choose the same value."""
 
-    def frozen(self: Choices, value: SymValue, origin: str = "freeze") -> Any:
+    def frozen(self: Choices, value: SymValue, origin: str = "freeze", *_: Any) -> Any:
         if not isinstance(value, Scalar):
             return real(self, value, origin)
         same = z3.BitVec(f"{self.prefix}frozen {value.bits.size()}", value.bits.size())
@@ -145,6 +144,25 @@ def undef_is_fine(real: Any) -> Any:
 def unaligned(real: Any) -> Any:
     """Every access has alignment 1."""
     return lambda self, pointer, size, alignment: real(self, pointer, size, 1)
+
+
+def lanes_alone(real: Any) -> Any:
+    """Each lane of a value that is used chooses for itself."""
+
+    def used(self: Choices, value: SymValue, *_: Any) -> SymValue:
+        return self.renewed(value) if isinstance(value, Scalar) else tuple(used(self, lane) for lane in value)
+
+    return used
+
+
+def steps_are_right(real: Any) -> Any:
+    """A step of getelementptr keeps every flag by itself."""
+
+    def go(self: Any, step: Term) -> None:
+        real(self, step)
+        self.wrapped.clear()
+
+    return go
 
 
 def first_lane(real: Any) -> Any:

@@ -121,7 +121,7 @@ def test_as_many_processes_as_cores_are_the_default() -> None:
     ("name", "scheduler", "message"),
     [
         ("cloud", "", "there is no engine 'cloud'; there are local, dask"),
-        ("local", "tcp://x:1", "a scheduler is for --engine dask; the local engine has none"),
+        ("local", "tcp://x:1", "a scheduler is for the engine dask; the local one has none"),
     ],
 )
 def test_misuse_is_told(name: str, scheduler: str, message: str) -> None:

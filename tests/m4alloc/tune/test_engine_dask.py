@@ -45,6 +45,7 @@ def processes(address: str) -> list[int]:
         return sorted(client.run(os.getpid).values())
 
 
+@pytest.mark.slow
 def test_a_campaign_on_a_cluster_is_the_same_as_in_this_process(cluster: Any) -> None:
     own, space = evaluator(example_simulate), Space.of()
     here = search(space, own, method="portfolio", budget=30, workers=1)
@@ -53,6 +54,7 @@ def test_a_campaign_on_a_cluster_is_the_same_as_in_this_process(cluster: Any) ->
     assert there.archive.front == here.archive.front
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(cluster: Any) -> None:
     own = evaluator(faulty.slow)
     before = processes(cluster.scheduler_address)

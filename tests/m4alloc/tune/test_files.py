@@ -54,10 +54,3 @@ def test_a_missing_renderer_is_a_note(tmp_path: Path, monkeypatch: pytest.Monkey
     told = files.write(report(), tmp_path)
     assert told.notes[-1] == "no renderer" and told.notes.count("no renderer") == 1
     assert not any(name.endswith(".png") for name in told.files)
-
-
-def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path) -> None:
-    files.whole(tmp_path / "a", "before")
-    with pytest.raises(UnicodeEncodeError):
-        files.whole(tmp_path / "a", "\ud800")
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("a", "before")]

@@ -105,6 +105,7 @@ def test_no_gate_and_no_axis_reads_what_a_candidate_is_worth() -> None:
             assert not [line for line in imported if f"m4alloc.tune.{fitness}" in line], file
 
 
+@pytest.mark.slow
 def test_each_refusal_is_kept_as_a_test_that_passes_until_the_candidate_is_mended(
     tmp_path: Path, workload: Workload
 ) -> None:

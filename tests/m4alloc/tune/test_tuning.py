@@ -87,7 +87,7 @@ def test_a_library_has_its_name_only_once_it_is_verified(
 def test_a_library_that_is_not_decided_gets_more_time_and_then_does_not_leave(
     make: Make, builds: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    one = make(gate_seconds=3.0)
+    one = make(gate_budget=3.0)
     one.tried = [tried("time", GOOD, 0.8, 0.9)]
     budgets = said(monkeypatch, Verdict.EXHAUSTED)
     one.build()
@@ -149,7 +149,7 @@ def test_an_interrupt_keeps_the_best_that_is_verified(make: Make) -> None:
 
 
 def test_refused_and_undecided_candidates_are_told_apart(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = make(workers=1)
+    one = make(jobs=1)
     verdicts = iter([Verdict.VIOLATED, Verdict.EXHAUSTED, Verdict.HOLDS])
     monkeypatch.setattr(tuning, "prove", lambda strategy, *_, **__: proof(strategy, next(verdicts)))
     scored = one.scored(Strategy(), one.whole)

@@ -43,6 +43,7 @@ def test_pairs_are_judged_and_the_line_is_told(tmp_path: Path) -> None:
     assert '"n2"' in (tmp_path / "cases.json").read_text().splitlines()[failure.line - 1]
 
 
+@pytest.mark.slow
 def test_the_fewest_known_have_to_be_reached_and_the_best_to_be_right(tmp_path: Path) -> None:
     row = {"id": "s1", "src": "zero.ll", "best": "x.ll", "best_known_ir": 0}
     assert judge(cases(tmp_path, superopt=[row]), budget=5.0).passed == 1

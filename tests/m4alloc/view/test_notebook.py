@@ -119,7 +119,7 @@ def test_a_view_shows_the_map_the_findings_and_where_the_page_is(tmp_path: Path)
     report = m4alloc.view(script, output=tmp_path / "heap.html")
     shown = report._repr_html_()
     said = "".join(_parsed(shown).itertext())
-    assert "2misusedouble-freerealloc(0x1000, 48) at event 2" in said  # counted from 0, as the page does
+    assert "3misusedouble-freerealloc(0x1000, 48) at event 3" in said  # counted from 1, as the page does
     assert f'href="{tmp_path}/heap.html"' in shown
     assert repr(report) == f"<ViewReport of double-free.heap in {tmp_path}/heap.html>"
     frame = _parsed(Explorer(report, 300)._repr_html_())[0]
@@ -158,4 +158,4 @@ def test_reports_are_what_the_command_prints_under_the_verdict() -> None:
     shown = m4alloc.ltl.sat("[]p")._repr_html_()
     assert "satisfiable, by cycle{p}" in shown
     assert "<svg" in m4alloc.ltl.monitor("<>p")._repr_html_()
-    assert "tag-guess" in m4alloc.attack(name="tag-guess")._repr_html_()
+    assert "tag-guess" in m4alloc.attack(attack="tag-guess")._repr_html_()

@@ -62,6 +62,22 @@ def test_the_map_of_blocks_has_a_rectangle_and_a_story_for_each_block_and_stretc
     assert any("left out" in (story or "") for story in stories)
 
 
+def test_a_map_of_events_counts_them_from_1_below_the_middle_of_their_rooms() -> None:
+    root = _parse(heap_map.draw(_two_blocks(), 10, "event", lambda one: f"{one:.0f}", counted=True))
+    stories = [node.text for node in root.findall(f"{SVG}g/{SVG}title")]
+    assert "16 bytes at 0x10000, from event 1 to the end" in stories
+    assert "300 bytes at 0x90000, from event 6 to event 9" in stories
+    labels = {node.text: float(node.attrib["x"]) for node in root.iter(f"{SVG}text")}
+    stories_of = {one.findtext(f"{SVG}title"): one for one in root.findall(f"{SVG}g")}
+    late = stories_of["300 bytes at 0x90000, from event 6 to event 9"].find(f"{SVG}rect")
+    assert late is not None
+    each = (labels["8"] - labels["4"]) / 4
+    assert float(late.attrib["x"]) == pytest.approx(labels["6"] - each / 2, abs=0.2), "it is handed out by event 6"
+    assert "0" not in labels
+    alone = _parse(heap_map.draw(_two_blocks(), 1, "event", lambda one: f"{one:.0f}", counted=True))
+    assert [word for word in _words(alone) if word.isdigit()] == ["1"], "each number once"
+
+
 def test_the_map_of_cells_merges_equal_neighbours_and_leaves_empty_cells_out() -> None:
     grid = rasterise(_two_blocks(), 0, 10, columns=10, min_shift=12)
     root = _parse(heap_map.cells(grid, "request", str))

@@ -32,6 +32,7 @@ def check(rule: Rule, isa: Isa, stride: int) -> None:
         assert done.tried or not tagged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", (ISAV9_128, MORELLO), ids=str)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_sound_rule_holds_on_every_state_at_some_encodings(name: str, isa: Isa) -> None:

@@ -64,6 +64,7 @@ def test_every_proof_is_found_again(rule: Rule, isa: Isa) -> None:
 @pytest.mark.parametrize("isa", (ISAV9_128, MORELLO, RISCV_128), ids=str)
 @pytest.mark.parametrize("lemma", LEMMAS, ids=lambda lemma: lemma.name)
 def test_every_lemma_is_proved_without_lemmas(lemma: Rule, isa: Isa) -> None:
+    """Half a minute each at most, but `monotonic`: 36 minutes on Morello, 26 on ISAv9, 7 on RISC-V."""
     assert prove(lemma, isa, seconds=7000.0, reduced=False).outcome == FULL
 
 

@@ -49,6 +49,7 @@ def test_bounds_and_permissions_are_grouped_and_each_step_has_its_proof() -> Non
     assert found.steps and all(step.proof.accepted for step in found.steps)
 
 
+@pytest.mark.slow
 def test_moves_are_merged_only_where_they_are_known_to_stay_in_bounds() -> None:
     body = f"%x = getelementptr i8, {CAP} %c, i64 64\n%y = getelementptr i8, {CAP} %x, i64 32\nret {CAP} %y"
     bare = run(body)

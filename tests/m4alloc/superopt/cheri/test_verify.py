@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from capability.cheri.isa import ISAV8_128, ISAV9_64, ISAV9_128, Isa
 from m4alloc.superopt.cheri.printer import to_llvm
 from m4alloc.superopt.cheri.program import Program
 from m4alloc.superopt.cheri.reader import read_text
-from m4alloc.superopt.cheri.verify import refines_program
+from m4alloc.superopt.cheri.verify import WRITTEN, refines_program
 from m4alloc.superopt.facts import Fact
 from m4alloc.superopt.verdict import Outcome, Verdict
 
@@ -71,3 +73,121 @@ def test_other_parameters_and_widths_are_no_answer() -> None:
     one, other = function(f"ret {CAP} %c"), function(f"ret {CAP} %c", f"{CAP} noundef %c")
     assert check(one, other).reason == "the two have other parameters"
     assert "addresses of 64 and 64 bits, and of 32" in check(one, one, isa=ISAV9_64).reason
+
+
+LOOSE = f"{CAP} noundef %c, i64 %n, i1 %t"
+
+
+def pair(source: str, target: str, **signatures: str) -> Verdict:
+    """Two functions that give an integer; `first`, `second`: their headers where they are not the usual one."""
+    usual = f"i64 @f({CAP} noundef %c, i64 noundef %n)"
+    texts = [
+        f"define {signatures.get(which, usual)} {{\n{body}\n}}\n!0 = !{{i64 0, i64 9}}\n"
+        for which, body in (("first", source), ("second", target))
+    ]
+    one, other = map(read_text, texts)
+    return refines_program(one, other, isa=ISAV9_128, seconds=20.0)
+
+
+LOAD = f"%r = load i64, {CAP} %c, align {{}}\nret i64 %r"
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("%r = add i64 %n, 1\nret i64 %r", "%r = add nuw i64 %n, 1\nret i64 %r"),
+        ("%r = or i64 %n, 1\nret i64 %r", "%r = or disjoint i64 %n, 1\nret i64 %r"),
+        (
+            f"%x = getelementptr i8, {CAP} %c, i64 8\n%r = ptrtoint {CAP} %x to i64\nret i64 %r",
+            f"%x = getelementptr inbounds i8, {CAP} %c, i64 8\n%r = ptrtoint {CAP} %x to i64\nret i64 %r",
+        ),
+        (
+            f"%r = call i64 @llvm.cheri.cap.address.get.i64({CAP} %c)\nret i64 %r",
+            f"%r = call i64 @llvm.cheri.cap.address.get.i64({CAP} %c), !range !0\nret i64 %r",
+        ),
+        (
+            f"%r = call i64 @llvm.cheri.cap.address.get.i64({CAP} %c)\nret i64 %r",
+            f"%r = call i64 @llvm.cheri.cap.address.get.i64({CAP} nonnull %c)\nret i64 %r",
+        ),
+        (LOAD.format(1), LOAD.format("1, !noundef !1") + "\n}\n!1 = !{}\ndefine void @g() {\nret void"),
+        (LOAD.format(1), LOAD.format(8)),
+    ],
+)
+def test_what_the_text_of_the_target_promises_beyond_its_terms_is_not_taken_for_kept(source: str, target: str) -> None:
+    if "@g" in target:
+        text = f"define i64 @f({CAP} noundef %c, i64 noundef %n) {{\n"
+        loaded = read_text(f"{text}{target}\n}}\n", "f")
+        assert refines_program(read_text(f"{text}{source}\n}}\n"), loaded, isa=ISAV9_128).outcome is Outcome.UNKNOWN
+        return
+    assert pair(source, target).outcome is Outcome.UNKNOWN
+    assert pair(target, source).accepted
+    assert pair(target, target).accepted
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        f"i64 @f({CAP} noundef %c, i64 noundef range(i64 0, 5) %n)",
+        f"i64 @f({CAP} noundef dereferenceable(8) %c, i64 noundef %n)",
+        f"range(i64 0, 5) i64 @f({CAP} noundef %c, i64 noundef %n)",
+        f"noundef i64 @f({CAP} noundef %c, i64 noundef %n)",
+        f"fastcc i64 @f({CAP} noundef %c, i64 noundef %n)",
+        f"i64 @f({CAP} noundef %c, i64 noundef inreg %n)",
+        f"i64 @f({CAP} noundef %c, i64 noundef %n) noreturn",
+        f"i64 @f({CAP} noundef %c, i64 noundef %n) memory(none)",
+    ],
+)
+def test_attributes_of_the_target_are_promises_too(second: str) -> None:
+    body = "%r = add i64 %n, 0\nret i64 %r"
+    assert pair("ret i64 %n", body, second=second).outcome is Outcome.UNKNOWN
+    assert pair("ret i64 %n", body).accepted
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("ret i64 0", "br i1 %t, label %a, label %b\na:\nret i64 0\nb:\nret i64 0"),
+        ("%r = freeze i64 %n\nret i64 %r", "ret i64 %n"),
+        ("ret i64 0", "%r = and i64 %n, 0\nret i64 %r"),
+        ("%r = select i1 %t, i64 %n, i64 0\nret i64 %r", "br i1 %t, label %a, label %b\na:\nret i64 %n\nb:\nret i64 0"),
+    ],
+)
+def test_an_argument_that_may_be_poison_is_not_used_by_the_target_without_a_freeze(source: str, target: str) -> None:
+    loose = {"first": f"i64 @f({LOOSE})", "second": f"i64 @f({LOOSE})"}
+    assert pair(source, target, **loose).outcome is Outcome.UNKNOWN
+    assert pair(source, source, **loose).accepted
+    promised = f"i64 @f({LOOSE})".replace(" %", " noundef %").replace("noundef noundef", "noundef")
+    assert pair(source, target, first=promised, second=f"i64 @f({LOOSE})").accepted
+    assert pair(source, source, first=f"i64 @f({LOOSE})", second=promised).outcome is Outcome.UNKNOWN
+
+
+def test_kept_code_that_may_be_poison_is_not_used_by_the_target_without_a_freeze() -> None:
+    shifted = "%o = shl i64 %n, %n\n"
+    used = f"{shifted}%r = and i64 %o, 0\nret i64 %r"
+    assert pair(f"{shifted}ret i64 0", used).outcome is Outcome.UNKNOWN
+    frozen = f"{shifted}%z = freeze i64 %o\n%r = and i64 %z, 0\nret i64 %r"
+    assert pair(f"{shifted}ret i64 0", frozen).accepted
+
+
+def test_a_target_that_loads_is_proved_for_memory_that_was_written() -> None:
+    twice = f"%r = load i64, {CAP} %c, align 1\n%s = xor i64 %r, %r\nret i64 %s"
+    none = f"%r = load i64, {CAP} %c, align 1\n%s = and i64 %r, 0\nret i64 %s"
+    found = pair(none, twice)
+    assert found.accepted and WRITTEN in found.assumptions
+    assert pair("ret i64 %n", "%r = add i64 %n, 0\nret i64 %r").assumptions == ()
+
+
+def test_an_access_is_aligned_as_one_at_its_address_is() -> None:
+    moved = f"%x = getelementptr i8, {CAP} %c, i64 8\n%r = load i64, {CAP} %x, align {{}}\nret i64 %r"
+    steps = (
+        f"%w = getelementptr i8, {CAP} %c, i64 8\n%r = load i64, {CAP} %w, align {{}}\n%s = add i64 %r, 0\nret i64 %s"
+    )
+    assert pair(moved.format(8), steps.format(8)).accepted
+    assert pair(moved.format(4), steps.format(8)).outcome is Outcome.UNKNOWN
+
+
+def test_what_is_printed_is_called_as_what_was_read() -> None:
+    text = f"define fastcc zeroext i1 @f({CAP} noundef %c, i1 noundef zeroext %t) {{\nret i1 %t\n}}"
+    printed = to_llvm(read_text(text))
+    assert printed.startswith("define fastcc zeroext i1 @f(ptr addrspace(200) noundef %c, i1 zeroext noundef %t) {")
+    assert refines_program(read_text(text), read_text(printed), isa=ISAV9_128).accepted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,3 +39,12 @@ class Opener:
                 tab.run(f"location.hash = {hash!r}")
         self._shown = wanted
         tab.run(DRAWN)
+
+
+def ungrouped(text: str) -> str:
+    """The text with its numbers in one piece: 31,722 as 31722.
+
+    >>> ungrouped("31,722 blocks, 8 B")
+    '31722 blocks, 8 B'
+    """
+    return re.sub(r"(?<=\d),(?=\d{3})", "", text)

@@ -52,13 +52,13 @@ def test_a_trace_is_marked_as_its_script_is(tmp_path: Path) -> None:
     assert life.sentence == "The specification (c17,glibc) finds 3 misuses by the program (use-after-free)."
 
 
-def test_messages_name_events_and_blocks_by_their_places_from_0(tmp_path: Path) -> None:
+def test_messages_name_events_and_blocks_by_their_places_from_1(tmp_path: Path) -> None:
     begins = [Event(Function.MALLOC, size=8, result=0x2000, begin=11, end=12)]
     begins += [Event(Function.MALLOC, size=24, result=0x1000, begin=13, end=14)]
     begins += [Event(Function.FREE, address=0x1000, begin=15 + 2 * n, end=16 + 2 * n) for n in range(2)]
     (mark,) = [mark for mark in recorded(begins, tmp_path / "x.m4t").marks if mark.kind == "misuse"]
     assert (mark.event, mark.block, mark.address, mark.length) == (3, 1, 0x1000, 24)
-    assert mark.reason == "free(0x1000) at event 3 names the start of block #1 (24 bytes at 0x1000), freed at event 2"
+    assert mark.reason == "free(0x1000) at event 4 names the start of block #2 (24 bytes at 0x1000), freed at event 3"
 
 
 def test_more_findings_than_can_be_marked_are_counted(tmp_path: Path) -> None:

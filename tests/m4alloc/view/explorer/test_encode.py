@@ -18,7 +18,7 @@ from m4alloc.view.explorer.build import life_of
 from m4alloc.view.explorer.build_bounds import address_base, bounded
 from m4alloc.view.explorer.build_columns import columns_of_events
 from m4alloc.view.explorer.decode import decode
-from m4alloc.view.explorer.encode import encode
+from m4alloc.view.explorer.encode import encode, streams
 from m4alloc.view.explorer.life import Guard, Life, Mark
 from m4alloc.view.explorer.page import page
 from m4alloc.view.explorer.sources_attack import life_of_attack
@@ -190,3 +190,22 @@ def test_the_pages_script_decodes_the_same(tmp_path: Path) -> None:
                 if part == "blocks" and column.name in ("base", "low", "high"):
                     values = np.where(values > 0, values - start, 0)
                 assert read[part][column.name] == values.tolist(), column.name
+
+
+def test_bytes_that_are_no_text_are_drawn_as_what_stands_for_them() -> None:
+    """As of a program whose arguments are not UTF-8."""
+    life = replace(life_of_attack("double-free", "none"), title="prog caf\udce9")
+    assert decode(encode(life)).title == "prog caf\ufffd"
+    assert "<title>prog caf\ufffd</title>" in page([life])
+
+
+def test_an_address_of_long_ago_is_told_by_its_place_among_those_of_its_class() -> None:
+    """100 blocks of one class are given up and handed out again, the longest dead first."""
+    places = [0x7F00_0000_0000 + 64 * 1009 * (37 * n % 100) for n in range(100)]
+    events = [Event(Function.MALLOC, size=64, result=at, usable=64) for at in places]
+    events += [Event(Function.FREE, address=at) for at in places] + events
+    life = life_of(columns_of_events(events), title="again", allocator="")
+    told = dict(streams(life, address_base(life)))
+    assert len(told["fresh"]) == 100
+    assert list(told["again"]) == list(range(len(told["again"]))) and len(told["again"]) > 40
+    assert differences(decode(encode(life)), life) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,6 +37,20 @@ def test_a_column_that_rises_is_packed_as_differences() -> None:
     entry, data = packed(list(range(0, 1_000_000, 1000)))
     assert entry["delta"] == 1
     assert len(data) < 2100
+
+
+def test_a_column_of_few_integers_takes_few_bits_of_each() -> None:
+    column = np.random.default_rng(1).choice([1, 5, 32, 33], 100_000)
+    entry, data = packed(column)
+    assert (entry["table"], len(data)) == ([1, 5, 32, 33], 25_000)
+    assert len(zlib.compress(data)) < 25_100, "nothing is lost to codes of whole bits a byte, which are a tenth longer"
+    assert unpacked(entry, data).tolist() == column.tolist()
+
+
+@given(st.lists(st.sampled_from([-7, 0, 3, 1 << 40, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]), min_size=20))
+def test_any_number_of_few_integers_comes_back(values: list[int]) -> None:
+    entry, data = packed(values)
+    assert unpacked(entry, data).tolist() == values
 
 
 def test_another_number_of_integers_than_promised_is_refused() -> None:

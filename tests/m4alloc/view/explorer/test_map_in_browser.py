@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from m4alloc.view.explorer.life import Life
 from spec.event import Function
 from tests.m4alloc.view.browser import Page, browser, needs_browser
 from tests.m4alloc.view.explorer import panel_lives
-from tests.m4alloc.view.explorer.open_page import DRAWN, Opener
+from tests.m4alloc.view.explorer.open_page import DRAWN, Opener, ungrouped
 
 pytestmark = needs_browser
 Show = Callable[..., Page]
@@ -71,7 +72,7 @@ def wide(tab: Page) -> float:
 
 
 def text(tab: Page, selector: str) -> str:
-    return " ".join(str(tab.run(f"document.querySelector({selector!r}).innerText")).replace("\u202f", "").split())
+    return " ".join(ungrouped(str(tab.run(f"document.querySelector({selector!r}).innerText"))).split())
 
 
 def colours_of(tab: Page, selector: str = "#map-canvas") -> int:
@@ -91,7 +92,7 @@ def test_the_whole_run_is_seen_first(show: Show) -> None:
     assert now["view"] == {"start": 0, "stop": 6}
     assert now["now"] == 6
     assert text(tab, "[role=tab][aria-selected=true]") == "Block"
-    assert "6 calls" in text(tab, "#about")
+    assert "6 events" in text(tab, "#about")
     assert colours_of(tab) > 10 and colours_of(tab, "#overview") > 3
 
 
@@ -99,7 +100,7 @@ def test_between_two_calls_the_counter_and_the_flag_say_the_same(show: Show) -> 
     tab = show(panel_lives.resized())
     tab.run("m4.store.set({now: 2.4})")
     tab.run(DRAWN)
-    assert text(tab, "#now").startswith("3 of 6 calls")
+    assert text(tab, "#now").startswith("3 of 6 events")
     assert tab.run("m4.map.moment(m4.store.state.now, m4.store.state.lives[0])") == "3"
 
 
@@ -145,7 +146,7 @@ def test_keys_move_zoom_step_and_choose(show: Show) -> None:
     assert (found["finding"], found["selected"]["block"], found["now"]) == (0, 0, 9)
     assert "use_after_free" in text(tab, "#status")
     tab.press("[")
-    assert state(tab)["now"] == 5, "the event of block 0 before the load is its free"
+    assert state(tab)["now"] == 5, "the event of the block before the load is its free"
     tab.press("]")
     assert state(tab)["now"] == 9
     tab.press("c")
@@ -249,7 +250,7 @@ def test_dragging_the_time_axis_scrubs(show: Show) -> None:
     top = tab.run("document.getElementById('map-canvas').getBoundingClientRect().top")
     tab.drag((x, top + 10), (x + 40, top + 10))
     assert 900 < state(tab)["now"] < 1_250
-    assert f"of {CALLS} calls" in text(tab, "#now")
+    assert f"of {CALLS} events" in text(tab, "#now")
 
 
 def test_two_fingers_stretch_time(show: Show) -> None:
@@ -273,7 +274,7 @@ def test_what_is_under_the_pointer_is_told(show: Show) -> None:
     tab = show(panel_lives.tagged_attack())
     tab.mouse("mouseMoved", *middle(tab, 1))
     told = text(tab, "#hover")
-    assert "block 1" in told and "0x1000" in told and "tag 12" in told
+    assert "block #2" in told and "0x1000" in told and "tag 12" in told
     x, y = tab.run(
         "(() => { const box = document.getElementById('map-canvas').getBoundingClientRect();"
         "const {x, y} = m4.map.marks.place(m4.map.pane(0), m4.store.state.lives[0].marks[4]);"
@@ -342,7 +343,7 @@ def test_empty_heaps_and_heaps_of_one_call_are_drawn(show: Show) -> None:
     assert text(tab, "#map-note") == "No block was handed out in this heap."
     silent = {name: getattr(one.events, name)[:0] for name in one.events.__slots__}
     tab = show(replace(one, blocks=type(one.blocks)(**nothing), events=type(one.events)(**silent), curves=()))
-    assert text(tab, "#map-note") == "There is no call in this heap."
+    assert text(tab, "#map-note") == "There is no event in this heap."
 
 
 def test_a_small_window_scrolls_down_only(show: Show) -> None:
@@ -380,3 +381,100 @@ def test_marks_of_one_call_that_lie_near_each_other_do_not_cover_each_other(show
     assert ring in spots
     pairs = [(one, other) for at, one in enumerate(spots) for other in spots[:at]]
     assert all(abs(one[0] - other[0]) >= 18 or abs(one[1] - other[1]) >= 18 for one, other in pairs)
+
+
+def test_what_a_key_does_is_told_to_those_who_cannot_see_it(show: Show) -> None:
+    tab = show(panel_lives.use_after_free(), hash="#v=0-11&n=0")
+    tab.press(".")
+    assert text(tab, "#status") == "after event 1: malloc 24 B → #1"
+    tab.press(",")
+    assert text(tab, "#status") == "before the first event"
+    tab.press("End")
+    assert text(tab, "#status") == "after event 11: free #2"
+    tab.press("+")
+    assert text(tab, "#status") == "events 3 to 9"
+    tab.press("0")
+    assert text(tab, "#status") == "events 1 to 11"
+    tab.press("ArrowUp")
+    assert text(tab, "#status") == "all addresses"
+    tab.press("*")
+    assert text(tab, "#status").startswith("addresses 0x10")
+    # The counter, which moves all the time while the heap is played, is not read out by itself.
+    assert tab.run("document.getElementById('now').getAttribute('aria-live')") == "off"
+    unnamed = "[...document.querySelectorAll('button, select, [role]')].filter((one) => !one.textContent.trim()"
+    unnamed += " && !one.ariaLabel && !one.labels?.length && one.role !== 'status').map((one) => one.outerHTML)"
+    assert tab.run(unnamed) == []
+
+
+def test_the_number_of_an_event_stands_over_its_own_room(show: Show) -> None:
+    tab = show(panel_lives.use_after_free(), hash="#v=0-11&n=3")
+    told = tab.run(
+        """(() => {
+          const said = {}, { prototype } = CanvasRenderingContext2D, { fillText } = prototype;
+          prototype.fillText = function (text, x, y) { if (y < 20) said[text] = x; fillText.call(this, text, x, y); };
+          m4.map.redraw();
+          return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+            prototype.fillText = fillText;
+            done([said, m4.map.x(0), m4.map.x(7), m4.map.x(8), m4.map.x(3)]);
+          })));
+        })()"""
+    )
+    said, first, left, right, flag = told
+    assert said["8"] == pytest.approx((left + right) / 2, abs=1)
+    assert said["1"] > first and "0" not in said
+    assert abs(said["3"] - flag) < 12, "the flag of the moment says how many events have happened"
+
+
+def test_a_number_that_would_lie_under_the_flag_is_left_out(show: Show) -> None:
+    tab = show(panel_lives.many(CALLS), hash=f"#v=0-{CALLS}&n=1010")
+    told = tab.run(
+        """(() => {
+          const said = [], { prototype } = CanvasRenderingContext2D, { fillText } = prototype;
+          prototype.fillText = function (text, x, y) {
+            if (y < 20) said.push([x, this.measureText(text).width, this.textAlign]);
+            fillText.call(this, text, x, y);
+          };
+          m4.map.redraw();
+          return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+            prototype.fillText = fillText;
+            done(said);
+          })));
+        })()"""
+    )
+    left_of = {"center": 0.5, "right": 1}
+    starts = [(x - width * left_of.get(align, 0), width) for x, width, align in told]
+    spans = sorted((start, start + width) for start, width in starts)
+    assert len(spans) > 4
+    assert all(one[1] <= other[0] for one, other in pairwise(spans)), spans
+
+
+def test_a_block_that_would_drown_all_others_is_shown_by_its_ends(show: Show) -> None:
+    giant, small = 4 << 30, 48
+    events = [panel_lives.event(Function.MALLOC, number, size) for number, size in enumerate((small, giant, small))]
+    places = (0x1000, 0x7000_0000, 0x1030)
+    blocks = [
+        panel_lives.block(base, size, size, number, 3)
+        for number, (base, size) in enumerate(zip(places, (small, giant, small), strict=True))
+    ]
+    tab = show(panel_lives.life("a giant", events, blocks))
+    index = "m4.heap.index(m4.store.state.lives[0])"
+    tall = tab.run(f"[...{index}.low].map((low, at) => ({index}.high[at] - low) * m4.map.down(m4.map.pane(0)).each)")
+    assert min(tall) > 20 and max(tall) < 10 * min(tall)
+    tab.click(*middle(tab, 1))
+    assert state(tab)["selected"] == {"life": 0, "block": 1}, "in its middle, which is left out"
+    assert tab.run(f"{index}.axis.address({index}.high[1] - 1)") == 0x7000_0000 + giant - 1 - 0x1000
+
+
+def test_four_heaps_are_told_apart_by_what_differs_and_by_letters_and_colours(show: Show) -> None:
+    lives = [replace(panel_lives.resized(), protection=name) for name in ("none", "mte", "adi", "morello")]
+    tab = show(*lives, width=1280, height=800)
+    tab.run("m4.store.set({tab: 'script', now: 3})")
+    tab.run(DRAWN)
+    headings = tab.run("[...document.querySelectorAll('#panel-body h3')].map((one) => one.textContent)")
+    assert headings == ["A no protection", "B mte", "C adi", "D morello"]
+    strokes = tab.run(
+        "[...document.querySelectorAll('#curves-said > div')].map((one) => one.querySelector('line').style.stroke)"
+    )
+    assert len(set(strokes)) == 4
+    letters = tab.run("[...new Set([...document.querySelectorAll('#curves .whose')].map((one) => one.textContent))]")
+    assert sorted(letters) == ["A", "B", "C", "D"]

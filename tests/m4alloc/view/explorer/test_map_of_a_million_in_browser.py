@@ -79,6 +79,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         assert one.problems == []
 
 
+@pytest.mark.slow
 def test_a_million_calls_are_moved_about_in_frame_by_frame(tab: Page) -> None:
     tab.run("m4.open([synthetic(1_000_000)], '')")
     tab.until("m4.store.state.view.stop === 1_000_000")
@@ -98,6 +99,22 @@ def test_a_million_calls_are_moved_about_in_frame_by_frame(tab: Page) -> None:
         "return new Set(new Uint32Array(one.getContext('2d').getImageData(120, 40, 700, 300).data.buffer)).size; })()"
     )
     assert seen > 10
+
+
+def test_while_the_view_moves_the_picture_is_coarse_and_at_rest_it_is_whole_again(tab: Page) -> None:
+    picture = "document.getElementById('map-canvas').toDataURL()"
+    tab.run("m4.open([synthetic(1_000_000)], ''); m4.map.budget = 0")
+    tab.until("m4.store.state.view.stop === 1_000_000")
+    tab.run(f"new Promise(done => setTimeout(() => done(true), 400)).then(() => {DRAWN})")
+    whole, before = tab.run(picture), tab.run("m4.map.frames.coarse")
+    tab.run(f"(async () => {{ for (const factor of [0.5, 2, 0.5, 2]) {{ m4.map.zoom(factor); await {DRAWN}; }} }})()")
+    assert tab.run("m4.map.frames.coarse") > before
+    coarse = tab.run(picture)
+    tab.run(f"new Promise(done => setTimeout(() => done(true), 600)).then(() => {DRAWN})")
+    assert tab.run("[m4.map.coarse, m4.store.state.view.stop]") == [1, 1_000_000]
+    assert tab.run(picture) == whole
+    assert len(whole) > 1.1 * len(coarse)
+    tab.run("m4.map.budget = 14")
 
 
 def test_cells_of_dust_look_as_the_blocks_in_them_do_on_either_clock(tab: Page) -> None:

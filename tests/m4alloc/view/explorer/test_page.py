@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,13 +11,16 @@ import sys
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from m4alloc.view.explorer.life import Mark
+from m4alloc.view.explorer.kinds import KINDS, table
+from m4alloc.view.explorer.life import FindingKind, Mark
 from m4alloc.view.explorer.page import page, scripts
 from m4alloc.view.explorer.sources_attack import life_of_attack
 from m4alloc.view.explorer.sources_script import life_of_script
+from m4alloc.view.palette import ROLES
 from spec.script import parse
 
 SOURCE = resources.files("m4alloc.view.explorer")
@@ -90,3 +94,12 @@ def test_the_scripts_are_one_script_that_can_be_read(tmp_path: Path) -> None:
 
 def test_a_title_that_turns_round_does_not_turn_the_page() -> None:
     assert "<title>a[U+202E]b</title>" in page([], "a\u202eb")
+
+
+def test_the_page_draws_every_kind_of_finding_that_there_is() -> None:
+    outlines = re.search(r"OUTLINES = \{(.*?)\};", SOURCE.joinpath("map_marks.js").read_text("utf-8"), re.DOTALL)
+    assert outlines is not None
+    assert re.findall(r"(\w+):", outlines[1]) == [*KINDS] == [*json.loads(table())]
+    assert {*KINDS} == {*get_args(FindingKind)}
+    assert all(kind.role in ROLES for kind in KINDS.values())
+    assert len({kind.letter for kind in KINDS.values()}) == len(KINDS), "told apart by their letters"

@@ -27,9 +27,9 @@ def test_a_picture_carries_marks_and_labels(tmp_path: Path) -> None:
     script.write_text("a = malloc 24\nb = malloc 24\nfree a\nload a 0 8\nlabel here\nc = malloc 500")
     view(script, output=None, svg=tmp_path / "x.svg")
     text = (tmp_path / "x.svg").read_text()
-    assert "event 3: misuse use-after-free: load of 8 bytes" in text
-    assert "event 4: label here" in text
-    assert ">#1 \u00b7 24 B<" in text and ">M misuse<" in text
+    assert "event 4: misuse use-after-free: load of 8 bytes" in text
+    assert "event 5: label here" in text
+    assert ">#2 \u00b7 24 B<" in text and ">M misuse<" in text
 
 
 def test_the_function_is_the_packages_own(tmp_path: Path) -> None:
@@ -55,13 +55,13 @@ def test_scripts_run_on_several_machines(tmp_path: Path) -> None:
 
 
 def test_the_report_counts_what_was_found() -> None:
-    (heap,) = view(attack="use-after-reuse-write", on=["mte"], output=None).to_json()["heaps"]
+    (heap,) = view(attack="use-after-reuse-write", architectures=["mte"], output=None).to_json()["heaps"]
     assert heap["marks"] == {"attack": 5, "fault": 1}
     assert (heap["protection"], heap["peak_bytes"], heap["blocks"]) == ("mte-scudo", 64, 2)
 
 
 def test_only_the_first_events_are_drawn_when_there_are_more_than_asked_for() -> None:
-    (life,) = view(SQLITE, limit=1000, output=None).lives
+    (life,) = view(SQLITE, events=1000, output=None).lives
     assert len(life.events) == 1000
     assert "Only the first 1,000 of 20,548 events are drawn." in life.left_out
 
@@ -77,7 +77,7 @@ def test_a_picture_is_an_svg_document(tmp_path: Path) -> None:
 def test_the_map_as_text_shows_where_something_was_found() -> None:
     text = lines(view(SCRIPT, output=None).lives[0], 60)
     assert text[0] == "double-free.heap"
-    assert text[-1].startswith("event 2  misuse double-free: realloc(0x1000, 48) at event 2")
+    assert text[-1].startswith("event 3  misuse double-free: realloc(0x1000, 48) at event 3")
     assert any(line.startswith("found") and line.endswith("^") for line in text)
     assert max(map(len, text[4:-2])) <= 60
 
@@ -94,8 +94,8 @@ def test_a_counterexample_has_a_page_of_its_own(tmp_path: Path, monkeypatch: pyt
         view(found, SCRIPT, output=None)
     with pytest.raises(ViewError, match="runs on no allocator and no architecture"):
         view(found, output=None, allocators=["system"])
-    with pytest.raises(ViewError, match="is one run, drawn whole: no --image, no --limit"):
-        view(found, output=None, limit=7)
+    with pytest.raises(ViewError, match="is one run, drawn whole: no --image, no --events"):
+        view(found, output=None, events=7)
     with pytest.raises(ViewError, match="a counterexample has no map"):
         view(found, output=None, svg="x.svg")
 
@@ -176,14 +176,13 @@ def test_bad_input_is_told_and_nothing_is_written(bad: Path, words: list[str], m
         ({"allocators": ["./no.so"]}, "no allocator ./no.so; it is reference, m4alloc, system, or the path"),
         ({"allocators": ["letter.txt"]}, "letter.txt: not an ELF file"),
         ({"architectures": ["vax"]}, "no architecture or defence is called 'vax'"),
-        ({"on": ["mte"]}, "--on goes with --attack"),
-        ({"attack": "double-free"}, "an attack brings its own requests and machine"),
-        ({"limit": 0}, "--limit 0: at least one event"),
+        ({"attack": "double-free"}, "an attack brings its own requests"),
+        ({"events": 0}, "--events 0: at least one event"),
         ({"seed": 7}, "--seed goes with --attack"),
         ({"output": "x.svg", "svg": "x.svg"}, "x.svg: both the page and the picture"),
         ({"output": "x.svg", "svg": "folder/../x.svg"}, "folder/../x.svg: both the page and the picture"),
         ({"output": "o" * 300}, "o" * 300 + ": File name too long"),
-        ({"format": "rosetta"}, "ok.heap: no format 'rosetta'; there are m4t, heap"),
+        ({"source_format": "rosetta"}, "ok.heap: no format 'rosetta'; there are m4t, heap"),
     ],
     ids=str,
 )
@@ -249,8 +248,8 @@ def test_a_pipe_is_an_input_as_a_file_is(bad: Path) -> None:
 
 
 def test_an_attack_takes_no_option_that_is_about_inputs() -> None:
-    for options in ({"limit": 1}, {"image": "5"}, {"format": "rep"}):
-        with pytest.raises(ViewError, match="--image, --from and --limit are for inputs; an attack has none"):
+    for options in ({"events": 1}, {"image": "5"}, {"source_format": "rep"}):
+        with pytest.raises(ViewError, match="--image, --from and --events are for inputs; an attack has none"):
             view(attack="double-free", output=None, **options)
 
 

@@ -49,11 +49,11 @@ def test_a_script_is_shown_with_what_was_found(show: Show) -> None:
     tab.press("n")
     tab.run(DRAWN)
     assert tab.run("m4.store.state.finding !== null")
-    assert "freed at event 2" in tab.run(TEXT)
+    assert "freed at event 3" in tab.run(TEXT)
 
 
 def test_an_attack_is_shown_on_two_machines(show: Show) -> None:
-    tab, report = show(attack="use-after-reuse-write", on=["mte", "morello"])
+    tab, report = show(attack="use-after-reuse-write", architectures=["mte", "morello"])
     assert tab.run("m4.store.state.lives.map((life) => [life.protection, life.granule])") == [
         ["mte-scudo", 16],
         ["morello", 0],

@@ -48,7 +48,7 @@ def test_a_block_that_is_churned_is_a_block_each_time() -> None:
 
 def test_messages_name_events_and_blocks_as_the_page_does() -> None:
     (mark,) = [mark for mark in life_of_attack("double-free", "flat").marks if mark.kind == "misuse"]
-    assert mark.reason.startswith("free(0x10000) at event 2 names the start of block #0 (64 bytes")
+    assert mark.reason.startswith("free(0x10000) at event 3 names the start of block #1 (64 bytes")
 
 
 def test_another_seed_draws_other_tags() -> None:

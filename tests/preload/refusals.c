@@ -1,0 +1,117 @@
+/* The system refuses what the library asks of it: nothing crashes, no byte is lost, no inaccessible block is handed out.
+ *
+ * Linked with -rdynamic, so that the library's calls of these functions come here. */
+#include "check.h"
+
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+static int refuse_mremap, unmap_target, refuse_markers, refuse_access, refuse_return;
+static int refused;
+
+static long refuse(int code) {
+    refused++;
+    errno = code;
+    return -1;
+}
+
+int madvise(void *start, size_t length, int advice) {
+    if (refuse_markers && (advice == MADV_GUARD_INSTALL || advice == MADV_GUARD_REMOVE)) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (refuse_return && advice == MADV_DONTNEED) return (int)refuse(EINVAL);
+    return (int)syscall(SYS_madvise, start, length, advice);
+}
+
+int mprotect(void *start, size_t length, int protection) {
+    if (refuse_access && protection != PROT_NONE) return (int)refuse(ENOMEM);
+    return (int)syscall(SYS_mprotect, start, length, protection);
+}
+
+void *mremap(void *old, size_t old_length, size_t length, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    void *to = va_arg(arguments, void *);
+    va_end(arguments);
+    if (refuse_mremap) {
+        if (unmap_target) munmap(to, length); /* as Linux does before it looks at the old range */
+        return (void *)refuse(EFAULT);
+    }
+    return (void *)syscall(SYS_mremap, old, old_length, length, flags, to);
+}
+
+static void a_large_block_moves(void) {
+    for (size_t size = 3 * MIB; size < 40 * MIB; size *= 2) {
+        unsigned char *block = malloc(size), *between = malloc(size);
+        fill(block, size, size);
+        block = realloc(block, size + 100 * 4096);
+        EXPECT(block, "realloc");
+        EXPECT(intact(block, size, size) == size, "contents");
+        fill(block, size + 100 * 4096, 1);
+        EXPECT(intact(block, size + 100 * 4096, 1) == size + 100 * 4096, "contents of all of it");
+        free(between);
+        free(block);
+    }
+    EXPECT(refused > 0, "no mremap");
+}
+
+CHECK(a_large_block_moves_when_the_system_does_not_move_its_pages) {
+    refuse_mremap = 1;
+    a_large_block_moves();
+}
+
+CHECK(a_large_block_moves_when_the_system_has_unmapped_where_to) {
+    refuse_mremap = unmap_target = 1;
+    a_large_block_moves();
+}
+
+/* Guards and held addresses made by mprotect; then the system does not make them accessible again, as under RLIMIT_DATA. */
+CHECK(what_cannot_be_made_accessible_again_is_not_handed_out) {
+    enum { MANY = 40 };
+    static unsigned char *block[MANY];
+    static const size_t sizes[] = {100, 40000, 200000, 3000000};
+    refuse_markers = 1;
+    for (int round = 0; round < 6; round++) {
+        refuse_access = 0;
+        for (int i = 0; i < MANY; i++) {
+            size_t size = sizes[(i + round) % COUNT(sizes)];
+            block[i] = malloc(size);
+            EXPECT(block[i], "malloc(%zu)", size);
+            if (!block[i]) return;
+            memset(block[i], 1, size);
+        }
+        refuse_access = round % 2;
+        for (int i = 0; i < MANY; i++) free(block[i]);
+        for (int i = 0; i < 200; i++) { /* fails, or works */
+            size_t size = sizes[i % COUNT(sizes)];
+            unsigned char *taken = malloc(size);
+            if (taken) memset(taken, 2, size);
+            taken = taken ? realloc(taken, size + 9000) : NULL;
+            if (taken) memset(taken, 3, size + 9000);
+            free(taken);
+        }
+    }
+    refuse_access = 0;
+    EXPECT(refused > 0, "nothing was refused");
+    EXPECT(malloc(100) && malloc(1000000), "the next malloc");
+}
+
+CHECK(pages_that_the_system_does_not_take_back_are_used_again) {
+    refuse_return = 1;
+    for (int round = 0; round < 50; round++)
+        for (size_t size = 40000; size < 100 * MIB; size *= 4) {
+            unsigned char *block = calloc(1, size);
+            EXPECT(block, "calloc(1, %zu)", size);
+            EXPECT(zeroes(block, size) == size, "byte %zu of %zu", zeroes(block, size), size);
+            memset(block, 1, size);
+            free(block);
+        }
+    EXPECT(refused > 0, "nothing was refused");
+}
