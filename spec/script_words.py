@@ -58,12 +58,15 @@ SETTINGS = ("standard", "quarantine", "promises", "arena", "page", "observes")
 """What `given` can give."""
 DIRECTIVES = {
     "thread-end": "The thread on whose line it stands ends, and is joined.",
+    "thread-leaves": "The thread on whose line it stands returns from its function; what it does up to its "
+    "`thread-end` it does in a destructor of its thread-specific data, after those of the allocator.",
     "parallel": "The steps from here to `join` run at the same time, each on its thread; a step waits only for the "
     "earlier ones that touch its block.",
     "join": "What runs since `parallel` has ended before the next step begins.",
     "fork-child": "The process forks, and the history goes on in the child.",
     "fork-parent": "The process forks, the child ends at once, and the history goes on in the parent.",
     "limit-memory": "From here on the process may map `size` bytes more than it has mapped by now.",
+    "pause": "Nothing is done for `size` milliseconds.",
     "repeat": "The steps from here to its `end-repeat` are carried out `size` times.",
     "end-repeat": "The end of what the last open `repeat` repeats.",
 }

@@ -23,33 +23,33 @@ class AttackError(ValueError):
 def attack(
     library: str | os.PathLike[str] | None = None,
     *,
-    name: str | None = None,
+    attack: str | None = None,
     architecture: str | None = None,
     trials: int = 0,
     seed: int = 0,
-    prefix: str = "",
+    symbol_prefix: str = "",
     timeout: float = 10.0,
 ) -> AttackReport:
     """Run the catalogue, or one attack of it, on the reference allocator over models, or on a library.
 
-    library: the path of an allocator, or "system" for the C library's; None for the models. name: of one attack, which
-    is then told step by step. architecture: of one defence, or of a kind of hardware: cheri, mte, adi, sgx.
+    library: the path of an allocator, or "system" for the C library's; None for the models. attack: the name of one,
+    which is then told step by step. architecture: of one defence, or of a kind of hardware: cheri, mte, adi, sgx.
     trials: runs in which each verdict that leaves something to chance is simulated. seed: of what stories and trials
-    draw. prefix: what the names of the library's functions begin with. timeout: seconds for a call that hangs.
+    draw. symbol_prefix: what the names of the library's functions begin with. timeout: seconds for a call that hangs.
     Raises AttackError; WorkerError, LibraryError: the library cannot be driven.
     Cost: 3 s for the models, and 50 microseconds a trial; half a second for a library.
 
-    >>> report = attack(name="use-after-reuse-read", architecture="mte-glibc")
+    >>> report = attack(attack="use-after-reuse-read", architecture="mte-glibc")
     >>> str(report.verdict("use-after-reuse-read", "mte-glibc"))
     'caught with probability 14/15, at step 5: tag mismatch fault (SEGV_MTESERR)'
     """
-    attacks = _attacks(name)
+    attacks = _attacks(attack)
     if library is not None:
         if architecture is not None or trials:
             raise AttackError("a library runs on the hardware there is: --architecture and --trials are for the models")
-        if name is not None and not attacks[0].is_native:
-            raise AttackError(f"{name} needs a model of the hardware: it asks for more than calls and accesses")
-        with Foreign(library, timeout=timeout, prefix=prefix) as foreign:
+        if attack is not None and not attacks[0].is_native:
+            raise AttackError(f"{attack} needs a model of the hardware: it asks for more than calls and accesses")
+        with Foreign(library, timeout=timeout, prefix=symbol_prefix) as foreign:
             findings = assault(foreign, attacks)
             return AttackReport(
                 foreign.name, tuple(entry for entry in attacks if entry.is_native), findings=tuple(findings)
@@ -59,7 +59,7 @@ def attack(
     defences = _defences(architecture)
     verdicts = tuple(catalogue.verdict(entry.name, defence.name) for entry in attacks for defence in defences)
     simulations = tuple(_simulated(verdicts, trials, seed)) if trials else ()
-    told = [] if name is None else [defence for defence in defences if architecture or defence.name in TOLD]
+    told = [] if attack is None else [defence for defence in defences if architecture or defence.name in TOLD]
     stories = tuple(
         catalogue.tell(verdict.attack, defence.name, seed)
         for defence in told

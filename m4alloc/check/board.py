@@ -24,8 +24,8 @@ CAPACITY = 1 << 15
 EVENTS = 3 * CAPACITY
 """Events on one page: an instruction gives its own, and one for each comparison that fails, which are rare."""
 THREADS = 64
-HEADER = struct.Struct("<IIQQQIII4x")
-"""instructions, events, number, nodes, leaves, depth, stop, forks"""
+HEADER = struct.Struct("<IIQQQIIII")
+"""instructions, events, number, nodes, leaves, depth, stop, forks, steps"""
 ACTIVITY = struct.Struct("<IIQQ")
 ACTIVITY_AT = HEADER.size
 INSTRUCTIONS_AT = 4096
@@ -73,7 +73,7 @@ class Board:
 
     def clear(self) -> None:
         """Forget what the last episode left."""
-        HEADER.pack_into(self.memory, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        HEADER.pack_into(self.memory, 0, *[0] * 9)
         self.memory[ACTIVITY_AT : ACTIVITY_AT + THREADS * ACTIVITY.size] = bytes(THREADS * ACTIVITY.size)
 
     def events(self) -> Records:
@@ -99,6 +99,11 @@ class Board:
     def leaves(self) -> int:
         """Sequences of full length carried out to their end so far."""
         return int(HEADER.unpack_from(self.memory, 0)[4])
+
+    @property
+    def steps(self) -> int:
+        """Events written down in this episode, those taken off the board included; modulo 2**32."""
+        return int(HEADER.unpack_from(self.memory, 0)[8])
 
     @property
     def stopped(self) -> bool:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,23 @@ from m4alloc.check.operation import Operation
 from m4alloc.check.progress import Progress
 from m4alloc.check.round import Round
 from m4alloc.check.survey import Directed, survey
+from m4alloc.trace.whole import write_whole
 from spec.event import Function
 
 DIRECTED, EXHAUSTIVE, RANDOM = "directed", "exhaustive", "random"
 ENGINES = (DIRECTED, EXHAUSTIVE, RANDOM)
+TOLD_WRONGLY = frozenset(
+    {
+        "result-non-null-or-enomem",
+        "result-aligned-fundamental",
+        "result-aligned-as-requested",
+        "usable-size-null",
+        "aligned-alloc-arguments",
+        "posix-memalign-arguments",
+        "free-keeps-errno",
+    }
+)
+"""Rules whose violation leaves the heap as it should be: once found, what comes after it is looked at without them."""
 SHARES = {DIRECTED: 0.5, EXHAUSTIVE: 0.5, RANDOM: 1.0}
 """The share of the time that is left which an engine may take at most, in this order."""
 SPLIT = 2
@@ -43,9 +56,10 @@ AT_ONCE = 16
 class Done:
     """What a campaign has done so far; all of it can be saved.
 
-    plans: directed plans by name. depth: the greatest of which every sequence was carried out; sequences: of that
-    depth; nodes: requests of all explorations, each once. parts: of the depth under way, those carried out, with their
-    sequences. batches, rounds: of the random search. operations: by engine. broken: rules by engine.
+    plans: directed plans by name; planned: how many there are. depth: the greatest of which every sequence was carried
+    out; sequences: of that depth; nodes: requests of all explorations, each once. parts: of the depth under way, those
+    carried out, with their sequences. batches, rounds: of the random search. operations: by engine. broken: rules by
+    engine.
     observed: how often each rule was seen to hold. seconds: spent. findings: as plain data, by rule.
     """
 
@@ -61,12 +75,11 @@ class Done:
     observed: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     findings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    planned: int = 0
 
     def save(self, path: Path, identity: dict[str, object]) -> None:
         """Write it down, whole or not at all."""
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        scratch.write_text(json.dumps({"identity": identity, "done": asdict(self)}, indent=1), encoding="utf-8")
-        scratch.replace(path)
+        write_whole(path, json.dumps({"identity": identity, "done": asdict(self)}, indent=1))
 
     @classmethod
     def load(cls, path: Path, identity: dict[str, object]) -> Done:
@@ -115,6 +128,8 @@ class Campaign:
     def run(self) -> None:
         """Spend the budget. Raises WorkerError: the library cannot be driven."""
         functions = self.hunt().foreign().functions
+        for engine, rules in self.done.broken.items():  # what was cut off before it was a finding
+            self.done.broken[engine] = [rule for rule in rules if rule in self.findings]
         with self.workers() as pool:
             for engine in ENGINES:
                 if engine not in self.engines or self.over():
@@ -158,21 +173,50 @@ class Campaign:
     # The engines.
 
     def run_directed(self, pool: ThreadPoolExecutor, functions: frozenset[Function], until: float) -> None:
-        """Every directed plan once."""
+        """Every directed plan once; what breaks a rule is shrunk when all have had their turn: that takes longest."""
         whole = survey(functions, realloc_zero=self.terms.resizes_to_nothing, misuse=self.terms.misuse)
         plans = [plan for plan in whole if plan.name not in self.done.plans]
+        self.done.planned = len(whole)
         self.phase("directed plans", len(plans))
+        guilty: list[tuple[Directed, Broken, frozenset[str]]] = []
+
+        def carried_out(directed: Directed, shrunk: int = 0) -> None:
+            with self.lock:
+                self.done.plans.append(directed.name)
+                self.advance(shrunk or len(self.done.plans))
 
         def task(directed: Directed) -> Callable[[], None]:
             def carry_out() -> None:
-                self.try_plan(DIRECTED, directed.name, directed.plan, repeated=directed.repeated)
-                with self.lock:
-                    self.done.plans.append(directed.name)
-                    self.advance(len(self.done.plans))
+                aside: frozenset[str] = frozenset()
+                found = []
+                while (
+                    broken := self.look(DIRECTED, directed.plan, repeated=directed.repeated, aside=aside)
+                ) is not None:
+                    if self.is_news(DIRECTED, broken):
+                        found.append((directed, broken, aside))
+                    if self.at_first or broken.rule.name not in TOLD_WRONGLY - aside:
+                        break
+                    aside |= {broken.rule.name}  # what is told wrongly hides nothing that comes after it
+                if self.at_first and found:
+                    finish(*found[0])
+                elif found:
+                    guilty.extend(found)
+                else:
+                    carried_out(directed)
 
             return carry_out
 
+        def finish(directed: Directed, broken: Broken, aside: frozenset[str], number: int = 0) -> None:
+            plan = list(directed.plan)
+            self.shrink(DIRECTED, directed.name, plan, broken, repeated=directed.repeated, aside=aside)
+            if directed.name not in self.done.plans:
+                carried_out(directed, number)
+
         self.all_of(pool, (task(plan) for plan in plans), until)
+        if guilty:
+            self.phase("shrinking what was found", len(guilty))
+        for future in [pool.submit(finish, *one, number) for number, one in enumerate(guilty, 1)]:
+            future.result()
 
     def run_exhaustive(self, pool: ThreadPoolExecutor, functions: frozenset[Function], until: float) -> None:
         """Every sequence of one request, of two, and so on."""
@@ -210,8 +254,8 @@ class Campaign:
                 if seen.complete:
                     self.done.parts[name_of(part)] = seen.sequences
                 self.advance(sum(self.done.parts.values()))
-            if seen.broken is not None:
-                self.conclude(EXHAUSTIVE, f"depth {depth}", [], seen.broken)
+            if seen.broken is not None and self.is_news(EXHAUSTIVE, seen.broken):
+                self.shrink(EXHAUSTIVE, f"depth {depth}", [], seen.broken)
 
         return carry_out
 
@@ -263,14 +307,33 @@ class Campaign:
 
     def try_plan(self, engine: str, where: str, plan: Sequence[Operation], *, repeated: bool = False) -> None:
         """Carry out one plan, and make a finding of what it breaks."""
+        with self.lock:
+            aside = TOLD_WRONGLY & frozenset(self.findings)
+        broken = self.look(engine, plan, repeated=repeated, aside=aside)
+        if broken is not None and self.is_news(engine, broken):
+            self.shrink(engine, where, list(plan), broken, repeated=repeated, aside=aside)
+
+    @contextmanager
+    def leaving(self, aside: frozenset[str]) -> Iterator[Hunt]:
+        """This thread's hunt, with some rules left aside."""
         hunt = self.hunt()
-        before = hunt.operations
-        hunt.observed = {}
-        broken = hunt.look(plan, repeated=repeated)
+        hunt.terms = replace(self.terms, without=self.terms.without | aside)
+        try:
+            yield hunt
+        finally:
+            hunt.terms = self.terms
+
+    def look(
+        self, engine: str, plan: Sequence[Operation], *, repeated: bool = False, aside: frozenset[str] = frozenset()
+    ) -> Broken | None:
+        """Carry out one plan: what it breaks."""
+        with self.leaving(aside) as hunt:
+            before = hunt.operations
+            hunt.observed = {}
+            broken = hunt.look(plan, repeated=repeated)
         with self.lock:
             self.note(engine, hunt.operations - before, hunt.observed)
-        if broken is not None:
-            self.conclude(engine, where, list(plan), broken, repeated=repeated)
+        return broken
 
     def note(self, engine: str, operations: int, observed: dict[str, int]) -> None:
         """Count what was done."""
@@ -279,26 +342,36 @@ class Campaign:
         for name, number in observed.items():
             done.observed[name] = done.observed.get(name, 0) + number
 
-    def conclude(
-        self, engine: str, where: str, plan: list[Operation], broken: Broken, *, repeated: bool = False
-    ) -> None:
-        """Shrink what broke a rule for the first time, and keep the smaller of two findings of one rule."""
+    def is_news(self, engine: str, broken: Broken) -> bool:
+        """Whether the engine breaks the rule for the first time, which is noted."""
         rule = broken.rule.name
         with self.lock:
             rules = self.done.broken.setdefault(engine, [])
             known = rule in rules or (engine == RANDOM and any(rule in names for names in self.done.broken.values()))
             if rule not in rules:
                 rules.append(rule)
-        if known:
-            return
-        hunt = self.hunt()
-        before = hunt.operations
-        hunt.patience = max(3.0, min(20.0, self.left() * 0.6))
-        if plan:
-            finding = hunt.finding(plan, broken, engine, where, repeated=repeated)
-        else:
-            finding = hunt.told(broken, engine, where)
-        hunt.operations = before
+        return not known
+
+    def shrink(
+        self,
+        engine: str,
+        where: str,
+        plan: list[Operation],
+        broken: Broken,
+        *,
+        repeated: bool = False,
+        aside: frozenset[str] = frozenset(),
+    ) -> None:
+        """Make a finding of what broke a rule, and keep the smaller of two findings of one rule."""
+        rule = broken.rule.name
+        with self.leaving(aside) as hunt:
+            before = hunt.operations
+            hunt.patience = 0.0 if self.stopped() else max(3.0, min(20.0, self.left() * 0.6))
+            if plan:
+                finding = hunt.finding(plan, broken, engine, where, repeated=repeated)
+            else:
+                finding = hunt.told(broken, engine, where)
+            hunt.operations = before
         with self.lock:
             other = self.findings.get(rule)
             if other is None or better(finding, other):

@@ -13,6 +13,7 @@ from m4alloc.check.finding import Finding
 from m4alloc.check.picture import scene
 from m4alloc.check.reproduce_c import c_program
 from m4alloc.check.reproduce_pytest import pytest_module
+from m4alloc.trace.whole import write_whole
 from m4alloc.view.heap_at import heap_at
 from m4alloc.view.svg import document
 from spec.contract import EXPECTATIONS, RULES
@@ -52,6 +53,7 @@ def write(
             measures=measures,
             rule=rule,
             message=message,
+            file=os.fspath(folder / f"{name}.c"),
         )
         forms["py"] = pytest_module(script, library=library, symbol_prefix=prefix, rule=rule, message=message)
         if any(step.replied for step in script.steps):
@@ -59,9 +61,7 @@ def write(
     files = {}
     for suffix, text in forms.items():
         path = folder / f"{name}.{suffix}"
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
+        write_whole(path, text)
         files[suffix] = os.fspath(path)
     return Written(finding, files, command(library, files["heap"], prefix, seed))
 

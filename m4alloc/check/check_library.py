@@ -56,7 +56,7 @@ def check(
     promises: Sequence[str] = (),
     without: Sequence[str] = (),
     misuse: bool = False,
-    at_first: bool = False,
+    stop_at_first: bool = False,
     output: str | os.PathLike[str] | None = "findings",
     resume: bool = False,
     timeout: float = 10.0,
@@ -71,7 +71,7 @@ def check(
     alphabet of the exhaustive search, bytes and blocks at once; depth: requests in a sequence at most.
     engines: of directed, exhaustive, random. promises: rules that the library promises beyond the standards. without:
     rules to leave out. misuse: double frees and their kin are tried, too: do live blocks come to share memory?
-    at_first: end at the first finding. output: the folder for findings and state, None for none.
+    stop_at_first: end at the first finding. output: the folder for findings and state, None for none.
     resume: go on with the campaign in that folder. timeout: seconds that a batch of calls may take.
     env: variables added to the driver's.
     Raises CheckError, WorkerError, LibraryError, ValueError (standard, rules), OSError.
@@ -102,15 +102,24 @@ def check(
         Done.load(folder / STATE, identity) if resume and folder is not None and (folder / STATE).exists() else Done()
     )
     written = {rule: restored(held) for rule, held in done.findings.items()}
+    unwritten: list[str] = []
 
     def checkpoint() -> None:
-        if folder is not None:
+        if folder is None or unwritten:
+            return
+        try:
             folder.mkdir(parents=True, exist_ok=True)
             done.save(folder / STATE, identity)
+        except OSError as error:
+            unwritten.append(f"not written: {error.filename}: {error.strerror}")
 
     def keep(finding: Finding) -> None:
-        if folder is not None:
-            written[finding.rule.name] = write(
+        rule = finding.rule.name
+        written[rule] = Written(finding, {}, "")  # what was found is told even where it cannot be written
+        if folder is None or unwritten:
+            return
+        try:
+            written[rule] = write(
                 finding,
                 folder,
                 name,
@@ -119,14 +128,15 @@ def check(
                 measures=Function.USABLE_SIZE in functions,
                 seed=seed,
             )
-            done.findings[finding.rule.name] = saved(written[finding.rule.name])
-            checkpoint()
+        except OSError as error:
+            unwritten.append(f"not written: {error.filename}: {error.strerror}")
         else:
-            written[finding.rule.name] = Written(finding, {}, "")
+            done.findings[rule] = saved(written[rule])
+            checkpoint()
 
-    told = Silent() if progress is None else progress
+    watcher = Silent() if progress is None else progress
     notes = [random_note(start, seed)]
-    with interrupts_noted() as interrupts, told:
+    with interrupts_noted() as interrupts, watcher:
         campaign = Campaign(
             start,
             terms,
@@ -136,9 +146,9 @@ def check(
             seed,
             depth,
             tuple(engine for engine in ENGINES if engine in engines),
-            at_first,
+            stop_at_first,
             done,
-            told,
+            watcher,
             keep,
             lambda: bool(interrupts),
             checkpoint=checkpoint,
@@ -147,8 +157,11 @@ def check(
         campaign.run()
         interrupted = bool(interrupts)
     if folder is not None and (folder.exists() or interrupted):
-        folder.mkdir(parents=True, exist_ok=True)
-        done.save(folder / STATE, identity)
+        checkpoint()
+    starved = sum(hunt.starved for hunt in campaign.hunts)
+    if starved:
+        notes.append(f"{plural(starved, 'plan')} cut short: the system killed the driver, since memory ran out")
+    notes += unwritten[:1]
     return report_of(
         name, functions, terms, campaign, list(written.values()), folder, interrupted, notes, symbol_prefix
     )
@@ -231,7 +244,7 @@ def report_of(
     broken = {finding.finding.rule.name for finding in written}
     rules = [*terms.contract.rules.values(), *(r for n, r in EXPECTATIONS.items() if n not in terms.without)]
     in_part = sum(done.parts.values())
-    if folder is not None and written:
+    if folder is not None and any(finding.files for finding in written):
         notes.append(f"the findings are in {folder}/")
     return CheckReport(
         name,
@@ -252,7 +265,9 @@ def report_of(
         "" if folder is None or not folder.exists() else os.fspath(folder),
         tuple(filter(None, notes)),
         interrupted,
-        resume_line(name, folder, campaign, prefix) if interrupted and folder is not None else "",
+        resume_line(name, folder, campaign, prefix)
+        if interrupted and folder is not None and (folder / STATE).exists()
+        else "",
     )
 
 
@@ -277,7 +292,8 @@ def engine_row(engine: str, campaign: Campaign) -> Engine:
     done = campaign.done
     operations = done.operations.get(engine, 0)
     if engine == DIRECTED:
-        detail = f"{plural(len(done.plans), 'plan')}, {plural(operations, 'operation')}"
+        of = f"{number(len(done.plans))} of " if len(done.plans) < done.planned else ""
+        detail = f"{of}{plural(max(done.planned, len(done.plans)), 'plan')}, {plural(operations, 'operation')}"
     elif engine == EXHAUSTIVE:
         sizes = ",".join(str(row.size) for row in campaign.alphabet.makers if row.function == Function.MALLOC)
         more = f"; {number(sum(done.parts.values()))} of {done.depth + 1}" if done.parts else ""

@@ -17,6 +17,8 @@ MACHINES = {
     22: "s390x",
 }
 """e_machine of the ELF header; System V ABI, chapter 4."""
+PT_DYNAMIC, DT_NULL, DT_FLAGS_1, NOOPEN = 2, 0, 0x6FFFFFFB, 0x40
+"""Of <elf.h>: a library with the flag refuses dlopen; the linker's -z nodlopen sets it."""
 DYNAMIC = 3
 """ET_DYN: what can be loaded."""
 
@@ -52,3 +54,26 @@ def wrong_with(path: Path) -> str:
     if kind_number != DYNAMIC:
         return "an ELF file, but no shared library; `gcc -shared -fPIC` makes one"
     return ""
+
+
+def opened(path: Path) -> bytes:
+    """The library without the mark that has dlopen refuse it (-z nodlopen, as hardened_malloc has); empty: it has none.
+
+    path: a file that `wrong_with` finds nothing wrong with.  Cost: reads the file.
+    """
+    data = bytearray(path.read_bytes())
+    try:
+        (headers,) = struct.unpack_from("<Q", data, 32)
+        size, count = struct.unpack_from("<HH", data, 54)
+        for header in range(headers, headers + size * count, size):
+            kind, _, start, _, _, length = struct.unpack_from("<IIQQQQ", data, header)
+            for entry in range(start, start + length, 16) if kind == PT_DYNAMIC else ():
+                tag, value = struct.unpack_from("<QQ", data, entry)
+                if tag == DT_FLAGS_1 and value & NOOPEN:
+                    struct.pack_into("<Q", data, entry + 8, value & ~NOOPEN)
+                    return bytes(data)
+                if tag == DT_NULL:
+                    break
+    except struct.error:  # cut off: the loader says so
+        pass
+    return b""

@@ -30,11 +30,28 @@ class Live:
     usable: int
     alignment: int
     seed: int
+    maker: Function = Function.MALLOC
 
     @property
     def filled(self) -> int:
         """Bytes that hold the pattern: all usable ones (at least the request), up to CHECKED."""
         return min(max(self.usable, self.size), CHECKED)
+
+
+SIZED = frozenset({Function.MALLOC, Function.CALLOC, Function.REALLOC, Function.REALLOCARRAY})
+"""Whose blocks free_sized takes (ISO C23 7.24.3.4); free_aligned_sized takes those of aligned_alloc."""
+
+
+def sized(block: Live) -> Function:
+    """The function that gives the block up by its size; free where none may: for others, both are undefined.
+
+    >>> blocks = (Live(0x1000, 8, 8, 64, 7, maker) for maker in (Function.ALIGNED_ALLOC, Function.MEMALIGN))
+    >>> [sized(block).name for block in blocks]
+    ['FREE_ALIGNED_SIZED', 'FREE']
+    """
+    if block.maker is Function.ALIGNED_ALLOC and block.alignment:
+        return Function.FREE_ALIGNED_SIZED
+    return Function.FREE_SIZED if block.maker in SIZED else Function.FREE
 
 
 def nothing(event: Event) -> None:
@@ -80,9 +97,9 @@ class Executor:
                     return None
                 address += 1 + offset % (chosen.usable - 1)
             elif function is Function.FREE_SIZED:
-                size, alignment = chosen.size, chosen.alignment
-                if alignment:
-                    function = Function.FREE_ALIGNED_SIZED
+                function = sized(chosen)
+                if function is not Function.FREE:
+                    size, alignment = chosen.size, chosen.alignment
         elif function in FREEING or function in RESIZING:
             pass
         elif function not in ALLOCATING and function is not Function.LABEL:
@@ -137,7 +154,7 @@ class Executor:
         self.made += 1
         # The size a client may rely on: what usable_size says, and never less than it asked for.
         usable = event.usable if event.usable != NOT_OBSERVED else size
-        block = Live(address, size, usable, event.alignment, self.made * 7 % SEEDS)
+        block = Live(address, size, usable, event.alignment, self.made * 7 % SEEDS, event.function)
         self.live.pop(address, None)
         self.live[address] = block
         self.face.fill(address, block.filled, block.seed)

@@ -13,15 +13,15 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from m4alloc.check.board import CAPACITY, Board, Doing
-from m4alloc.check.elf import wrong_with
+from m4alloc.check.elf import opened, wrong_with
 from m4alloc.check.instruction import ABSOLUTE, INSTRUCTION, Instructions, Planner, Row
 from m4alloc.check.judgement import Terms
 from m4alloc.check.operation import LABELS, Aim, Directive, Operation
@@ -32,6 +32,8 @@ from m4alloc.trace.read import Records, decode
 from spec.event import ACCESSING, ALLOCATING, FREEING, NEVER_RETURNED, RESIZING, Event, Function
 
 START_SECONDS = 30.0
+SLOW = 30
+"""Timeouts after which a child that still takes steps hangs all the same: each call then took some milliseconds."""
 STATIC_TLS = "glibc.rtld.optional_static_tls=65536"
 """Room for libraries with initial-exec thread-local storage, which else can only be preloaded (jemalloc)."""
 DRIVER_FAILED = 71
@@ -47,7 +49,8 @@ class WorkerError(Exception):
 class Foreign(Closing):
     """An allocator in the shared library at `path`, or the one already in use when `path` is "system".
 
-    timeout: seconds that one batch may take before the child is killed and the episode counts as hung.
+    timeout: seconds without a single step after which the child is killed and the episode counts as hung: a slow
+    allocator, or a busy machine, is no hang.
     environment: variables added to the child's, such as M4ALLOC_OPTIONS. prefix: what the names of its functions begin
     with, `je_` for je_malloc. seed: of the random bytes that the kernel gives the library.
     Raises WorkerError: the file is missing, cannot be loaded, or exports no malloc and free. LibraryError: the driver
@@ -80,6 +83,7 @@ class Foreign(Closing):
             if problem:
                 raise WorkerError(f"{self.name}: {problem}")
             self.name = str(Path(self.name).resolve())
+        self.copy = loadable(self.name)
         self.board = Board()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -87,7 +91,7 @@ class Foreign(Closing):
         variables["GLIBC_TUNABLES"] = ":".join(filter(None, [variables.get("GLIBC_TUNABLES"), STATIC_TLS]))
         numbers = (str(number) for number in (seed, theirs.fileno(), self.board.descriptor))
         self.server = subprocess.Popen(
-            [driver(), self.name, prefix, *numbers],
+            [driver(), str(Path(self.copy.name).resolve()) if self.copy else self.name, prefix, *numbers],
             pass_fds=(theirs.fileno(), self.board.descriptor),
             stderr=self.errors,
             stdin=subprocess.DEVNULL,
@@ -95,6 +99,7 @@ class Foreign(Closing):
             env=variables,
         )
         theirs.close()
+        self.starved, self.kills = 0, oom_kills()
         self.options = variables.get("M4ALLOC_OPTIONS", "")
         self.quarantine = self.quarantine_limit = 0
         self.functions = self.hello()
@@ -141,6 +146,12 @@ class Foreign(Closing):
             return None
         except ConnectionError:
             return b""
+
+    def was_starved(self) -> bool:
+        """Whether it was the system that killed a child, since memory ran out: it counts whom it kills."""
+        before, self.kills = self.kills, oom_kills()
+        self.starved += self.kills > before
+        return self.kills > before
 
     def said(self) -> str:
         """What the child wrote to standard error."""
@@ -195,6 +206,8 @@ class Foreign(Closing):
             self.server.kill()
             self.server.wait()
         self.errors.close()
+        if self.copy is not None:
+            self.copy.close()
 
 
 class ForeignSession(Closing):
@@ -223,13 +236,10 @@ class ForeignSession(Closing):
             raise ValueError("the session is closed")
         foreign.link.send(message)
         while True:
-            start = time.monotonic()
-            answer = foreign.receive(None if patience else foreign.timeout)
-            hung = answer is None
+            answer, hung = (foreign.receive(None), False) if patience else self.await_answer()
             if hung:
                 self.kill()
                 answer = foreign.receive(START_SECONDS)
-                hung = time.monotonic() - start >= foreign.timeout
             if answer and answer[:1] == b"M" and not hung:
                 foreign.link.send(b"C" if keep(foreign.board.events()) else b"S")
                 continue
@@ -245,8 +255,22 @@ class ForeignSession(Closing):
         status: int = struct.unpack("<i", answer[1:])[0]
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == DRIVER_FAILED and not hung:
             raise WorkerError(f"the child failed by itself: {foreign.said()}")
+        if not hung and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and foreign.was_starved():
+            records = foreign.board.events()
+            keep(records[records["flags"] & NEVER_RETURNED == 0])  # the call under way is not to blame
+            raise EndedError(Episode(self.past()))
         keep(self.last_page())
         raise EndedError(self.ended(status, hung))
+
+    def await_answer(self) -> tuple[bytes | None, bool]:
+        """The child's next message, and whether it hangs: no step for the whole timeout, or steps for ever."""
+        foreign = self.foreign
+        for _ in range(SLOW):
+            before = foreign.board.steps
+            answer = foreign.receive(foreign.timeout)
+            if answer is not None or foreign.board.steps == before:
+                return answer, answer is None
+        return None, True
 
     def kill(self) -> None:
         """End the child and every process that it forked."""
@@ -351,7 +375,7 @@ class ForeignSession(Closing):
             answer = self.exchange(b"R" + struct.pack("<Q", limit), lambda _: True)
         finally:
             self.foreign.board.wipe()  # the driver went over its lines by itself
-        return Usage(*struct.unpack("<QQQQQ", answer))
+        return Usage(*struct.unpack("<QQQQQQ", answer))
 
     def close(self) -> None:
         """Let the child end."""
@@ -363,6 +387,26 @@ class ForeignSession(Closing):
         if answer is None or answer[:1] != b"X":
             self.kill()
             self.foreign.receive(START_SECONDS)
+
+
+def oom_kills() -> int:
+    """How many processes Linux has killed since memory ran out, on the whole machine; 0 where it does not say."""
+    try:
+        words = Path("/proc/vmstat").read_text(encoding="ascii").split()
+    except OSError:
+        return 0
+    return int(words[words.index("oom_kill") + 1]) if "oom_kill" in words else 0
+
+
+def loadable(name: str) -> IO[bytes] | None:
+    """A copy of the library that dlopen takes, which goes when it is closed; None where the library itself will do."""
+    data = b"" if name == "system" else opened(Path(name))
+    if not data:
+        return None
+    copy = tempfile.NamedTemporaryFile(prefix="m4alloc-", suffix=".so")  # noqa: SIM115 - lives as long as the driver
+    copy.write(data)
+    copy.flush()
+    return copy
 
 
 def batches(instructions: Instructions) -> Iterator[tuple[int, int]]:

@@ -38,6 +38,7 @@ class Hunt:
 
     start: makes a driver of the library. patience: seconds that shrinking one finding may take. operations: carried
     out and judged so far. observed: how often each rule was seen to hold.
+    starved: plans that the system ended, since memory ran out.
     """
 
     start: Callable[[], Foreign]
@@ -46,6 +47,7 @@ class Hunt:
     operations: int = 0
     observed: dict[str, int] = field(default_factory=dict)
     target: Foreign | None = None
+    starved: int = 0
 
     def foreign(self) -> Foreign:
         """The driver in use."""
@@ -57,6 +59,7 @@ class Hunt:
         """End the driver."""
         if self.target is not None:
             self.target.close()
+            self.starved += self.target.starved
             self.target = None
 
     def look(self, plan: Sequence[Operation], *, repeated: bool = False, told: bool = False) -> Broken | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m4alloc.check.accept import History, acceptor_on, can_judge, forget_born
-from m4alloc.check.lives import HIGHEST, Calls, Integers, Lives, lives_of
+from m4alloc.check.lives import HIGHEST, Calls, Integers, Lives, lives_of, one_after_another
 from m4alloc.trace.format import EndReason, TraceError
 from m4alloc.trace.read import Trace, decode
 from spec.acceptor import Acceptor
@@ -55,8 +55,7 @@ def calls_in(trace: Trace) -> Calls:
     request[counted] = np.minimum(product, float(HIGHEST)).astype(np.int64)
     begin, end = column("begin"), column("end")
     if not begin.any():
-        begin = 2 * np.arange(len(begin)) + 1
-        end = begin + 1
+        begin, end = one_after_another(len(begin))
     return Calls(
         function,
         column("address"),

@@ -12,6 +12,7 @@ from m4alloc.check.images import Judged
 from m4alloc.check.verify_report import VerifyReport
 from m4alloc.trace.format import TraceError
 from m4alloc.trace.index import TraceTree, images_beside, read_index
+from m4alloc.trace.whole import write_whole
 
 
 class VerifyError(ValueError):
@@ -23,6 +24,8 @@ def lasting_place(output: str | os.PathLike[str] | None, keep_trace: str | os.Pa
     for path in (Path(name) for name in (output, keep_trace) if name is not None):
         if path.is_dir():
             raise VerifyError(f"{path} is a directory; a file is needed")
+        if path == Path(keep_trace or "") and path.exists() and not path.is_file():
+            raise VerifyError(f"{path} is no file, but a device or a pipe; a recording is written to a file")
         if not path.parent.is_dir():
             raise VerifyError(f"{path.parent} is not a directory: {path} cannot be written there")
     place = Path(keep_trace) if keep_trace is not None else Path(output or "verify.html").with_suffix(".m4t")
@@ -35,12 +38,17 @@ def lasting_place(output: str | os.PathLike[str] | None, keep_trace: str | os.Pa
 
 
 def keep(index: Path, place: Path) -> None:
-    """Move a recording to where it lasts, in place of an older one."""
+    """Move a recording to where it lasts, in place of an older one. Raises OSError; then nothing of it is there."""
     for old in images_beside(place) if place.exists() else ():
         old.unlink()
-    for image in images_beside(index):
-        shutil.move(image, place.with_name(image.name))
-    shutil.move(index, place)
+    moves = {image: place.with_name(image.name) for image in images_beside(index)} | {index: place}
+    try:
+        for one, there in moves.items():
+            shutil.move(one, there)
+    except OSError:
+        for there in moves.values():
+            there.unlink(missing_ok=True)
+        raise
 
 
 def write_script(report: VerifyReport, tree: TraceTree, judged: Sequence[Judged], place: Path) -> str:
@@ -59,5 +67,5 @@ def write_script(report: VerifyReport, tree: TraceTree, judged: Sequence[Judged]
     if not told:
         return ""
     script = place.with_suffix(".heap")
-    script.write_text(told, encoding="utf-8")
+    write_whole(script, told)
     return os.fspath(script)

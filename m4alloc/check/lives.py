@@ -43,6 +43,16 @@ class Calls:
         return len(self.function)
 
 
+def one_after_another(count: int) -> tuple[Integers, Integers]:
+    """Begin and end numbers for so many calls of which each has ended when the next begins.
+
+    >>> [column.tolist() for column in one_after_another(3)]
+    [[1, 3, 5], [2, 4, 6]]
+    """
+    begin = 2 * np.arange(count, dtype=np.int64) + 1
+    return begin, begin + 1
+
+
 def calls_of(events: Iterable[Event]) -> Calls:
     """The calls among `events`; a sequential history (begin and end all 0) is numbered in its own order.
 
@@ -65,8 +75,7 @@ def calls_of(events: Iterable[Event]) -> Calls:
     columns = np.array(rows, np.int64).reshape(len(rows), 8).T
     calls = Calls(*columns)
     if len(calls) and not calls.begin.any():
-        calls.begin[:] = 2 * np.arange(len(calls)) + 1
-        calls.end[:] = calls.begin + 1
+        calls.begin[:], calls.end[:] = one_after_another(len(calls))
     return calls
 
 

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 )
 
 from m4alloc.check import adapter
+from m4alloc.check.executor import Live, sized
 from m4alloc.check.judgement import Terms, judge
 from m4alloc.check.request_strategies import checked
 from m4alloc.check.scripted import told
@@ -190,10 +191,12 @@ class HeapMachine(RuleBasedStateMachine):
     @rule(target=dead, block=consumes(blocks), thread=chosen("any_thread"))
     def free_sized(self, block: int, thread: int) -> int:
         owned = self.acceptor.heap.live[block]
-        function = Function.FREE_ALIGNED_SIZED if owned.alignment else Function.FREE_SIZED
+        maker = next(event.function for event in reversed(self.events) if event.result == block)
+        function = sized(Live(block, owned.size, owned.usable, owned.alignment, 0, maker))
         if function not in self.target.functions:
             function = Function.FREE
-        self.ask(Event(function, thread, block, owned.size, alignment=owned.alignment))
+        size, alignment = (0, 0) if function is Function.FREE else (owned.size, owned.alignment)
+        self.ask(Event(function, thread, block, size, alignment=alignment))
         return block
 
     @rule()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from m4alloc.check.accept import accept_records
 from m4alloc.check.foreign import Foreign
 from m4alloc.check.history import ordered_records, record_histories
 from m4alloc.check.instruction import Instructions
-from m4alloc.check.judgement import SERVED_SIZE, Broken, Terms, counts, judge, with_end
+from m4alloc.check.judgement import LIFTED, SERVED_SIZE, Broken, Terms, counts, judge, with_end
 from m4alloc.check.operation import LABELS, Directive
 from m4alloc.check.target import EndedError, Episode
 from m4alloc.trace.read import Records, decode
@@ -81,14 +82,21 @@ class _Watch:
         if self.count <= MOST_KEPT:
             self.kept.append(records)
         labels = records["function"] == Function.LABEL
-        self.limited = self.limited or bool((labels & (records["address"] == Directive.LIMIT_MEMORY)).any())
+        free = records[self.unlimited(labels & (records["address"] == Directive.LIMIT_MEMORY), records["size"])]
         self.forked = self.forked or bool(records["site"].any())
-        if not self.limited:
-            self.served += int(np.count_nonzero(np.isin(records["function"], ALLOCATE) & (records["result"] > 0)))
-            self.unserved = self.unserved or failed(records)
+        self.served += int(np.count_nonzero(np.isin(free["function"], ALLOCATE) & (free["result"] > 0)))
+        self.unserved = self.unserved or failed(free)
         if not self.forked:  # else there are several histories, which `judge` tells apart
             self.acceptor = accept_records(ordered_records(records), self.acceptor, labels=LABELS)
         return not self.guilty
+
+    def unlimited(self, limits: npt.NDArray[np.bool_], sizes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Which events of a page come while no limit on memory is in force."""
+        where = np.full(len(limits), not self.limited)
+        for at in np.flatnonzero(limits):
+            self.limited = bool(sizes[at] < LIFTED)
+            where[at:] = not self.limited
+        return where
 
     @property
     def guilty(self) -> bool:

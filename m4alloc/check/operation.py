@@ -33,6 +33,8 @@ class Directive(IntEnum):
     LIMIT_MEMORY = 6
     REPEAT = 7
     END_REPEAT = 8
+    THREAD_LEAVES = 9
+    PAUSE = 10
 
     @property
     def label(self) -> str:

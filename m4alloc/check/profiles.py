@@ -15,7 +15,7 @@ def register() -> None:
 
     Loads the one that HYPOTHESIS_PROFILE names, `ci` where CI is set, else `dev`.
     """
-    settings.register_profile("dev", max_examples=60, deadline=None, suppress_health_check=SLOW_IS_FINE)
+    settings.register_profile("dev", max_examples=30, deadline=None, suppress_health_check=SLOW_IS_FINE)
     settings.register_profile(
         "ci",
         max_examples=100,

@@ -34,13 +34,15 @@ def c_program(
     rule: Rule | None = None,
     message: str = "",
     measures: bool | None = None,
+    file: str = "reproduce.c",
 ) -> str:
     """The text of a C program that makes the calls of `script` and returns 1 where the allocator breaks the contract.
 
     library: the path of the allocator, or "system", as the comment at the top names it. symbol_prefix: as in je_malloc;
     the program is then linked with the library instead of run under LD_PRELOAD. environment: variables of the run.
     rule, message: what was found, where the script does not claim it. measures: whether the library has a
-    malloc_usable_size; when not given, whether the replies of the script say so.
+    malloc_usable_size; when not given, whether the replies of the script say so. file: what the program's file is
+    called, in the comment at the top.
     Exit status: 1 with a line that says what was wrong; 0 and "not reproduced"; 2 when it cannot run.
     Cost: O(length).
 
@@ -64,8 +66,9 @@ def c_program(
     <BLANKLINE>
     """
     seen = shown(script, rule, message)
-    program = Program(script, seen, symbol_prefix, has_usable_size(script) if measures is None else measures)
-    top = _comment(script, seen, library, symbol_prefix, dict(environment or {}))
+    measured = has_usable_size(script) if measures is None else measures
+    program = Program(script, seen, symbol_prefix, measured, preloads=library != "system" and not symbol_prefix)
+    top = _comment(script, seen, library, commands(library, symbol_prefix, environment, file))
     return f"{top}\n{program.text()}"
 
 
@@ -77,7 +80,7 @@ def has_usable_size(script: Script) -> bool:
     return not any(step.replied and step.event is not None and step.event.result for step in script.steps)
 
 
-def _comment(script: Script, seen: Shown | None, library: str, prefix: str, environment: dict[str, str]) -> str:
+def _comment(script: Script, seen: Shown | None, library: str, build: list[str]) -> str:
     """The comment at the top: what broke, which rule says so, how to build and run."""
     file = Path(library).name if library != "system" else "the C library's own allocator"
     lines = [f"{file} and the contract of malloc." if seen is None else f"{file} breaks {seen.rule.name}.", ""]
@@ -93,31 +96,38 @@ def _comment(script: Script, seen: Shown | None, library: str, prefix: str, envi
     if len(told) > LINES:
         lines.append(f"    ({len(told) - LINES} steps before)")
     lines += [f"    {line}" for line in told[-LINES:]]
-    lines += ["", "Build and run:", "", *(f"    {line}" for line in commands(library, prefix, environment)), ""]
+    lines += ["", "Build and run:", "", *(f"    {line}" for line in build), ""]
     lines += _wrapped('It prints what is wrong and returns 1, or prints "not reproduced" and returns 0.')
     if any(step.event is not None and step.event.label == "parallel" for step in script.steps):
         lines += _wrapped("Its threads run at the same time: one run may miss what the next one shows.")
     return "\n".join(["/* " + harmless(lines[0]), *(f" * {harmless(line)}".rstrip() for line in lines[1:]), " */"])
 
 
-def commands(library: str, prefix: str = "", environment: Mapping[str, str] | None = None) -> list[str]:
-    """How the program is built and run, as two shell commands; it is called reproduce.c.
+def commands(
+    library: str, prefix: str = "", environment: Mapping[str, str] | None = None, file: str = "reproduce.c"
+) -> list[str]:
+    """How the program in `file` is built and run, as two shell commands, in the folder that paths start from.
 
     >>> for line in commands("./libmine.so", environment={"MINE_SEED": "1"}): print(line)
     gcc -std=gnu17 -Wall -Wextra -O1 -pthread reproduce.c -o reproduce
     MINE_SEED=1 LD_PRELOAD=./libmine.so ./reproduce
     >>> commands("./libje.so", "je_")[0]
     "gcc -std=gnu17 -Wall -Wextra -O1 -pthread reproduce.c ./libje.so '-Wl,-rpath,$ORIGIN' -o reproduce"
+    >>> commands("m4alloc", file="findings/free-keeps-errno.c")[1]
+    'LD_PRELOAD="$(m4alloc lib)" ./free-keeps-errno'
     """
-    build = ["gcc", "-std=gnu17", "-Wall", "-Wextra", "-O1", "-pthread", "reproduce.c"]
+    output = Path(file).stem
+    build = ["gcc", "-std=gnu17", "-Wall", "-Wextra", "-O1", "-pthread", file]
     run = [f"{name}={shlex.quote(value)}" for name, value in (environment or {}).items()]
     if prefix:
         folder = os.path.dirname(library)  # noqa: PTH120 - a Path would drop the leading ./
         origin = "$ORIGIN" if folder in ("", ".") else folder
         build += [library if "/" in library else f"./{library}", f"-Wl,-rpath,{origin}"]
+    elif library == "m4alloc":
+        run.append('LD_PRELOAD="$(m4alloc lib)"')
     elif library != "system":
         run.append(f"LD_PRELOAD={shlex.quote(library if '/' in library else f'./{library}')}")
-    return [shlex.join([*build, "-o", "reproduce"]), " ".join([*run, "./reproduce"])]
+    return [shlex.join([*build, "-o", output]), " ".join([*run, shlex.quote(f"./{output}")])]
 
 
 def _has_replies(script: Script) -> bool:

@@ -18,6 +18,7 @@ SECONDS = 10
 ENOUGH = 1 << 24
 """Bytes handed out after which a program for `freed-is-reused` has seen enough."""
 ROUNDS = 1 << 14
+CHECKED = 1 << 26
 MOST_LOST = 1 << 20
 """Blocks of earlier rounds whose contents are compared at the end."""
 IN_LIBC = frozenset(CALLS) - {Function.FREE_SIZED, Function.FREE_ALIGNED_SIZED, Function.NEW, Function.DELETE}
@@ -40,7 +41,7 @@ static struct worker {
     pthread_t handle;
     sem_t go, done;
     void (*work)(void);
-    int running;
+    int running, leaves;
 } worker[WORKERS];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of what the program notes, never held in a call */
 static void lock(void) { pthread_mutex_lock(&mutex); }
@@ -61,12 +62,15 @@ alone = 1;""".splitlines()
 class Program:
     """The program while it is put together: the steps, what they need, and the order of both."""
 
-    def __init__(self, script: Script, seen: Shown | None, prefix: str, measures: bool) -> None:
+    def __init__(
+        self, script: Script, seen: Shown | None, prefix: str, measures: bool, *, preloads: bool = False
+    ) -> None:
         judge = judge_of(script)
         self.contract: Contract = judge.contract
         self.judge = judge
         self.prefix = prefix
         self.measures = measures
+        self.preloads = preloads
         self.leaks = seen is not None and seen.rule is EXPECTATIONS["freed-is-reused"]
         self.ends = seen is not None and seen.rule.name in ("call-returns", "block-accessible")
         self.counts_misuse = bool(judge.observes & MISUSE_CAUGHT)
@@ -89,6 +93,8 @@ class Program:
         traits |= {"places"} if self.leaks else set()
         traits |= {"repeat"} if self.kept_by_rounds() else set()
         traits |= {"misuse"} if "misuse();" in body else set()
+        traits |= {"leaves"} if "leave_thread(" in body else set()
+        traits |= {"large"} if any(slot.size > CHECKED for slot in self.writer.slots) else set()
         # What begin() does is known only when the rest is; it calls nothing that calls the allocator.
         begin = self.begin(f"{pieces(body, frozenset(traits))}\n{body}")
         support = pieces(f"{begin}\n{body}", frozenset(traits))
@@ -150,10 +156,15 @@ class Program:
             case "thread-end":
                 worker = self.workers.get(written.thread)
                 return [f"end_thread({worker}); /* {written.line} */"] if worker else [f"/* {written.line} */"]
+            case "thread-leaves":
+                worker = self.workers.get(written.thread)
+                return [f"leave_thread({worker}); /* {written.line} */"] if worker else [f"/* {written.line} */"]
             case "fork-child":
                 return ["go_on_in_child(); /* what follows happens in the child */"]
             case "fork-parent":
                 return ["go_on_in_parent(); /* the child ends at once */"]
+            case "pause":
+                return [f"usleep({min(written.number, 60_000)} * 1000);"]
             case "limit-memory":
                 return [f"limit_memory({written.number});"]
             case "repeat":
@@ -232,7 +243,7 @@ class Program:
 
     def begin(self, code: str) -> str:
         """The function that main begins with."""
-        lines = []
+        lines = ["preloaded();"] if self.preloads else []
         for function in self.used(code) - IN_LIBC:
             call = CALLS[function]
             if function in (Function.NEW, Function.DELETE) or not self.prefix:
@@ -319,7 +330,8 @@ class Program:
         yield "SENTINEL", "77 /* errno before each call */"
         yield "SECONDS", f"{SECONDS} /* a call takes no longer */"
         yield "TOP", "((uintptr_t)1 << 56) /* the end of user addresses */"
-        yield "CHECKED", "((size_t)1 << 26) /* contents are looked at up to here */"
+        yield "CHECKED", "((size_t)1 << 26) /* contents are looked at up to here, */"
+        yield "TAIL", "((size_t)1 << 12) /* and in the last bytes */"
         yield "UNTOUCHED", "((void *)0x10)"
         yield "ZERO_IS_BLOCK", str(int(self.contract.zero_is_block))
         yield "ZERO_FREES", str(int(self.contract.realloc_zero is ReallocZero.FREES))
@@ -347,7 +359,7 @@ def _function(head: str, lines: list[str]) -> str:
 
 
 _HEADERS = (
-    ("dlfcn.h", r"\bdlsym\("),
+    ("dlfcn.h", r"\b(?:dlsym|dladdr)\("),
     ("errno.h", r"\berrno\b"),
     ("fcntl.h", r"\bopen\("),
     ("malloc.h", r"\b(?:memalign|pvalloc|malloc_usable_size)\b"),

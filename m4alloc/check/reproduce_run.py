@@ -97,6 +97,15 @@ static void *find(const char *symbol)
     return found;
 }
 """,
+    "preloaded": """\
+/* Whether any other malloc than the C library's is in use: without one nothing is shown, or of the wrong allocator. */
+static void preloaded(void)
+{
+    Dl_info own, libc;
+    if (dladdr(find("malloc"), &own) && dladdr(find("abort"), &libc) && own.dli_fbase == libc.dli_fbase)
+        end(2, "%s", "malloc is the C library's own: run it with LD_PRELOAD, as the comment at the top says");
+}
+""",
 }
 """Saying where the program is and what is wrong, each below what it needs."""
 RUNNERS: Mapping[str, str] = {
@@ -164,19 +173,33 @@ static void go_on_in_parent(void)
     wait_for_child(child);
 }
 """,
-    "run": """\
-static void *run(void *argument)
+    "serve": """\
+static pthread_key_t leaving; //leaves
+static void serve(void *argument)
 {
     struct worker *self = argument;
-    watch();
     for (;;) {
         while (sem_wait(&self->go))
             ;
+        if (self->leaves) { //leaves
+            self->leaves = 0; //leaves
+            pthread_setspecific(leaving, self); //leaves
+            sem_post(&self->done); //leaves
+            return; //leaves
+        } //leaves
         if (!self->work)
-            return NULL;
+            return;
         self->work();
         sem_post(&self->done);
     }
+}
+""",
+    "run": """\
+static void *run(void *argument)
+{
+    watch();
+    serve(argument);
+    return NULL;
 }
 """,
     "start": """\
@@ -220,6 +243,18 @@ static void end_thread(int thread)
     start(thread, NULL);
     pthread_join(worker[thread].handle, NULL);
     worker[thread].running = 0;
+}
+""",
+    "leave_thread": """\
+/* The thread returns; it goes on in a destructor of its own data, whose key is younger than the allocator's. */
+static void leave_thread(int thread)
+{
+    static int made;
+    if (!made && pthread_key_create(&leaving, serve))
+        end(2, "%s", "no key for thread-specific data");
+    made = 1;
+    worker[thread].leaves = 1;
+    on_thread(thread, NULL);
 }
 """,
     "meet": """\

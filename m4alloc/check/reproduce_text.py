@@ -47,6 +47,13 @@ static size_t intact(const unsigned char *p, size_t size, unsigned seed)
     return i;
 }
 """,
+    "tail": """\
+/* Of a block that is looked at in part: where its last bytes begin. */
+static size_t tail(const struct block *one)
+{
+    return one->extent > CHECKED + TAIL ? one->extent - TAIL : one->extent;
+}
+""",
     "fill": """\
 /* Write to every byte that may be written to. */
 static void fill(int which)
@@ -60,6 +67,8 @@ static void fill(int which)
     touching = 1;
     for (size_t i = 0; i < one->filled; i++)
         one->p[i] = pattern(one->seed, i);
+    for (size_t i = tail(one); i < one->extent; i++) //large
+        one->p[i] = pattern(one->seed, i); //large
     touching = 0;
 }
 """,
@@ -71,6 +80,11 @@ static void contents(const struct block *one, const char *called, const char *ru
     if (good < one->filled)
         WRONG(rule, "byte %zu of %s (%zu bytes at %p, %zu usable) is %#x, not %#x as stored", good, called, one->size,
               (void *)one->p, one->usable, one->p[good], pattern(one->seed, good));
+    touching = 1; //large
+    for (size_t i = tail(one); i < one->extent && !poked; i++) //large
+        if (one->p[i] != pattern(one->seed, i)) //large
+            WRONG(rule, "byte %zu of %s (%zu bytes) is not what was stored there", i, called, one->size); //large
+    touching = 0; //large
 }
 
 static void compare(int which, const char *rule) { contents(&block[which], name[which], rule); }

@@ -11,8 +11,8 @@ import random
 from dataclasses import dataclass
 
 from m4alloc.check.operation import Aim, Operation
-from m4alloc.check.survey_blocks import aligned, limits, nothing, resizing, small
-from m4alloc.check.survey_heap import exhaustion, forks, long, many, parallel, turns, usage
+from m4alloc.check.survey_blocks import aligned, gigabytes, limits, measuring, nothing, recycled, resizing, small
+from m4alloc.check.survey_heap import crowds, exhaustion, forks, long, many, parallel, pauses, turns, usage
 from m4alloc.check.survey_misuse import misused
 from m4alloc.check.survey_words import LABEL, REALLOC, Part, Plan
 from spec.event import Function
@@ -23,13 +23,18 @@ PARTS: tuple[Part, ...] = (
     nothing,
     aligned,
     resizing,
-    parallel,
+    recycled,
+    measuring,
     turns,
+    parallel,
+    crowds,
     forks,
+    exhaustion,
+    gigabytes,
+    usage,
     many,
     long,
-    exhaustion,
-    usage,
+    pauses,
 )
 
 

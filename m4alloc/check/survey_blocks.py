@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from m4alloc.check.edges import IMPOSSIBLE, PAGE, SIZE_MAX
-from m4alloc.check.operation import Operation
+from m4alloc.check.edges import IMPOSSIBLE, PAGE, PTRDIFF_MAX, SIZE_MAX, SMALL_EDGES
+from m4alloc.check.operation import Directive, Operation, directive
 from m4alloc.check.survey_words import (
     ALIGNED_ALLOC,
     CALLOC,
@@ -13,6 +13,7 @@ from m4alloc.check.survey_words import (
     EVERY_SMALL,
     FEW,
     FREE,
+    GIB,
     KIB,
     MALLOC,
     MIB,
@@ -72,7 +73,11 @@ def small(chance: random.Random) -> Named:
             *drop_all(4),
         ]
     yield "calloc-between-live-blocks", between, False
-    sized: Plan = []
+    sized: Plan = [
+        op
+        for nothing in (make(MALLOC, 0), make(CALLOC, 0, count=3), make(ALIGNED_ALLOC, 0, alignment=64))
+        for op in (nothing, on(Function.FREE_SIZED))
+    ]
     for size in [*FEW, *EVERY_SMALL[::7], *range(16, 1025, 16)]:
         sized += [make(MALLOC, size), on(Function.FREE_SIZED), *[make(MALLOC, n) for n in (size, size + 1, 2 * size)]]
         sized += [on(Function.FREE_SIZED, 2), make(MALLOC, size + 1), on(FREE, 1), on(FREE), on(FREE)]
@@ -82,6 +87,45 @@ def small(chance: random.Random) -> Named:
         [op for size in FEW for op in (make(Function.NEW, size), make(Function.NEW, size), on(FREE, 1), on(FREE))],
         False,
     )
+
+
+def recycled(chance: random.Random) -> Named:
+    """calloc of memory that blocks of other sizes had."""
+    others: Plan = []
+    for size in [30_000, 10_000, *FEW[17:4:-2]]:
+        count = min(300, 256 * KIB // size)
+        others += [*[make(MALLOC, size)] * count, *drop_all(count)]
+        others += [op for other in FEW[2:18:3] for op in (*[make(CALLOC, other)] * 4, *drop_all(4, oldest_first=True))]
+    yield "calloc-where-other-sizes-were", others, False
+    large: Plan = []
+    for size in (40_000, 100_000, 300_000, MIB, 3 * MIB):
+        large += [make(MALLOC, size), on(FREE), make(CALLOC, size * 9 // 10), on(FREE)]
+        large += [make(MALLOC, size), on(FREE), make(CALLOC, size // 2), make(CALLOC, size // 3), *drop_all(2)]
+        large += [*[make(MALLOC, size // 10)] * 20, *drop_all(20), make(CALLOC, size), on(FREE)]
+    yield "calloc-of-used-large-memory", large, False
+
+
+def gigabytes(chance: random.Random) -> Named:
+    """Sizes and alignments that 32 bits do not hold; no calloc, since one that writes zeros would use memory up."""
+    sizes = [2 * GIB - PAGE, 2 * GIB, 3 * GIB, 4 * GIB, 4 * GIB + 5000]
+    each: Plan = []
+    for size in sizes:
+        each += [make(MALLOC, size), make(MALLOC, 100), on(Function.USABLE_SIZE, 1), *drop_all(2)]
+    for function in (ALIGNED_ALLOC, POSIX_MEMALIGN, Function.MEMALIGN):
+        each += [make(function, 4 * GIB + 5000, alignment=256), on(FREE)]
+    for size in (3 * GIB, 4 * GIB + 5000):
+        each += [make(MALLOC, 100), on(REALLOC, size=size), make(MALLOC, 100), on(REALLOC, 1, size=1000), *drop_all(2)]
+        each += [make(Function.REALLOCARRAY, size // 4 + 1, count=4), on(FREE)]
+    yield "beyond-two-gibibytes", each, False
+    held = [op for size in (3 * GIB, 3 * GIB, GIB) for op in (make(MALLOC, size), make(MALLOC, 100))]
+    yield "more-than-four-gibibytes-at-once", [*held, on(FREE, 3), make(MALLOC, GIB), *drop_all(6)], False
+    great = [
+        make(f, size, alignment=1 << n)
+        for n in (21, 22, 23, *range(24, 34, 3), 40, 47, 55, 62, 63)
+        for f in (ALIGNED_ALLOC, POSIX_MEMALIGN, Function.MEMALIGN)
+        for size in (1, 100, PAGE)
+    ]
+    yield "huge-alignments", [op for one in great for op in (one, on(FREE))], False
 
 
 def limits(chance: random.Random) -> Named:
@@ -109,6 +153,16 @@ def limits(chance: random.Random) -> Named:
             on(FREE),
         ]
     yield "impossible-sizes", huge, False
+    yield (
+        "impossible-sizes-aligned",
+        [
+            make(function, size, alignment=1 << n)
+            for size in (PTRDIFF_MAX, PTRDIFF_MAX + 1, *(SIZE_MAX - less for less in (15, PAGE, 1 << 16, 1 << 21)))
+            for n in (4, 9, 12, 13, 16, 20, 21)
+            for function in (ALIGNED_ALLOC, POSIX_MEMALIGN, Function.MEMALIGN)
+        ],
+        False,
+    )
     products: Plan = []
     for count, size in (
         (1 << 32, 1 << 32),
@@ -156,13 +210,6 @@ def limits(chance: random.Random) -> Named:
         if alignment & (alignment - 1) or not alignment:
             bad.append(make(ALIGNED_ALLOC, 64, alignment=alignment))
     yield "alignments-that-are-none", [*bad, on(FREE, 0)], False
-    great = [
-        make(f, size, alignment=1 << n)
-        for n in (*range(24, 34, 3), 40, 47, 55, 62, 63)
-        for f in (ALIGNED_ALLOC, POSIX_MEMALIGN, Function.MEMALIGN)
-        for size in (1, 100, PAGE)
-    ]
-    yield "huge-alignments", [op for one in great for op in (one, on(FREE))], False
 
 
 def nothing(chance: random.Random) -> Named:
@@ -214,6 +261,16 @@ def aligned(chance: random.Random) -> Named:
             ]
             plan += [op for one in each[:6] for op in (one, on(Function.FREE_SIZED))]
         yield f"{function.name.lower().replace('_', '-')}-of-every-alignment", plan, False
+    several: Plan = []
+    for alignment in (64, 512, PAGE, 16 * KIB, 64 * KIB):
+        for size in (8, 1000):
+            for giving in (Function.FREE_SIZED, FREE):
+                for function in (ALIGNED_ALLOC, POSIX_MEMALIGN):
+                    several += [
+                        *[make(function, size, alignment=alignment)] * 40,
+                        *[on(giving, 39 - n) for n in range(40)],
+                    ]
+    yield "many-aligned-blocks", several, False
     for function in (Function.VALLOC, Function.PVALLOC):
         plan = [
             op
@@ -265,6 +322,30 @@ def resizing(chance: random.Random) -> Named:
         )
     ]
     yield "realloc-across-each-edge", crossing, False
+    edges = sorted(edge for edge in {*SMALL_EDGES, *EDGES} if 2 < edge <= 64 * KIB)
+    down = [
+        op
+        for edge in edges
+        for op in (make(MALLOC, 4 * edge), on(REALLOC, size=edge), make(MALLOC, edge), on(FREE, 1), on(FREE))
+    ]
+    yield "realloc-down-to-each-edge", down, False
+    neighbours: Plan = []
+    for size in [*FEW, 200_000, MIB]:
+        for larger in (size + 1, size + size // 2, 2 * size):
+            for freed in (1, 2):
+                neighbours += [*[make(MALLOC, size)] * 4, on(FREE, freed), on(REALLOC, 1, size=larger)]
+                neighbours += [*[make(MALLOC, size)] * 2, *drop_all(5)]
+    yield "growing-beside-a-freed-block", neighbours, False
+    elements = [
+        op
+        for size in (1, 8, 24, 100, 1000)
+        for op in (
+            make(MALLOC, 3 * size),
+            *(on(Function.REALLOCARRAY, size=size, count=count) for count in (20, 7, 400, 2, 90)),
+            on(FREE),
+        )
+    ]
+    yield "reallocarray-of-several-elements", elements, False
     array = [
         op
         for size in FEW
@@ -277,3 +358,23 @@ def resizing(chance: random.Random) -> Named:
         )
     ]
     yield "reallocarray", array, False
+
+
+def measuring(chance: random.Random) -> Named:
+    """malloc_usable_size of a block asked again: by other threads, after a realloc, in a forked child."""
+    again = [on(Function.USABLE_SIZE, block, thread) for block in (0, 1) for thread in (0, 1)]
+    plan = [
+        op
+        for size in FEW
+        for op in (
+            make(MALLOC, size),
+            make(ALIGNED_ALLOC, size, alignment=64),
+            *again,
+            on(REALLOC, 1, size=2 * size, thread=2),
+            *again,
+            on(REALLOC, size=size),
+            *again,
+        )
+    ]
+    in_child = [on(Function.USABLE_SIZE, block) for block in range(2 * len(FEW))]
+    yield "usable-sizes-asked-again", [*plan, directive(Directive.FORK_CHILD), *in_child], False

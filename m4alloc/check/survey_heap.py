@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 
 from m4alloc.check.edges import PAGE
+from m4alloc.check.judgement import LIFTED
 from m4alloc.check.operation import Directive, directive
 from m4alloc.check.survey_words import (
     ALIGNED_ALLOC,
@@ -99,6 +100,27 @@ def turns(chance: random.Random) -> Named:
         ]
         ending += [on(FREE, chance.randrange(1 << 20)) for _ in range(10)]
     yield "threads-that-end", ending, False
+    one = [
+        make(MALLOC, 40, 1),
+        make(MALLOC, 100, 1),
+        on(FREE, 0, 1),
+        directive(Directive.THREAD_END, thread=1),
+        on(FREE),
+    ]
+    again = [directive(Directive.REPEAT, 300), *one, directive(Directive.END_REPEAT)]
+    yield "three-hundred-threads", [make(MALLOC, 40, 2), *again, make(MALLOC, 40, 2), make(MALLOC, 40, 1)], False
+    alive = [make(MALLOC, chance.choice(FEW[:10]), n % 60) for n in range(240)]
+    yield "sixty-threads-by-turns", [*alive, *[on(FREE, 7 * n, 59 - n % 60) for n in range(200)], *alive], False
+    leaving: Plan = []
+    for size in FEW[:16]:
+        leaving += [*[make(MALLOC, size, 1)] * 4, *[on(FREE, 1, 1)] * 2, directive(Directive.THREAD_LEAVES, thread=1)]
+        leaving += [*[make(MALLOC, size, 1)] * 3, on(FREE, 4, 1), on(FREE, 1, 1), make(CALLOC, size, 1)]
+        leaving += [on(REALLOC, 0, 1, size=3 * size), directive(Directive.THREAD_END, thread=1)]
+        # One that asks for memory only when it leaves; and what the two had is used by others.
+        leaving += [directive(Directive.THREAD_LEAVES, thread=2), make(MALLOC, size, 2), on(FREE, 1, 2)]
+        leaving += [directive(Directive.THREAD_END, thread=2), *[make(MALLOC, size, n % 3) for n in range(6)]]
+        leaving += drop_all(9)
+    yield "threads-that-leave", leaving, False
 
 
 def parallel(chance: random.Random) -> Named:
@@ -131,6 +153,16 @@ def parallel(chance: random.Random) -> Named:
             yield f"threads-at-once-{name}-{word}", [*plan, directive(Directive.JOIN), *rest], False
 
 
+def crowds(chance: random.Random) -> Named:
+    """More threads at the same time than there are processors, or caches of some allocators."""
+    for threads in (3, 20):
+        plan: Plan = [directive(Directive.PARALLEL)]
+        for n in range(12_000):
+            own = threads * chance.randrange(3) + threads - 1
+            plan.append(make(MALLOC, 16, n % threads) if chance.random() < 0.5 else on(FREE, own, n % threads))
+        yield f"{threads}-threads-at-once", [*plan, directive(Directive.JOIN), *[make(MALLOC, 16)] * 60], False
+
+
 def forks(chance: random.Random) -> Named:
     """A fork between calls, and one in the middle of other threads' calls."""
     life = [*[make(MALLOC, size) for size in FEW], *[make(CALLOC, size) for size in FEW]]
@@ -154,6 +186,22 @@ def forks(chance: random.Random) -> Named:
             ],
             False,
         )
+    twice = [directive(Directive.FORK_CHILD), *use, *life] * 2 + [directive(Directive.FORK_PARENT), *use]
+    yield "forks-in-children", [*life, *twice, directive(Directive.FORK_CHILD), *life], False
+    other = [op for size in FEW[:10] for op in (make(MALLOC, size, 2), make(MALLOC, size, 2), on(FREE, 1, 2))]
+    yield (
+        "a-fork-by-another-thread",
+        [
+            *[make(MALLOC, size, thread) for thread in (0, 1, 3) for size in FEW[:10]],
+            directive(Directive.PARALLEL),
+            *other,
+            directive(Directive.FORK_CHILD, thread=2),
+            *[op for one in other for op in (one, one)],
+            directive(Directive.JOIN),
+            *[make(MALLOC, size) for size in FEW[:10]],
+        ],
+        False,
+    )
     for attempt in range(8):
         sizes = (16,) if attempt % 2 else FEW[:8]
         plan = [make(MALLOC, chance.choice(FEW[:10])) for _ in range(50)] + [directive(Directive.PARALLEL)]
@@ -171,6 +219,19 @@ def forks(chance: random.Random) -> Named:
                 plan.append(directive(Directive.FORK_CHILD))
                 plan += [op for size in (*sizes, 24, 5000) for op in (make(MALLOC, size), on(FREE))]
         yield f"forks-in-the-middle-{attempt + 1}", [*plan, directive(Directive.JOIN), make(MALLOC, 24)], False
+
+
+def pauses(chance: random.Random) -> Named:
+    """Memory that is given back to the system after a while: what is live stays, what comes back is whole."""
+    for wait, times in ((30, 4), (1200, 2)):
+        plan: Plan = []
+        for size in (24, 1000, 5000, 20_000, 70_000, 300_000):
+            plan += [*[make(MALLOC, size)] * 40, *[on(FREE, n) for n in range(30)]]
+        for _ in range(times):
+            plan.append(directive(Directive.PAUSE, wait))
+            for size in (24, 1000, 5000, 70_000, 300_000):
+                plan += [make(MALLOC, size), make(CALLOC, size), on(FREE, 9), on(REALLOC, 7, size=2 * size), on(FREE)]
+        yield f"pauses-of-{wait}-milliseconds", plan, False
 
 
 def exhaustion(chance: random.Random) -> Named:
@@ -200,6 +261,11 @@ def exhaustion(chance: random.Random) -> Named:
         plan += [on(REALLOC, n, size=8 * room) for n in range(4)] + [on(Function.REALLOCARRAY, size=room, count=8)]
         plan += [on(FREE, n * 5) for n in range(60)] + [make(MALLOC, size // 2)] * 60 + [on(FREE, n) for n in range(40)]
         yield f"out-of-memory-with-blocks-of-{size}", plan, False
+    asked = [make(MALLOC, size) for size in (24, 5000, 100_000, 500_000)]
+    asked += [make(CALLOC, 20_000), make(ALIGNED_ALLOC, 3000, alignment=PAGE), make(MALLOC, 5000, 1)]
+    plan = [*[make(MALLOC, 5000)] * 20, directive(Directive.LIMIT_MEMORY, 2 * MIB), *[make(MALLOC, 5000)] * 1200]
+    plan += [*[make(MALLOC, size) for size in (100, 30_000, 400_000)] * 30, directive(Directive.LIMIT_MEMORY, LIFTED)]
+    yield "memory-comes-back", [*plan, *asked * 8, *drop_all(400), *asked], False
     for size in (24, 20_481, 300_000):
         # Threads that begin, and end, when nothing is left; their stacks are those of threads before them.
         ends = [directive(Directive.THREAD_END, thread=thread) for thread in (1, 2, 3, 4)]
@@ -244,3 +310,5 @@ def long(chance: random.Random) -> Named:
     other = [make(CALLOC, 40), on(REALLOC, size=90), make(ALIGNED_ALLOC, 24, alignment=64), *drop_all(2)]
     again = [directive(Directive.REPEAT, 70_000), *other, directive(Directive.END_REPEAT)]
     yield "other-blocks-over-and-over", [*held, *again, *held, *other], False
+    large = [directive(Directive.REPEAT, 66_000), make(MALLOC, 33_000), on(FREE), directive(Directive.END_REPEAT)]
+    yield "large-blocks-over-and-over", [make(MALLOC, 33_000), *large, *[make(MALLOC, 33_000)] * 2], False

@@ -10,7 +10,7 @@ from m4alloc.check.operation import Aim, Operation
 from spec.event import Function
 
 Plan = list[Operation]
-KIB, MIB = 1 << 10, 1 << 20
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 MALLOC, CALLOC, REALLOC, FREE = Function.MALLOC, Function.CALLOC, Function.REALLOC, Function.FREE
 ALIGNED_ALLOC, POSIX_MEMALIGN, LABEL = Function.ALIGNED_ALLOC, Function.POSIX_MEMALIGN, Function.LABEL
 EVERY_SMALL = list(range(1, 1100))

@@ -81,7 +81,8 @@ class Usage(NamedTuple):
     """What repeating a plan took, in bytes.
 
     total: handed out in all. distinct: at distinct addresses. live: live at once at most. late_total, late: total and
-    distinct of the later rounds, half of them or more: what still grows there is not about to settle.
+    distinct of the later rounds, half of them or more: what still grows there is not about to settle. memory: by how
+    much the process's resident pages grew meanwhile; -1 where nobody looked.
     """
 
     total: int
@@ -89,6 +90,7 @@ class Usage(NamedTuple):
     live: int
     late_total: int = 0
     late: int = 0
+    memory: int = -1
 
 
 class Session(Protocol):

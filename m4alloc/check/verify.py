@@ -41,6 +41,8 @@ from m4alloc.trace.preload import library_of, preloaded
 from m4alloc.trace.read import Trace
 from m4alloc.trace.record import record
 from m4alloc.trace.replay import ReplayError, replay
+from m4alloc.trace.whole import write_whole
+from m4alloc.view.quantity import plural
 from m4alloc.view.raster import rasterise
 from spec.contract import PROMISE, Rule
 from spec.event import Function
@@ -63,7 +65,7 @@ def verify(
     standard: str = STANDARD,
     output: str | os.PathLike[str] | None = None,
     keep_trace: str | os.PathLike[str] | None = None,
-    repeat: int = 5,
+    rounds: int = 5,
     fail_on: Sequence[str] = (),
     properties: Sequence[str] = (),
     seed: int = 0,
@@ -79,7 +81,7 @@ def verify(
     allocator: "m4alloc", "system", or the path of a library that defines malloc.
     output: where the HTML page goes; None writes none. keep_trace: where the recording goes; without it a recording
     is kept only when a rule broke, beside the page or in the working directory.
-    repeat: unrecorded runs on each allocator; 0 runs the program once, recorded, and compares nothing.
+    rounds: unrecorded runs on each allocator; 0 runs the program once, recorded, and compares nothing.
     fail_on: kinds of verify_report.FAIL_ON. properties: names or formulas, as `spec.properties.find` takes them: each
     one has to hold, whoever is to blame. seed: of the order of the runs. limit: bytes of one trace at most.
     stdin: what each run reads, see `given_input.repeatable`. stdout: a descriptor for the recorded run's output.
@@ -87,9 +89,9 @@ def verify(
     The program runs with M4ALLOC_OPTIONS=misuse=count, so that its mistakes are counted and do not end it.
     Raises ProgramError, AllocatorError, VerifyError, ValueError (standard, property), LibraryError, OSError,
     TooLargeError (a formula without a monitor of reasonable size).
-    Cost: the program's time 1 + 2 `repeat` times, and about a tenth of a microsecond a request.
+    Cost: the program's time 1 + 2 `rounds` times, and about a tenth of a microsecond a request.
 
-    >>> report = verify(["sort", "/dev/null"], allocator="system", repeat=0)
+    >>> report = verify(["sort", "/dev/null"], allocator="system", rounds=0)
     >>> report.verdict.value, report.status, report.refused
     ('HOLDS', 0, 0)
     """
@@ -97,8 +99,8 @@ def verify(
     contract(standard)
     chosen(properties)
     _check_kinds(fail_on)
-    if repeat < 0:
-        raise VerifyError(f"repeat is {repeat}; 0 compares nothing, 5 is usual")
+    if rounds < 0:
+        raise VerifyError(f"rounds is {rounds}; 0 compares nothing, 5 is usual")
     lasting = lasting_place(output, keep_trace)
     told = Silent() if progress is None else progress
     environment = environment_of(env)
@@ -120,10 +122,10 @@ def verify(
             tree = open_index(recording.index)
             judged, images, orphans, seconds = _judge(tree, standard, told, interrupts, reference)
             found = _properties(judged, properties, told)
-            comparison, replayed, notes = None, None, _notes(program, environment, tree, orphans)
-            if repeat and not interrupts and not stopped_by_hand and sum(image.checked for image in images):
-                comparison = _compare(program, allocator, environment, given.again, repeat, seed, told, interrupts)
-                replayed, remark = _replay(tree.path, allocator, repeat, told, interrupts)
+            comparison, replayed, notes = None, None, _notes(program, environment, tree, orphans, recording.left_behind)
+            if rounds and not interrupts and not stopped_by_hand and sum(image.checked for image in images):
+                comparison = _compare(program, allocator, environment, given.again, rounds, seed, told, interrupts)
+                replayed, remark = _replay(tree.path, allocator, rounds, told, interrupts)
                 notes += remark
             elif stopped_by_hand:
                 notes.append("the program was interrupted: it was not run again for a comparison")
@@ -141,8 +143,11 @@ def verify(
             interrupted=bool(interrupts) or stopped_by_hand,
         )
         if keep_trace is not None or report.verdict is Verdict.VIOLATED:
-            keep(tree.path, lasting)
-            report = _with(report, trace=os.fspath(lasting), script=write_script(report, tree, judged, lasting))
+            try:
+                keep(tree.path, lasting)
+                report = _with(report, trace=os.fspath(lasting), script=write_script(report, tree, judged, lasting))
+            except OSError as error:
+                report = _not_written(report, lasting, error)
     return _finish(report, output)
 
 
@@ -281,9 +286,14 @@ def _sources(rule: Rule, chosen: Contract) -> str:
     return "; ".join(clause for standard, clause in rule.sources if standard in (*chosen.standards, PROMISE))
 
 
-def _notes(program: Program, environment: Mapping[str, str], tree: TraceTree, orphans: Sequence[Trace]) -> list[str]:
+def _notes(
+    program: Program, environment: Mapping[str, str], tree: TraceTree, orphans: Sequence[Trace], left: int
+) -> list[str]:
     notes = [interpreter_note(program.executable.name, environment), *_orphan_notes(orphans)]
-    if not sum(trace.used for trace in tree.traces):
+    if left:
+        who = plural(left, "process that the program left behind goes", "processes that the program left behind go")
+        notes.append(f"{who} on: judged is what was recorded until now")
+    elif not sum(trace.used for trace in tree.traces):
         notes.append(
             "no request was recorded: the program makes none, defines malloc itself, or starts others that are "
             "statically linked"
@@ -303,13 +313,13 @@ def _compare(
     allocator: str | os.PathLike[str],
     environment: Mapping[str, str],
     given: IO[bytes],
-    repeat: int,
+    rounds: int,
     seed: int,
     told: Progress,
     interrupts: Interrupts,
 ) -> Comparison | None:
     """Run the program on both; None when interrupted."""
-    told.phase("comparing with the system's malloc", 2 * repeat)
+    told.phase("comparing with the system's malloc", 2 * rounds)
     library = library_of(allocator)
     others = environment.get("LD_PRELOAD", "")
     with preloaded([library] if library else [], others) as preload:
@@ -317,7 +327,7 @@ def _compare(
         sides = ((Path(os.fspath(allocator)).name, preload, environment), ("system malloc", others, environment))
         try:
             return compare(
-                program, *sides, repeat=repeat, seed=seed, stdin=given, progress=lambda done, _: told.advance(done)
+                program, *sides, repeat=rounds, seed=seed, stdin=given, progress=lambda done, _: told.advance(done)
             )
         except KeyboardInterrupt:
             return None
@@ -326,7 +336,7 @@ def _compare(
 
 
 def _replay(
-    recording: Path, allocator: str | os.PathLike[str], repeat: int, told: Progress, interrupts: Interrupts
+    recording: Path, allocator: str | os.PathLike[str], rounds: int, told: Progress, interrupts: Interrupts
 ) -> tuple[Replay | None, list[str]]:
     """Replay the requests alone on both; None, and why, when that could not be done."""
     if interrupts:
@@ -334,7 +344,7 @@ def _replay(
     told.phase("replaying the requests")
     try:
         interrupts.at_once = True
-        ours, other = replay(recording, allocator=[allocator, "system"], repeat=repeat).results
+        ours, other = replay(recording, allocator=[allocator, "system"], rounds=rounds).results
     except KeyboardInterrupt:
         return None, []
     except ReplayError as error:
@@ -350,9 +360,17 @@ def _replay(
 def _finish(report: VerifyReport, output: str | os.PathLike[str] | None) -> VerifyReport:
     if output is None:
         return report
-    report = _with(report, page=os.fspath(output))
-    Path(output).write_text(page(report), encoding="utf-8")
-    return report
+    whole = _with(report, page=os.fspath(output))
+    try:
+        write_whole(Path(output), page(whole))
+    except OSError as error:
+        return _not_written(report, output, error)
+    return whole
+
+
+def _not_written(report: VerifyReport, path: str | os.PathLike[str], error: OSError) -> VerifyReport:
+    """The report with what could not be written: the verdict stands all the same."""
+    return _with(report, notes=(*report.notes, f"not written: {os.fspath(path)}: {error.strerror}"))
 
 
 def _with(report: VerifyReport, **changes: object) -> VerifyReport:

@@ -2,8 +2,9 @@
 
 A verb's module has `add_parser(subparsers)` and `run(arguments) -> int`, the exit status. The first line of its
 docstring is the verb's line in `m4alloc --help`. `_parser` has what verbs share: the shape of help, errors, and the
-options that mean the same everywhere; `_values` reads times, sizes and counts. An option that is new has its name and
-its one meaning in the table of tests/m4alloc/cli/test_options.py.
+options that mean the same everywhere; `_values` reads times, sizes and counts; `_completion` is for shells. An option
+that is new has its name and its one meaning in the table of tests/m4alloc/cli/test_options.py. The command begins in
+_m4alloc_command.py, beside the package, and goes on in `main`.
 """
 
 from __future__ import annotations

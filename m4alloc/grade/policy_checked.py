@@ -77,12 +77,12 @@ def surveyed(path: str, wanted: str, functions: frozenset[Function], budget: flo
         done += 1
     if fault is None and slight is not None:
         fault = Shrinking(target, whole_terms, slight[1], None, file).fault(slight[0])
-    rules = len(whole_terms.contract.rules)
+    rules, broken_rule = len(whole_terms.contract.rules), "" if fault is None else fault.get("rule", "")
     return {
         "seconds": time.monotonic() - began,
         "operations": operations,
         "detail": f"directed plans: {done} of {len(whole)}, {operations:,} operations",
-        "held": sum(1 for times in observed.values() if times),
+        "held": sum(1 for rule, times in observed.items() if times and rule != broken_rule),
         "rules": rules,
         "standard": terms.standard,
         "fault": fault,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from m4alloc.trace.format import MAGIC, EndReason, TraceError
 from m4alloc.trace.inherit import live_at
 from m4alloc.trace.read import Trace
+from m4alloc.trace.whole import write_whole
 from spec.event import Event
 
 SCHEMA = "m4alloc/1"
@@ -61,6 +63,7 @@ class TraceTree:
 def open_index(path: str | os.PathLike[str]) -> TraceTree:
     """Open a recording by its index FILE, or one trace by its own name (with its ancestors, when they are beside it).
 
+    Traces of processes that the program left behind are in no index: they are found beside it.
     Raises TraceError: neither an index nor a trace, or one of its traces is damaged. OSError: it cannot be opened.
     """
     path = Path(path)
@@ -77,13 +80,14 @@ def open_index(path: str | os.PathLike[str]) -> TraceTree:
     missing = [name for name in names if not path.with_name(name).exists()]
     if missing:
         raise TraceError(f"{path}: its trace {missing[0]} is not beside it")
-    return TraceTree(path, program, status, tuple(_in_order(Trace.open(path.with_name(name)) for name in names)))
+    traces = [Trace.open(path.with_name(name)) for name in names]
+    return TraceTree(path, program, status, tuple(_in_order([*traces, *_later(path, set(names), index)])))
 
 
 def read_index(path: Path) -> dict[str, Any]:
     """The index as it was written. Raises TraceError: the file is none."""
     try:
-        index = json.loads(path.read_bytes())
+        index = json.loads(path.read_bytes()) if path.is_file() else None  # a device may have no end
     except ValueError:
         index = None
     if not isinstance(index, dict) or index.get("kind") != KIND:
@@ -96,8 +100,13 @@ def read_index(path: Path) -> dict[str, Any]:
     return index
 
 
-def write_index(path: Path, program: Sequence[str], status: int | None, images: Iterable[Path]) -> None:
-    """Write the index of the traces, in one step: whoever reads it sees all of it or what was there before."""
+def write_index(
+    path: Path, program: Sequence[str], status: int | None, images: Iterable[Path], started_ns: int | None = None
+) -> None:
+    """Write the index of the traces, in one step: whoever reads it sees all of it or what was there before.
+
+    started_ns: when the recording began; traces beside it that begin later are of the same recording.
+    """
     traces = _in_order(Trace.open(image) for image in images)
     names = {trace.path.name for trace in traces}
     index = {
@@ -105,11 +114,10 @@ def write_index(path: Path, program: Sequence[str], status: int | None, images: 
         "kind": KIND,
         "program": list(program),
         "status": status,
+        **({} if started_ns is None else {"started_ns": started_ns}),
         "images": [_entry(trace, names) for trace in traces],
     }
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
-    scratch.replace(path)
+    write_whole(path, json.dumps(index, indent=1) + "\n")
 
 
 def images_beside(path: Path) -> set[Path]:
@@ -140,6 +148,20 @@ def _entry(trace: Trace, names: set[str]) -> dict[str, Any]:
         "calls": trace.used,
         "end": reason,
     }
+
+
+def _later(path: Path, known: set[str], index: Mapping[str, Any]) -> Iterator[Trace]:
+    """The traces beside an index that belong to it and were not there when it was written."""
+    since = index.get("started_ns")
+    if not isinstance(since, int):
+        return
+    for image in sorted(images_beside(path)):
+        if image.name in known:
+            continue
+        with contextlib.suppress(TraceError):  # one that is being made just now
+            trace = Trace.open(image)
+            if int(trace.header["started_ns"]) >= since:
+                yield trace
 
 
 def _with_ancestors(path: Path) -> list[Trace]:

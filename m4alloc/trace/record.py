@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -26,6 +27,7 @@ class RecordReport:
     """What a recording left: the program's status (128 + n when signal n killed it), the index, one trace an image.
 
     allocator: the object that served malloc in the first image; seconds: from start to end of the program.
+    left_behind: processes that go on although the program has ended; their traces belong to the recording as they grow.
     """
 
     program: tuple[str, ...]
@@ -34,6 +36,7 @@ class RecordReport:
     traces: tuple[Path, ...]
     allocator: str
     seconds: float
+    left_behind: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The report as `m4alloc record --json` prints it. Cost: counts the calls, one pass over the traces."""
@@ -46,6 +49,7 @@ class RecordReport:
             "index": str(self.index),
             "allocator": self.allocator,
             "seconds": self.seconds,
+            "left_behind": self.left_behind,
             "traces": [
                 {"file": str(trace.path), "calls": trace.used, "complete": trace.end_reason.is_complete}
                 for trace in tree.traces
@@ -89,7 +93,8 @@ def record(
     with preloaded(libraries, environment.get("LD_PRELOAD", "")) as environment["LD_PRELOAD"]:
         _make_room(index, force)
         strangers = images_beside(index)
-        write_index(index, argv, None, ())
+        began = time.time_ns()
+        write_index(index, argv, None, (), began)
         started = time.perf_counter()
         try:
             process = subprocess.Popen(
@@ -106,7 +111,7 @@ def record(
         status = _wait(process)
         seconds = time.perf_counter() - started
         images = images_beside(index) - strangers
-        write_index(index, argv, status, images)
+        write_index(index, argv, status, images, began)
     traces = open_index(index).traces
     return RecordReport(
         tuple(argv),
@@ -115,7 +120,27 @@ def record(
         tuple(trace.path for trace in traces),
         traces[0].allocator if traces else "",
         seconds,
+        left_behind(index),
     )
+
+
+def left_behind(index: Path) -> int:
+    """How many processes there are that record into `index`. Cost: reads the environment of each process there is.
+
+    It looks until it finds the same twice, since a daemon hands over from child to child at first.
+    """
+    wanted = b"M4ALLOC_RECORD=" + os.fsencode(index)
+    seen: set[str] = set()
+    for _ in range(3):
+        found = set()
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if wanted in environment.read_bytes().split(b"\0"):
+                    found.add(environment.parent.name)
+        if found and found == seen:
+            break
+        seen = found
+    return len(seen)
 
 
 def _make_room(index: Path, force: bool) -> None:
@@ -128,6 +153,8 @@ def _make_room(index: Path, force: bool) -> None:
         raise RecordError(f"{index} is a directory; the recording is written to a file and to others beside it")
     if not index.exists():
         return
+    if not index.is_file():
+        raise RecordError(f"{index} is no file, but a device or a pipe; the recording is written to a file")
     try:
         read_index(index)
     except TraceError as error:

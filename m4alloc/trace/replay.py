@@ -93,19 +93,19 @@ class ReplayReport:
 def replay(
     path: str | os.PathLike[str],
     *,
-    allocator: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = "m4alloc",
-    repeat: int = 5,
+    allocator: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = ("m4alloc", "system"),
+    rounds: int = 5,
 ) -> ReplayReport:
-    """Make the recorded calls again in a fresh process, `repeat` times on each allocator, in turns.
+    """Make the recorded calls again in a fresh process, `rounds` times on each allocator, in turns.
 
-    path: a recording's index, or one trace. allocator: "m4alloc", "system", the path of a library, or several.
+    path: a recording's index, or one trace. allocator: "m4alloc", "system", the path of a library, or several of these.
     Each process image is replayed in a process of its own, in one thread, in the order in which the calls began;
     one byte of each page of a block is written. The allocator is that process's malloc, by LD_PRELOAD.
-    Raises TraceError, AllocatorError, LibraryError, ReplayError, ValueError (repeat below 1), OSError.
+    Raises TraceError, AllocatorError, LibraryError, ReplayError, ValueError (rounds below 1), OSError.
     Cost: about a microsecond a call to prepare, then what the allocators take.
     """
-    if repeat < 1:
-        raise ValueError(f"repeat is {repeat}; at least one replay is needed")
+    if rounds < 1:
+        raise ValueError(f"rounds is {rounds}; at least one replay is needed")
     names = [allocator] if isinstance(allocator, str | os.PathLike) else list(allocator)
     libraries = [library_of(name) for name in names]
     tree = open_tree(path)
@@ -121,7 +121,7 @@ def replay(
         skipped = sum(operations.skipped for _, operations in plans)
         requests = sum(operations.requests for _, operations in plans)
         runs: list[list[_Run]] = [[] for _ in names]
-        for _ in range(repeat):
+        for _ in range(rounds):
             for name, library, done in zip(names, libraries, runs, strict=True):
                 done.append(_sum([_once(plan, library, os.fspath(name), it.requests) for plan, it in plans]))
     results = [_result(os.fspath(name), done) for name, done in zip(names, runs, strict=True)]

@@ -97,3 +97,30 @@ int dies_aligned_cannot_be_freed(void) {
     lib.free(lib.aligned_alloc(1 << 17, 100));
     return 0;
 }
+
+int show_aligned_sum_wraps(void) { return lib.aligned_alloc(1 << 16, huge + PTRDIFF_MAX - 5) != NULL; }
+
+int show_no_memory_for_ever(void) {
+    limit(1 << 20);
+    while (lib.malloc(30000)) continue;
+    limit((size_t)1 << 40);
+    return lib.malloc(30000) == NULL;
+}
+
+int show_large_serial_16_bits(void) {
+    for (int i = 0; i < 70000; i++) {
+        void *p = lib.malloc(40000);
+        if (!p) return 1;
+        lib.free(p);
+    }
+    return 0;
+}
+
+int dies_sized_free_of_nothing(void) { return lib.free_sized(lib.malloc(0), 0), 0; }
+
+int dies_sized_free_of_overaligned(void) {
+    void *p[20];
+    for (int i = 0; i < 20; i++) p[i] = lib.aligned_alloc(16384, 8);
+    for (int i = 0; i < 20; i++) lib.free_aligned_sized(p[i], 16384, 8);
+    return 0;
+}

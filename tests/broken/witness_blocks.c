@@ -137,3 +137,69 @@ int show_realloc_megabyte(void) {
 
 int show_zero_size_shared(void) { return lib.malloc(0) == lib.malloc(0); }
 int show_zero_size_not_taken(void) { return lib.malloc(0) == lib.malloc(16); }
+
+int show_aligned_huge_page(void) {
+    return !aligned(lib.aligned_alloc(2 << 20, 100), 2 << 20) || !aligned(lib.aligned_alloc(2 << 20, 100), 2 << 20);
+}
+
+int show_usable_is_int(void) {
+    void *p = lib.malloc((size_t)3 << 30);
+    return p && lib.malloc_usable_size(p) > (size_t)4 << 30;
+}
+
+int show_large_pages_20_bits(void) {
+    size_t size = ((size_t)1 << 32) + 5000;
+    void *p = lib.malloc(size);
+    return p && lib.malloc_usable_size(p) < size;
+}
+
+int show_large_offset_32_bits(void) {
+    char *p[5];
+    for (int i = 0; i < 5; i++)
+        if (!(p[i] = lib.malloc((size_t)1 << 30))) return 0;
+    for (int i = 0; i < 4; i++)
+        if (overlap(p[i], (size_t)1 << 30, p[4], (size_t)1 << 30)) return 1;
+    return 0;
+}
+
+int show_realloc_shrink_class_edge(void) {
+    dirty(160);
+    char *p = lib.malloc(1000);
+    fill(p, 7, 1000);
+    return !holds(lib.realloc(p, 160), 7, 160);
+}
+
+int show_realloc_into_freed(void) {
+    char *a = lib.malloc(64), *b = lib.malloc(64), *c;
+    lib.free(b);
+    a = lib.realloc(a, 100);
+    c = lib.malloc(64);
+    return overlap(a, 100, c, 64);
+}
+
+int show_reallocarray_one_element(void) {
+    char *p = lib.malloc(3 * 100);
+    fill(p, 7, 300);
+    return !holds(lib.reallocarray(p, 30, 100), 7, 300);
+}
+
+int show_calloc_fresh_slot(void) {
+    void *p[40];
+    for (int i = 0; i < 40; i++) fill(p[i] = lib.malloc(4096), 7, 4096);
+    for (int i = 0; i < 40; i++) lib.free(p[i]);
+    return !holds(lib.calloc(1, 1000), 0, 1000);
+}
+
+int show_calloc_large_roomy(void) {
+    dirty(110000);
+    return !holds(lib.calloc(1, 100000), 0, 100000);
+}
+
+int show_purge_takes_live_page(void) {
+    char *p = lib.malloc(1000);
+    fill(p, 7, 1000);
+    lib.free(lib.malloc(100));
+    usleep(1100000);
+    lib.free(lib.malloc(100));
+    return !holds(p, 7, 1000);
+}

@@ -120,3 +120,63 @@ int show_fork_while_locked(void) {
     stop = 1;
     return hung;
 }
+
+static void *measures(void *p) { return (void *)lib.malloc_usable_size(p); }
+
+int show_usable_of_anothers(void) { return (size_t)in_thread(measures, lib.malloc(100)) < 100; }
+
+int show_thread_table_256(void) {
+    for (int i = 0; i < 300; i++)
+        if (!in_thread(allocates, (void *)100)) return 1;
+    return 0;
+}
+
+static void *churn_tiny(void *me) {
+    for (int round = 0; round < 1000000; round++) {
+        volatile char *p = lib.malloc(16);
+        *p = (char)(intptr_t)me;
+        for (volatile int i = 0; i < 20; i++) continue;
+        if (*p != (char)(intptr_t)me) return me;
+        lib.free((void *)p);
+    }
+    return NULL;
+}
+
+int breaks_ninth_thread_shares(void) { return hammer(16, churn_tiny); }
+
+int dies_fork_registers_again(void) { /* this process is the child of a fork already */
+    alarm(1);
+    return in_child(nothing), 0;
+}
+
+static void *forks(void *unused) {
+    (void)unused;
+    lib.free(lib.malloc(100));
+    return (void *)(intptr_t)in_child(child_cache);
+}
+
+int show_fork_by_later_thread(void) {
+    lib.malloc(100); /* the first cache is this thread's */
+    return in_thread(forks, NULL) != NULL;
+}
+
+static pthread_key_t leaving;
+static void *late; /* what a thread frees when its cache is gone */
+
+static void leaves(void *p) { lib.free(late = p); }
+
+static void *ends_with(void *p) {
+    lib.free(lib.malloc(16));
+    pthread_key_create(&leaving, leaves); /* younger than the library's */
+    return pthread_setspecific(leaving, p), NULL;
+}
+
+static void *takes_two(void *unused) {
+    void *a = lib.malloc(16), *b = lib.malloc(16);
+    return (void)unused, (void *)(intptr_t)(a == b);
+}
+
+int show_dying_thread_keeps_cache(void) {
+    in_thread(ends_with, lib.malloc(16));
+    return in_thread(takes_two, NULL) != NULL;
+}

@@ -21,7 +21,8 @@ enum flag { ERRNO_CHANGED = 1, MISUSE_CAUGHT = 2, NEVER_RETURNED = 4, WHOLE_SCAN
 enum aim { AIM_NULL, AIM_LIVE, AIM_DEAD, AIM_INSIDE, AIM_RAW, AIM_ABSOLUTE };
 
 enum directive { /* the count of a LABEL; as in m4alloc/check/board.py */
-    OTHER_LABEL, THREAD_END, PARALLEL, JOIN, FORK_CHILD, FORK_PARENT, LIMIT_MEMORY, REPEAT, END_REPEAT
+    OTHER_LABEL, THREAD_END, PARALLEL, JOIN, FORK_CHILD, FORK_PARENT, LIMIT_MEMORY, REPEAT, END_REPEAT, THREAD_LEAVES,
+    PAUSE
 };
 
 struct instruction {
@@ -60,6 +61,7 @@ struct board {
     uint64_t nodes, leaves; /* of an exploration: how many so far */
     uint32_t depth;         /* of its last node */
     uint32_t stop, forks;
+    _Atomic uint32_t steps; /* events claimed so far, over all pages: as long as it grows nothing hangs */
     struct activity activity[THREADS];
     _Alignas(4096) struct instruction instruction[CAPACITY];
     _Alignas(4096) struct record event[EVENTS];

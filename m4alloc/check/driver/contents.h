@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum { PERIOD = 1 << 16, SEEDS = 4093 };
-#define CHECKED ((uint64_t)1 << 26) /* contents are written and read up to this many bytes of a block */
+#define CHECKED ((uint64_t)1 << 26) /* contents are written and read up to this many bytes of a block, */
+#define TAIL ((uint64_t)1 << 12)    /* and of a longer one so many at its end */
 static unsigned char pattern[2 * PERIOD];
 
 static void make_pattern(void)

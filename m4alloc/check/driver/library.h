@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ static const char *const names[FUNCTIONS] = {
     [FREE_ALIGNED_SIZED] = "free_aligned_sized", [NEW] = "_ZnwmRKSt9nothrow_t", [DELETE] = "_ZdlPv",
 };
 static void *entry[FUNCTIONS]; /* NULL: the library does not export it */
+/* The library's own where it has one: rpmalloc notices by it that a thread ends. */
+static int (*create_thread)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = pthread_create;
 static uint64_t (*misuses)(void); /* libm4alloc.so counts the calls of this thread that it refused as misuse */
 struct promises { uint32_t version, quarantine; uint64_t quarantine_limit; };
 static const struct promises *(*promises)(void);
@@ -57,6 +60,9 @@ static const char *load(const char *path, const char *prefix)
         }
     if (!entry[DELETE])
         entry[NEW] = NULL; /* what nobody can give back is not asked for */
+    void *creates = own ? dlsym(library, "pthread_create") : NULL;
+    if (creates && exported_by(path, creates))
+        create_thread = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))creates;
     if (own) {
         misuses = (uint64_t(*)(void))dlsym(library, "m4alloc_refusals");
         promises = (const struct promises *(*)(void))dlsym(library, "m4alloc_info");

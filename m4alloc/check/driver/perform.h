@@ -11,15 +11,17 @@
 
 struct slot {
     uint64_t address, size, alignment, filled;
+    uint64_t tail; /* where the last TAIL bytes of a block begin that is filled in part; 0: it is filled to its end */
     int64_t usable; /* -1: the library has no malloc_usable_size */
     uint32_t seed;
-    uint8_t live, made_by_new;
+    uint8_t live, maker; /* maker: the function that handed it out last */
     _Atomic uint32_t uses; /* instructions that have used the slot */
 };
 static struct slot *slots; /* SLOTS of them */
 static uint32_t used_slots; /* those that an instruction has named */
 static _Atomic uint32_t made;
 static struct board *board;
+static int first_has_called; /* whether the library was called on the first thread of the process */
 static int concurrent;      /* whether calls may overlap: begin and end are then drawn */
 static int stale_frees;     /* whether blocks are freed twice in this parallel section */
 /* Calls that may hand out a block that is not noted yet, and stale frees: one excludes the other. */
@@ -41,6 +43,7 @@ static void doing(uint32_t thread, uint32_t what, uint64_t address, uint64_t siz
 static struct record *claim(int function, uint32_t thread, uint64_t address, uint64_t size, uint64_t extra)
 {
     uint32_t at = atomic_fetch_add(&board->events, 1);
+    atomic_fetch_add_explicit(&board->steps, 1, memory_order_relaxed);
     struct record *r = &board->event[at < EVENTS ? at : EVENTS - 1];
     *r = (struct record){.address = address, .size = size, .extra = extra, .usable = -1, .intact = -1,
                          .time_ns = node, .site = node ? depth : generation, .thread = thread, .function = (uint8_t)function};
@@ -70,17 +73,33 @@ static int allocates(int function)
 }
 static int counted(int function) { return function == CALLOC || function == REALLOCARRAY; }
 
-/* A LOAD event when the contents of a live block are not what the client wrote last. */
-static void compare(const struct slot *s, uint32_t thread)
+static void compare_part(const struct slot *s, uint32_t thread, uint64_t address, uint64_t size)
 {
-    doing(thread, LOADING, s->address, s->filled);
-    uint64_t good = intact((const unsigned char *)s->address, s->filled, s->seed);
+    doing(thread, LOADING, address, size);
+    uint64_t good = intact((const unsigned char *)address, size, s->seed);
     doing(thread, NOTHING, 0, 0);
-    if (good < s->filled) {
-        struct record *r = claim(LOAD, thread, s->address, s->filled, 0);
+    if (good < size) {
+        struct record *r = claim(LOAD, thread, address, size, 0);
         r->intact = (int64_t)good;
         begins(r), ends(r);
     }
+}
+
+/* The function that gives a block up by its size: free_sized takes those of malloc, calloc and realloc,
+ * free_aligned_sized those of aligned_alloc, and for any other block they are undefined (ISO C23 7.24.3.4, 7.24.3.5). */
+static int sized(const struct slot *s)
+{
+    if (s->maker == ALIGNED_ALLOC && s->alignment)
+        return FREE_ALIGNED_SIZED;
+    return s->maker == MALLOC || s->maker == CALLOC || takes(s->maker) ? FREE_SIZED : FREE;
+}
+
+/* A LOAD event when the contents of a live block are not what the client wrote last. */
+static void compare(const struct slot *s, uint32_t thread)
+{
+    compare_part(s, thread, s->address, s->filled);
+    if (s->tail)
+        compare_part(s, thread, s->tail, TAIL);
 }
 
 static void sweep(void)
@@ -95,7 +114,20 @@ static void write_all(struct slot *s, uint32_t thread)
     s->seed = (atomic_fetch_add(&made, 1) + 1) * 7 % SEEDS;
     doing(thread, STORING, s->address, s->filled);
     fill((unsigned char *)s->address, s->filled, s->seed);
+    if (s->tail) {
+        doing(thread, STORING, s->tail, TAIL);
+        fill((unsigned char *)s->tail, TAIL, s->seed);
+    }
     doing(thread, NOTHING, 0, 0);
+}
+
+/* How many of the first bytes of a block are as they were, where it has to keep `kept`; -1: those that were looked at
+ * are, and there are more. */
+static int64_t kept_of(uint64_t address, uint64_t kept, const struct slot *old)
+{
+    uint64_t looked = kept < old->filled ? kept : old->filled;
+    uint64_t good = intact((const unsigned char *)address, looked, old->seed);
+    return good < looked || looked == kept ? (int64_t)good : -1;
 }
 
 /* Look at the block handed out, note it in its slot, and fill it. `old` is what a realloc was handed in. */
@@ -108,8 +140,8 @@ static void acquired(struct slot *s, struct record *r, uint64_t wanted, uint64_t
         r->usable = usable > INT64_MAX ? INT64_MAX : (int64_t)usable;
     }
     /* The size a client may rely on: what usable_size says, and never less than it asked for. */
-    uint64_t size = r->usable > 0 && (uint64_t)r->usable > wanted ? (uint64_t)r->usable : wanted;
-    size = size < CHECKED ? size : CHECKED;
+    uint64_t whole = r->usable > 0 && (uint64_t)r->usable > wanted ? (uint64_t)r->usable : wanted;
+    uint64_t size = whole < CHECKED ? whole : CHECKED;
     doing(r->thread, LOADING, address, size);
     if (r->function == CALLOC) {
         uint64_t good = zeros((const unsigned char *)address, size);
@@ -118,13 +150,11 @@ static void acquired(struct slot *s, struct record *r, uint64_t wanted, uint64_t
         if (size >= wanted && r->usable >= 0 && size >= (uint64_t)r->usable)
             r->flags |= WHOLE_SCANNED;
     }
-    if (old && old->live) {
-        uint64_t kept = old->size < wanted ? old->size : wanted;
-        if (kept <= old->filled)
-            r->intact = (int64_t)intact((const unsigned char *)address, kept, old->seed);
-    }
+    if (old && old->live)
+        r->intact = kept_of(address, old->size < wanted ? old->size : wanted, old);
+    s->tail = whole > CHECKED + TAIL ? address + whole - TAIL : 0;
     s->address = address, s->size = wanted, s->usable = r->usable, s->alignment = alignment, s->filled = size;
-    s->made_by_new = r->function == NEW;
+    s->maker = r->function;
     s->live = 1;
     write_all(s, r->thread);
 }
@@ -219,16 +249,16 @@ static void request_alone(const struct instruction *i)
         return;
     }
     if (owned && gives_up(function)) {
-        if (s->made_by_new)
+        if (s->maker == NEW)
             function = DELETE; /* what operator new made, operator delete gives back */
         else if (function != FREE) {
             size = s->size, alignment = s->alignment;
-            function = alignment ? FREE_ALIGNED_SIZED : FREE_SIZED;
+            function = sized(s);
         }
         function = entry[function] ? function : FREE;
         if (function == FREE || function == DELETE)
             size = alignment = 0;
-    } else if (owned && takes(function) && s->made_by_new)
+    } else if (owned && takes(function) && s->maker == NEW)
         return;
     if (!entry[function])
         return;
@@ -243,6 +273,8 @@ static void request_alone(const struct instruction *i)
     r->flags = NEVER_RETURNED;
     doing(i->thread, CALLING, address, size);
     begins(r);
+    if (!i->thread)
+        first_has_called = 1;
     call(r, i->count, alignment);
     ends(r);
     r->flags &= (uint8_t)~NEVER_RETURNED;
@@ -260,8 +292,7 @@ static void request_alone(const struct instruction *i)
             s->live = 0;
         else if (owned && !nothing) { /* it failed: the old block is as it was */
             doing(i->thread, LOADING, before.address, before.filled);
-            uint64_t looked = before.size < before.filled ? before.size : before.filled;
-            r->intact = (int64_t)intact((const unsigned char *)before.address, looked, before.seed);
+            r->intact = kept_of(before.address, before.size, &before);
         }
     } else if (allocates(function) && r->result && !(function == POSIX_MEMALIGN && r->error)) {
         uint64_t named = function == CALLOC || function == MALLOC ? 0 : alignment;

@@ -56,6 +56,13 @@ static void obey(uint32_t *at, uint32_t end)
     case THREAD_END:
         end_thread(i.thread);
         break;
+    case PAUSE:
+        usleep((useconds_t)(i.size < 60000 ? i.size : 60000) * 1000);
+        atomic_fetch_add(&board->steps, 1);
+        break;
+    case THREAD_LEAVES:
+        leave_thread(i.thread);
+        break;
     case PARALLEL:
         to = matching(from, end, JOIN);
         hand_over_page();
@@ -97,6 +104,8 @@ static void carry_out_all(uint32_t from, uint32_t end)
 
 static void know_slots(uint32_t count)
 {
+    for (uint32_t n = 0; n < count; n++)
+        threads_end |= board->instruction[n].function == LABEL && board->instruction[n].count == THREAD_END;
     for (uint32_t n = 0; n < count; n++)
         if (board->instruction[n].uses_slot && board->instruction[n].slot % SLOTS >= used_slots)
             used_slots = board->instruction[n].slot % SLOTS + 1;

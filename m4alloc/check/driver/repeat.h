@@ -5,16 +5,37 @@
 #include <sys/mman.h>
 
 enum { ROUNDS = 1 << 14, PLACES = 1 << 21 };
-struct usage { uint64_t total, distinct, live, late_total, late; }; /* late: since an early round of a power of two */
+/* late: since an early round of a power of two; memory: by how much the process's resident pages grew since then. */
+struct usage { uint64_t total, distinct, live, late_total, late, memory; };
 struct place { uint64_t address, most, now; }; /* usable bytes of the blocks there: the largest, and the live one */
+
+/* Pages of the table of places that are in use: the process takes them, and not the library. */
+static uint8_t table_page[PLACES * sizeof(struct place) / 4096 + 1];
+static uint64_t table_pages;
 
 static struct place *place_of(struct place *places, uint64_t address)
 {
     uint64_t at = address * 0x9e3779b97f4a7c15u >> 43;
     while (places[at].address && places[at].address != address)
         at = (at + 1) % PLACES;
+    uint64_t page = at * sizeof(struct place) / 4096;
+    table_pages += !table_page[page];
+    table_page[page] = 1;
     places[at].address = address;
     return &places[at];
+}
+
+static uint64_t resident_now(void)
+{
+    char text[128] = {0}, *rest;
+    int file = open("/proc/self/statm", O_RDONLY);
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0)
+        close(file);
+    if (length <= 0)
+        return 0;
+    strtoull(text, &rest, 10); /* what is mapped, which a quarantine of addresses may be as well */
+    return strtoull(rest, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) - table_pages * 4096;
 }
 
 static struct usage repeat(uint32_t count, uint64_t limit)
@@ -25,7 +46,8 @@ static struct usage repeat(uint32_t count, uint64_t limit)
     if (places == MAP_FAILED)
         _exit(WORKER_FAILED);
     uint64_t seen = 0, live = 0;
-    struct { uint64_t total, distinct; } older = {0}, newer = {0};
+    struct { uint64_t total, distinct, resident; } older = {0}, newer = {0};
+    newer.resident = resident_now();
     for (int round = 0; round < ROUNDS && seen < PLACES / 2; round++) {
         atomic_store(&board->events, 0);
         carry_out_all(0, count);
@@ -66,12 +88,14 @@ static struct usage repeat(uint32_t count, uint64_t limit)
             }
         if (!(round & (round - 1))) {
             older = newer;
-            newer.total = u.total, newer.distinct = u.distinct;
+            newer.total = u.total, newer.distinct = u.distinct, newer.resident = resident_now();
         }
         if (u.total >= limit || !u.total)
             break;
     }
+    uint64_t now = resident_now();
     u.late_total = u.total - older.total, u.late = u.distinct - older.distinct;
+    u.memory = now > older.resident ? now - older.resident : 0;
     return u;
 }
 #endif

@@ -7,6 +7,8 @@
 
 #define arena __pyx_v_7m4alloc_5_fast_process_arena
 #define all_arenas __pyx_v_7m4alloc_5_fast_arenas
+#define all_arenas_lock __pyx_v_7m4alloc_5_fast_arenas_lock
+#define forks_watched __pyx_v_7m4alloc_5_fast_forks_watched
 #define abandoned_heaps_are_drained __pyx_f_7m4alloc_5_core_4heap_drain_abandoned
 #define thread_exits __pyx_f_7m4alloc_5_core_5arena_thread_exits
 #define open_arena __pyx_f_7m4alloc_5_core_5arena_open_arena
@@ -46,6 +48,8 @@ void core_start(void)
 {
     memory_follow(&arena, sizeof arena);
     memory_follow(&all_arenas, sizeof all_arenas);
+    memory_follow(&all_arenas_lock, sizeof all_arenas_lock);
+    memory_follow(&forks_watched, sizeof forks_watched);
 }
 
 void **core_heap(void) { return &m4_thread_heap; }
@@ -65,6 +69,8 @@ void core_open(const scenario *s)
     misuse = s->misuse;
     memset(&arena, 0, sizeof arena);
     all_arenas = NULL;
+    memset(&all_arenas_lock, 0, sizeof all_arenas_lock);
+    forks_watched = 0;
     for (int t = 0; t < THREADS; t++)
         *thread_heap(t) = m4_no_heap;
     if (!s->unopened) {

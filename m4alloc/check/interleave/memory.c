@@ -90,7 +90,7 @@ typedef struct {                    /* clipped to its range: what shares a line 
 m4_attention attention = UNSEEN;
 bool plain_points, learnt;
 
-static range ranges[6];
+static range ranges[8];
 static int range_count;
 static char *pool, *pool_next;
 static uint32_t generation = 1, line_generation = 1;

@@ -25,7 +25,7 @@ from m4alloc.trace.formats.columns import (
 )
 from m4alloc.trace.formats.history import History
 from m4alloc.trace.formats.problem import FormatError, MissingPackageError
-from m4alloc.trace.formats.scratch import replacing
+from m4alloc.trace.whole import replacing
 from spec.event import Function
 
 META = b"m4alloc"

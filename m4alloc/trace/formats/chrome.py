@@ -19,8 +19,8 @@ from m4alloc.check.progress import Progress
 from m4alloc.trace.formats.blocks import Integers
 from m4alloc.trace.formats.columns import FUNCTIONS
 from m4alloc.trace.formats.history import History
-from m4alloc.trace.formats.scratch import replacing
 from m4alloc.trace.formats.timeline import Timeline, timeline_of
+from m4alloc.trace.whole import replacing
 from m4alloc.view.quantity import plural
 from m4alloc.view.quantity import size as size_text
 from spec.event import Function

@@ -158,6 +158,8 @@ def function_numbers(names: Sequence[str]) -> npt.NDArray[np.uint8]:
 def check_columns(path: Path, names: Sequence[str]) -> list[str]:
     """A sentence on the columns that are not read.  Raises FormatError: one is missing, or there twice."""
     missing = [name for name in NEEDED if name not in names]
+    if not any(names):
+        raise FormatError(path, f"it names no columns; wanted are {', '.join(NEEDED)} at least (docs/formats.md)")
     if missing:
         raise FormatError(
             path,
@@ -174,7 +176,8 @@ def meta_of(path: Path, text: bytes) -> dict[str, Any]:
     """What the metadata of a table says.  Raises FormatError: it is no JSON object."""
     try:
         meta = json.loads(text)
-        json.dumps(meta, ensure_ascii=False).encode()  # half a surrogate is no text
+        # Half a surrogate is no text, but for those that stand for the bytes of a command line that is not UTF-8.
+        json.dumps(meta, ensure_ascii=False).encode("utf-8", "surrogateescape")
     except (ValueError, RecursionError):
         meta = None
     if not isinstance(meta, dict) or not all(isinstance(meta.get(name, []), list) for name in ("command", "notes")):

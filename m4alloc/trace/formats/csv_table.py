@@ -33,7 +33,7 @@ from m4alloc.trace.formats.compressed import decompressed
 from m4alloc.trace.formats.history import History
 from m4alloc.trace.formats.lines import shown
 from m4alloc.trace.formats.problem import FormatError
-from m4alloc.trace.formats.scratch import replacing
+from m4alloc.trace.whole import replacing
 from spec.event import Function
 
 ROWS = 1 << 16

@@ -20,8 +20,8 @@ from m4alloc.check.progress import Progress
 from m4alloc.trace.formats.blocks import ALLOCATE, FREE, Calls, Integers, calls_of, live_of, spans_of
 from m4alloc.trace.formats.columns import FUNCTIONS
 from m4alloc.trace.formats.history import History
-from m4alloc.trace.formats.scratch import replacing
 from m4alloc.trace.read import Records
+from m4alloc.trace.whole import replacing
 from m4alloc.view.quantity import binary_size
 from spec.event import ACCESSING, Function
 

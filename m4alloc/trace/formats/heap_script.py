@@ -8,7 +8,7 @@ from m4alloc.check.progress import Progress
 from m4alloc.trace.formats.compressed import decompressed
 from m4alloc.trace.formats.history import History, of_records, records_of
 from m4alloc.trace.formats.problem import FormatError
-from m4alloc.trace.formats.scratch import replacing
+from m4alloc.trace.whole import replacing
 from spec.allocator import ReferenceAllocator
 from spec.event import Event
 from spec.script import ScriptError, Settings, from_events, parse, render, run, to_events

@@ -9,9 +9,9 @@ from m4alloc.check.progress import Progress
 from m4alloc.trace.format import HEADER_SIZE, RECORD_SIZE, TraceError
 from m4alloc.trace.formats.history import History
 from m4alloc.trace.formats.problem import FormatError
-from m4alloc.trace.formats.scratch import replacing
 from m4alloc.trace.index import TraceTree, open_index
 from m4alloc.trace.read import XZ, Trace
+from m4alloc.trace.whole import replacing
 from m4alloc.trace.write import FILTERS
 from m4alloc.view.quantity import number, plural
 

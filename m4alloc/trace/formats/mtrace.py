@@ -38,7 +38,6 @@ def read_mtrace(path: Path, image: str, progress: Progress) -> History:
     rows: list[tuple[int, int, int, int, int, int]] = []  # function, address, size, result, errno, site
     notes: list[str] = []
     moved: tuple[int, int, int] | None = None  # the line, the address and the site of a `<`
-    number = 0
     for number, line in lines_of(path, content, progress, "reading mtrace's lines"):
         if line in _MARKS or not line:
             continue
@@ -70,7 +69,7 @@ def read_mtrace(path: Path, image: str, progress: Progress) -> History:
             moved = None
     if moved is not None:
         notes.append(f"the realloc in line {moved[0]} is cut off and left out")
-    if not rows and number and not content.startswith(b"="):
+    if not rows and not content.startswith(b"="):
         raise FormatError(path, "no line of mtrace's in it, such as '= Start' or '@ ./prog:[0x1139] + 0x5581 0x18'")
     records = np.zeros(len(rows), RECORD)
     columns = np.array(rows, np.uint64).reshape(-1, 6).T

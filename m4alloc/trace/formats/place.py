@@ -7,6 +7,7 @@ so one is run. The same puts the requests of any history on another allocator.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,11 +50,16 @@ def check_allocator(allocator: str | os.PathLike[str]) -> None:
 
 
 def placed(
-    history: History, allocator: str | os.PathLike[str] = REFERENCE, progress: Progress | None = None
+    history: History,
+    allocator: str | os.PathLike[str] = REFERENCE,
+    progress: Progress | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
 ) -> History:
     """The history with the replies that `allocator` gives to its requests, made one after another in their order.
 
     allocator: "reference", "m4alloc", "system", or the path of a library, which runs in a process of its own.
+    environment: variables added to those of that process.
     Threads, times, sites and labels stay as they were; begin and end numbers are dropped. Calls that cannot be made
     again (failed ones, those that never returned, those on pointers that were no block) are left out, as are accesses;
     a note says how many.
@@ -70,7 +76,7 @@ def placed(
     if name == REFERENCE:
         replies = _on_reference(history.source, operations, told)
     else:
-        replies = _on_library(history.source, operations, name, told)
+        replies = _on_library(history.source, operations, name, told, environment)
     records = _merged(trace.records, operations, replies)
     labels = int(np.count_nonzero(trace.records["function"] == Function.LABEL))
     left = trace.used - labels - len(operations.array)
@@ -147,7 +153,9 @@ def _on_reference(source: Path, operations: Operations, progress: Progress) -> R
     return replies
 
 
-def _on_library(source: Path, operations: Operations, name: str, progress: Progress) -> Records:
+def _on_library(
+    source: Path, operations: Operations, name: str, progress: Progress, environment: Mapping[str, str] | None
+) -> Records:
     """What the library answers in a child of its own, which the driver of `m4alloc check` runs."""
     from m4alloc.check.check_library import place_of
     from m4alloc.check.foreign import Foreign, WorkerError
@@ -166,7 +174,10 @@ def _on_library(source: Path, operations: Operations, name: str, progress: Progr
     instructions = _instructions(operations)
     progress.phase(f"running {name}", len(instructions))
     try:
-        with Foreign(place_of(name), timeout=60.0) as foreign, foreign.begin() as session:
+        with (
+            Foreign(place_of(name), timeout=60.0, environment=environment) as foreign,
+            foreign.begin() as session,
+        ):
             session.carry_out(instructions, take, looking=False)
     except WorkerError as error:
         raise AllocatorError(str(error)) from error

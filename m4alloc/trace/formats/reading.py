@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def open_history(
     format: str = "",
     image: str = "",
     allocator: str | os.PathLike[str] = "",
+    environment: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> History:
     """Read the history of one process's heap.
@@ -32,6 +34,7 @@ def open_history(
     image: of a recording of several images, as `m4alloc convert --image` takes it; "" for the one of most calls.
     allocator: "" for the addresses that the file holds, or the reference policy where it holds none; else the requests
     are made again on "reference", "m4alloc", "system" or the path of a library, and the history is what that replies.
+    environment: variables added to those that the library runs with.
     Raises TraceError (FormatError: where and what is wrong; UnknownFormatError; MissingPackageError), AllocatorError,
     LibraryError, OSError.  Cost: of text 1 to 20 us a line; of columns and traces far below that; `placed` in addition.
 
@@ -54,9 +57,10 @@ def open_history(
             raise FormatError(path, what)
         history = replace(chosen.read(file, image, told), source=path)
     if history.script is not None and name not in ("", history.placed_by):
-        return _scripted(history, name)
+        return _scripted(history, name, environment)
     if name or not history.addressed:
-        return history if name and name == history.placed_by else placed(history, name or REFERENCE, told)
+        here = name and name == history.placed_by
+        return history if here else placed(history, name or REFERENCE, told, environment=environment)
     return history
 
 
@@ -77,7 +81,7 @@ def open_tree(path: str | os.PathLike[str], *, format: str = "", progress: Progr
     return TraceTree(path, history.trace.command, None, (replace(history.trace, path=path),))
 
 
-def _scripted(history: History, allocator: str) -> History:
+def _scripted(history: History, allocator: str, environment: Mapping[str, str] | None) -> History:
     """The script run on the allocator: misuse, accesses and all, as `m4alloc check --script` does it."""
     from m4alloc.check.check_library import place_of
     from m4alloc.check.foreign import Foreign, WorkerError
@@ -91,7 +95,7 @@ def _scripted(history: History, allocator: str) -> History:
     if allocator == REFERENCE:
         return rerun(history.source, script)
     try:
-        with Foreign(place_of(allocator), timeout=60.0) as foreign:
+        with Foreign(place_of(allocator), timeout=60.0, environment=environment) as foreign:
             events = play(script, foreign).events
     except WorkerError as error:
         raise AllocatorError(str(error)) from error

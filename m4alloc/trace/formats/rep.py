@@ -18,7 +18,7 @@ from m4alloc.trace.formats.compressed import decompressed
 from m4alloc.trace.formats.history import History, of_records
 from m4alloc.trace.formats.lines import shown
 from m4alloc.trace.formats.problem import FormatError
-from m4alloc.trace.formats.scratch import replacing
+from m4alloc.trace.whole import replacing
 from m4alloc.view.quantity import plural
 from spec.event import ACCESSING, Function
 

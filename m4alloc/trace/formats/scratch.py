@@ -1,4 +1,4 @@
-"""Files beside: outputs that appear whole or not at all, and pipes, which can be read and written once only."""
+"""Pipes and devices, which can be read and written once only: files beside take their place meanwhile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from m4alloc.trace.format import TraceError
 from m4alloc.trace.formats.compressed import LIMIT
@@ -18,31 +17,6 @@ from m4alloc.trace.formats.problem import FormatError
 STANDARD = {"-": (Path("/dev/stdin"), Path("/dev/stdout"))}
 """Names of the standard input and output."""
 _STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file beside `path` to write to, which takes its place when the block ends well and is gone when it does not.
-
-    Where `path` is a link, the file that it leads to is replaced.
-    Raises OSError: the folder is missing or cannot be written to, the disk is full.
-
-    >>> path = Path(tempfile.mkdtemp()) / "out"
-    >>> with replacing(path) as file:
-    ...     _ = file.write(b"whole")
-    ...     path.exists()
-    False
-    >>> path.read_bytes(), len(list(path.parent.iterdir()))
-    (b'whole', 1)
-    """
-    path = Path(os.path.realpath(path))
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with scratch.open("w+b") as file:
-            yield file
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def is_stream(path: Path) -> bool:
@@ -92,5 +66,8 @@ def writable(path: Path) -> Iterator[Path]:
         yield spool
         # What `>>` has opened is to be added to, so it is not opened anew.
         standard = path == STANDARD["-"][1]
-        with spool.open("rb") as content, os.fdopen(os.dup(1), "wb") if standard else path.open("wb") as stream:
-            shutil.copyfileobj(content, stream)
+        try:
+            with spool.open("rb") as content, os.fdopen(os.dup(1), "wb") if standard else path.open("wb") as stream:
+                shutil.copyfileobj(content, stream)
+        except OSError as error:  # of a write it says only what, not where
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error

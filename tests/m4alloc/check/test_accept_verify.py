@@ -33,7 +33,7 @@ def told(report: Any) -> dict[str, Any]:
 
 def test_a_recorded_program_with_children_is_judged_equally(tmp_path: Path) -> None:
     script = "for n in 1 2 3; do (echo $n; echo $n | cat); done | sort"
-    verify(["sh", "-c", script], allocator="system", repeat=0, keep_trace=tmp_path / "kept.m4t", stdout=2)
+    verify(["sh", "-c", script], allocator="system", rounds=0, keep_trace=tmp_path / "kept.m4t", stdout=2)
     compiled = verify_trace(tmp_path / "kept.m4t")
     reference = verify_trace(tmp_path / "kept.m4t", reference=True)
     assert told(compiled) == told(reference)

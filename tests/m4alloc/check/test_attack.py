@@ -198,7 +198,7 @@ def _core() -> Path:
 
 
 def test_one_attack_is_told_on_each_kind_of_hardware() -> None:
-    report = attack(name="use-after-reuse-write")
+    report = attack(attack="use-after-reuse-write")
     assert {story.defence for story in report.stories} == set(TOLD)
     assert {verdict.defence for verdict in report.verdicts} == set(DEFENCES)
     text = "\n".join(lines(report))
@@ -207,7 +207,7 @@ def test_one_attack_is_told_on_each_kind_of_hardware() -> None:
 
 
 def test_a_kind_of_hardware_selects_its_columns() -> None:
-    report = attack(name="linear-overflow", architecture="cheri")
+    report = attack(attack="linear-overflow", architecture="cheri")
     assert {defence.family for defence in report.defences} == {"cheri"}
     assert len(report.defences) == 6
     assert report.verdict("linear-overflow", "morello").share(Outcome.CAUGHT) == 1
@@ -216,7 +216,7 @@ def test_a_kind_of_hardware_selects_its_columns() -> None:
 
 
 def test_simulations_are_of_the_cells_that_leave_something_to_chance() -> None:
-    report = attack(name="use-after-reuse-read", architecture="mte", trials=300, seed=3)
+    report = attack(attack="use-after-reuse-read", architecture="mte", trials=300, seed=3)
     assert {simulation.defence for simulation in report.simulations} == {"mte-random", "mte-glibc"}
     assert all(abs(simulation.deviation) < 4 for simulation in report.simulations)
     assert lines(report)[-1].startswith(
@@ -240,11 +240,11 @@ def test_the_table_has_a_row_for_each_attack_and_a_column_for_each_defence() -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "double-fre"}, "no attack is called 'double-fre'; did you mean double-free"),
+        ({"attack": "double-fre"}, "no attack is called 'double-fre'; did you mean double-free"),
         ({"architecture": "mte-jemalloc"}, "no architecture is called 'mte-jemalloc'; did you mean mte-"),
         ({"trials": -1}, "-1 trials: 0 or more"),
         ({"library": "system", "trials": 5}, "a library runs on the hardware there is"),
-        ({"library": "system", "name": "tag-guess"}, "tag-guess needs a model of the hardware"),
+        ({"library": "system", "attack": "tag-guess"}, "tag-guess needs a model of the hardware"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_with_what_can(arguments: dict[str, object], message: str) -> None:
@@ -263,8 +263,8 @@ def test_the_json_of_stories_simulations_and_findings_obeys_the_schema(library: 
 
     schema = json.loads((Path(__file__).parents[3] / "docs" / "json-schema" / "attack.json").read_text())
     reports = [
-        attack(name="use-after-reuse-read", architecture="mte-glibc", trials=10),
-        attack(name="narrowed-free", architecture="adi"),
+        attack(attack="use-after-reuse-read", architecture="mte-glibc", trials=10),
+        attack(attack="narrowed-free", architecture="adi"),
         attack(library(LISTS), timeout=0.5),
     ]
     for report in reports:
@@ -296,8 +296,14 @@ SHORT = {
 }
 
 
+def printed_table() -> str:
+    """The table of docs/attacks.md, as it stands there."""
+    text = (Path(__file__).parents[3] / "docs" / "attacks.md").read_text(encoding="utf-8")
+    return text.split("<!-- peers -->\n")[1].split("\n<!-- end of peers -->")[0]
+
+
 def peers_table() -> str:
-    """The table of docs/attacks.md."""
+    """The table as it should be."""
     columns = {"m4alloc": str(_core()), **PEERS}
     found = {name: {one.attack: one.reaction for one in attack(path).findings} for name, path in columns.items()}
     lines = [f"| Attack | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
@@ -307,11 +313,15 @@ def peers_table() -> str:
     return "\n".join(lines)
 
 
+def test_the_page_shows_what_the_core_does() -> None:
+    cells = [[cell.strip(" `") for cell in line.split("|")[1:3]] for line in printed_table().splitlines()]
+    assert cells[0] == ["Attack", "m4alloc"]
+    assert dict(cells[2:]) == {one.attack: SHORT[one.reaction] for one in attack(str(_core())).findings}
+
+
 @pytest.mark.campaign
 def test_the_page_shows_what_the_allocators_of_debian_12_do() -> None:
     missing = [path for path in PEERS.values() if path != "system" and not Path(path).exists()]
     if missing or libc_ver() != ("glibc", "2.36"):
         pytest.skip("needs Debian 12's: apt-get install libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4")
-    text = (Path(__file__).parents[3] / "docs" / "attacks.md").read_text(encoding="utf-8")
-    found = text.split("<!-- peers -->\n")[1].split("\n<!-- end of peers -->")[0]
-    assert found == peers_table(), f"docs/attacks.md should say:\n{peers_table()}"
+    assert printed_table() == peers_table(), f"docs/attacks.md should say:\n{peers_table()}"

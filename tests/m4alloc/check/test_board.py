@@ -48,6 +48,7 @@ FIELDS = {
         "depth",
         "stop",
         "forks",
+        "steps",
         "activity",
         "instruction",
         "event",
@@ -142,12 +143,13 @@ def test_what_is_put_on_the_board_stays_there() -> None:
     made.check()
     assert made.instructions[:3]["size"].tolist() == [1, 2, 3] and len(made.events()) == 0
     made.lines[0]["size"], made.lines[0]["function"] = 77, Function.MALLOC
-    board.HEADER.pack_into(made.memory, 0, 3, 1, 9, 11, 12, 2, 1, 0)
+    board.HEADER.pack_into(made.memory, 0, 3, 1, 9, 11, 12, 2, 1, 0, 8)
     board.ACTIVITY.pack_into(made.memory, board.ACTIVITY_AT + 5 * board.ACTIVITY.size, Doing.STORING, 5, 0x1000, 64)
     assert made.events()["size"].tolist() == [77]
-    assert (made.nodes, made.leaves, made.stopped) == (11, 12, True)
+    assert (made.nodes, made.leaves, made.stopped, made.steps) == (11, 12, True, 8)
     assert list(made.activities()) == [Activity(Doing.STORING, 5, 0x1000, 64)]
     assert len(made.events()) == 0  # they are taken off: a line given out and never written is no event
     made.clear()
     assert (made.nodes, made.leaves, made.stopped, list(made.activities()), len(made.events())) == (0, 0, False, [], 0)
+    assert made.steps == 0
     made.close()

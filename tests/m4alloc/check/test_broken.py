@@ -53,7 +53,7 @@ def checked(
         misuse="--misuse" in broken.options,
         budget=budget,
         jobs=1,
-        at_first=True,
+        stop_at_first=True,
         output=None,
         engines=engines,
         depth=depth,
@@ -69,6 +69,7 @@ def assert_found(broken: BrokenAllocator, report: CheckReport) -> None:
         assert found.requests <= max(REQUESTS, broken.requests), str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_broken_allocator_is_found_by_its_rule_and_shrunk(name: str, tmp_path: Path) -> None:
     report = checked(rows()[name], tmp_path, 40)

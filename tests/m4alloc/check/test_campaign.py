@@ -19,13 +19,16 @@ from m4alloc.check.finding import Finding
 from m4alloc.check.foreign import Foreign, WorkerError
 from m4alloc.check.instruction import Row
 from m4alloc.check.judgement import Terms
+from m4alloc.check.operation import Aim, Operation
 from m4alloc.check.progress import Silent
+from m4alloc.check.survey import Directed
 from spec.contract import RULES
 from spec.event import Function
 from spec.statement import Script
 
 Bump = Callable[..., str]
 C17 = Terms("c17")
+MALLOC, REALLOC = Function.MALLOC, Function.REALLOC
 LETTERS = Alphabet((Row(Function.MALLOC, size=40), Row(Function.CALLOC, size=80)), (Row(Function.REALLOC, size=90),), 2)
 IDENTITY: dict[str, object] = {"library": "abc", "seed": 4}
 
@@ -66,6 +69,7 @@ def test_two_jobs_find_what_one_finds(bump: Bump) -> None:
     assert verdicts[:2] == verdicts[2:] == [(4, LETTERS.sequences(4), None), (1, 2, (2, 10))]
 
 
+@pytest.mark.slow
 def test_each_broken_rule_is_one_finding(bump: Bump) -> None:
     told: list[Finding] = []
     run = campaign(bump("LOSE_TAIL", "NOT_ZERO"), RANDOM, found=told.append, stopped=lambda: len(told) > 1)
@@ -82,6 +86,7 @@ def test_the_same_seed_draws_the_same_rounds() -> None:
     assert drawn(functions, Terms(), 5, 1, 6) != drawn(functions, Terms(), 5, 2, 6)
 
 
+@pytest.mark.slow
 def test_directed_plans_are_carried_out_once_each(bump: Bump) -> None:
     names: list[str] = []
     run = campaign(bump("MISALIGNED"), DIRECTED, at_first=True)
@@ -93,6 +98,47 @@ def test_directed_plans_are_carried_out_once_each(bump: Bump) -> None:
     )
     again.run()
     assert len(again.done.plans) == len(set(again.done.plans)) > len(names)
+
+
+def test_plans_come_before_the_shrinking_of_what_they_find(bump: Bump, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    run = campaign(bump("LOSE_TAIL", "NOT_ZERO"), DIRECTED, budget=30)
+    plans = [
+        Directed("loses", [Operation(MALLOC, size=64), Operation(REALLOC, aim=Aim.LIVE, size=640)]),
+        Directed("dirty", [Operation(Function.CALLOC, size=44)]),
+        Directed("again", [Operation(Function.CALLOC, size=48)]),
+        Directed("fine", [Operation(MALLOC, size=8)]),
+    ]
+    monkeypatch.setattr("m4alloc.check.campaign.survey", lambda *_, **__: plans)
+    run.found = lambda finding: order.append(f"{finding.rule.name} after {len(run.done.plans)}")
+    run.run()
+    assert order == ["realloc-keeps-contents after 2", "calloc-zeroes after 3"]
+    assert (sorted(run.done.plans), run.done.planned) == (["again", "dirty", "fine", "loses"], 4)
+
+
+def test_what_is_told_wrongly_hides_nothing_that_comes_after_it(bump: Bump, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = campaign(bump("MISALIGNED", "NOT_ZERO"), DIRECTED, budget=30)
+    plan = [Operation(MALLOC, size=64), Operation(Function.CALLOC, size=48)]
+    monkeypatch.setattr("m4alloc.check.campaign.survey", lambda *_, **__: [Directed("both", plan)])
+    run.run()
+    assert set(run.findings) == {"result-aligned-fundamental", "calloc-zeroes"}
+    assert all(finding.replays == 10 for finding in run.findings.values())
+    assert run.done.plans == ["both"]
+
+
+@pytest.mark.slow
+def test_a_round_looks_beyond_what_is_known_to_be_told_wrongly(bump: Bump) -> None:
+    found: list[Finding] = []
+    run = campaign(bump("MISALIGNED", "NOT_ZERO"), RANDOM, found=found.append, stopped=lambda: len(found) > 1)
+    run.run()
+    assert {finding.rule.name for finding in found} == {"result-aligned-fundamental", "calloc-zeroes"}
+
+
+def test_a_rule_that_was_broken_but_not_written_down_is_found_when_the_campaign_goes_on(bump: Bump) -> None:
+    done = Done(broken={DIRECTED: ["calloc-zeroes"], EXHAUSTIVE: ["calloc-zeroes"]})
+    run = campaign(bump("NOT_ZERO"), EXHAUSTIVE, most_depth=2, done=done)
+    run.run()
+    assert list(run.findings) == ["calloc-zeroes"]
 
 
 def test_it_ends_with_its_budget_whatever_is_left() -> None:

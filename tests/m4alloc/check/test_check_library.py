@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import struct
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -80,6 +81,17 @@ def test_the_folder_holds_each_finding_in_four_forms_and_the_state(bump: Bump, t
     assert written.files["heap"] == str(folder / "realloc-keeps-contents.heap")
     assert written.command == f"m4alloc check {library} --script {folder}/realloc-keeps-contents.heap"
     assert report.folder == str(folder) and report.notes == (f"the findings are in {folder}/",)
+
+
+def test_the_comment_of_a_program_says_how_to_build_and_run_it(bump: Bump, tmp_path: Path) -> None:
+    shallow(bump("LOSE_TAIL"), output=tmp_path / "two words", sizes=[40, 80])
+    source = tmp_path / "two words" / "realloc-keeps-contents.c"
+    lines = [line.removeprefix(" *").strip() for line in source.read_text().partition("*/")[0].splitlines()]
+    at = lines.index("Build and run:")
+    done = subprocess.run(lines[at + 2], shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(lines[at + 3], shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout.startswith("realloc-keeps-contents: "), done
 
 
 def test_nothing_carried_out_is_no_verdict(bump: Bump) -> None:
@@ -283,3 +295,26 @@ def test_the_state_of_a_campaign_survives_a_round_trip(tmp_path: Path) -> None:
     done.save(tmp_path / STATE, {"library": "abc", "seed": 4})
     assert Done.load(tmp_path / STATE, {"library": "abc", "seed": 4}) == done
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
+
+
+def test_what_was_found_is_told_though_it_cannot_be_written(bump: Bump, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    report = shallow(bump("MISALIGNED"), output=tmp_path / "file" / "findings")
+    assert broken(report) == ["result-aligned-fundamental"] and report.exit_status == 1
+    assert report.notes == (f"not written: {tmp_path}/file/findings: Not a directory",)
+    assert report.findings[0].files == {} and report.resume == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
+def test_a_full_disk_leaves_no_half_of_a_file(bump: Bump, tmp_path: Path) -> None:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "m4alloc-test", tmp_path]).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        (tmp_path / "filler").write_bytes(bytes(8 << 10))
+        report = shallow(bump("MISALIGNED"), output=tmp_path / "findings")
+        assert broken(report) == ["result-aligned-fundamental"] and report.exit_status == 1
+        (note,) = report.notes
+        assert note == f"not written: {tmp_path}/findings/result-aligned-fundamental.heap: No space left on device"
+        assert list((tmp_path / "findings").iterdir()) == []
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)

@@ -140,6 +140,7 @@ def part_makes(part: Iterable[int]) -> int:
     return made
 
 
+@pytest.mark.slow
 def test_it_ends_soon_when_it_is_told_to() -> None:
     alphabet = usual(frozenset({MALLOC, CALLOC, REALLOC, FREE}))
     told: list[int] = []

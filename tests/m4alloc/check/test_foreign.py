@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from m4alloc.check import foreign
 from m4alloc.check.board import CAPACITY, Board
+from m4alloc.check.elf import opened
 from m4alloc.check.foreign import Foreign, WorkerError
 from m4alloc.check.instruction import INSTRUCTION
 from m4alloc.check.operation import Aim, Directive, Operation, directive
@@ -36,6 +39,21 @@ def test_each_request_is_answered_with_its_reply_and_evidence(bump: Bump) -> Non
     assert calloc.intact == 35
     assert realloc.address == calloc.result and realloc.intact == 35 and realloc.usable == 99
     assert free.address == realloc.result
+
+
+def test_a_library_that_refuses_dlopen_is_loaded_from_a_copy_that_does_not(bump: Bump, tmp_path: Path) -> None:
+    plan = [Operation(MALLOC, size=24), Operation(CALLOC, size=5, count=7)]
+    marked = tmp_path / "libmarked.so"
+    flags = ["-O1", "-fno-builtin", "-shared", "-fPIC", "-Wl,-z,nodlopen"]
+    subprocess.run(["gcc", *flags, str(SOURCE), "-o", str(marked)], check=True)
+    with pytest.raises(OSError, match="cannot be dlopen"):
+        ctypes.CDLL(str(marked))
+    before = marked.read_bytes()
+    with Foreign(bump()) as plain, Foreign(marked) as target:
+        assert target.functions == plain.functions and target.name == str(marked)
+        assert [event.usable for event in target.run(plan).events] == [24, 35]
+    assert marked.read_bytes() == before and opened(marked) != before
+    assert opened(Path(bump())) == b"" == opened(SOURCE)
 
 
 def test_every_episode_begins_with_a_fresh_heap(bump: Bump) -> None:
@@ -158,9 +176,10 @@ def test_repetition_measures_how_much_memory_is_ever_used(bump: Bump) -> None:
         usage = never_reuses.repeat(plan, 100 * 4096)
         assert usage[:3] == (100 * 4096, 100 * 4096, 4096)
         assert usage.late == usage.late_total > 50 * 4096
-        total, distinct, live, late_total, late = libc.repeat(plan, 100 * 4096)
+        assert usage.memory > 30 * 4096
+        total, distinct, live, late_total, late, memory = libc.repeat(plan, 100 * 4096)
     assert total >= 100 * 4096 and distinct < 3 * 4096 and live < 2 * 4096
-    assert late == 0 and late_total > 50 * 4096
+    assert late == 0 and late_total > 50 * 4096 and memory < 30 * 4096
 
 
 def test_a_plan_longer_than_the_board_goes_on_in_the_same_heap() -> None:

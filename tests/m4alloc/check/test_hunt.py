@@ -40,6 +40,7 @@ def hunting() -> Callable[..., Hunt]:
         one.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("macro", "rule", "requests"),
     [

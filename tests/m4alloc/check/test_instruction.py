@@ -79,6 +79,7 @@ def test_the_turns_of_a_slot_count_up_from_0(plan: list[Operation]) -> None:
             turns[row.slot] += 1
 
 
+@pytest.mark.slow
 @given(plans(FUNCTIONS, misuse=True))
 def test_only_a_live_block_is_given_up_and_no_slot_is_taken_twice(plan: list[Operation]) -> None:
     held: set[int] = set()
@@ -96,6 +97,7 @@ def test_only_a_live_block_is_given_up_and_no_slot_is_taken_twice(plan: list[Ope
             assert row.slot not in held
 
 
+@pytest.mark.slow
 @given(plans(FUNCTIONS, threads=2), st.data())
 def test_a_plan_may_be_cut_anywhere_in_a_session(plan: list[Operation], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(plan)))

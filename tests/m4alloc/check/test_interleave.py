@@ -172,6 +172,7 @@ def kill(mutant: Mutant) -> None:
     assert f"FAILED: {report.failure.what}" in again.text
 
 
+@pytest.mark.slow
 def test_a_count_raised_too_late_is_found() -> None:
     kill(MUTANTS[10])
 

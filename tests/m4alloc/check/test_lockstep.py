@@ -24,6 +24,7 @@ def test_the_core_agrees_with_the_reference() -> None:
         assert find_divergence(target, 40) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [Strategy(), Strategy.hardened(), Strategy.sampled().with_(sample_rate=3, sample_slots=200)],
@@ -49,6 +50,7 @@ def test_the_systems_allocator_agrees_with_the_reference() -> None:
         assert find_divergence(target, 20) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("macro", "field", "length"), [("LOSE_TAIL", "contents", 2), ("NOT_ZERO", "contents", 1), ("SILENT", "success", 1)]
 )

@@ -30,6 +30,7 @@ def buildable() -> None:
         pytest.skip(reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.number}-{'-'.join(fault.name.split())}")
 def test_each_seeded_fault_is_found_and_named_by_its_rule(fault: Fault) -> None:
     library = build(fault.number, FOLDER)
@@ -45,6 +46,7 @@ def test_each_seeded_fault_is_found_and_named_by_its_rule(fault: Fault) -> None:
         assert outcome.ok, outcome.failures
 
 
+@pytest.mark.slow
 def test_the_core_without_a_fault_survives_the_same_search() -> None:
     assert hunt(build(0, FOLDER), BUDGET // 2) is None
 
@@ -55,6 +57,7 @@ def test_the_library_as_it_is_shipped_survives_the_search_with_its_own_strategy(
         assert find_violation(target, BUDGET // 4, terms=target.terms(STANDARD), seed=1) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [

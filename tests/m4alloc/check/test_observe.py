@@ -27,6 +27,7 @@ def seen_of(target: Foreign, plan: list[Operation], terms: Terms = GLIBC, *, tol
     return observe(target, Planner().plan(plan), terms, told=told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("macro", MACROS)
 def test_the_first_rule_that_breaks_is_that_of_the_whole_history(bump: Bump, macro: str) -> None:
     with Foreign(bump(*filter(None, [macro]))) as target:

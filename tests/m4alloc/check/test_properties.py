@@ -411,7 +411,7 @@ def test_an_unknown_property_is_refused_with_the_names_there_are(
 
 
 def test_the_library_is_listed_on_request(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", "--property", "list"]) == 0
+    assert main(["verify", "--list"]) == 0
     listed = capsys.readouterr().out
     assert "freed-eventually  address: [](malloc -> <>free)\n    Every block is freed in the end.\n" in listed
     assert all(property_.name in listed for property_ in PROPERTIES)

@@ -151,6 +151,19 @@ def test_the_comment_says_what_broke_and_how_to_see_it() -> None:
     assert "SEED='1 2' LD_PRELOAD=/opt/libmine.so ./reproduce" in top
 
 
+def test_the_comment_names_the_file_that_it_stands_in() -> None:
+    top = c_program(parse("a = malloc 24"), library="./libmine.so", file="findings/calloc-zeroes.c").partition("*/")[0]
+    assert " -pthread findings/calloc-zeroes.c -o calloc-zeroes\n" in top
+    assert "LD_PRELOAD=./libmine.so ./calloc-zeroes\n" in top and "reproduce" not in top.replace("not reproduced", "")
+
+
+def test_a_program_for_a_library_does_not_judge_the_c_librarys_malloc(build: Build, bump: Bump) -> None:
+    program = build(c_program(parse("a = malloc 100\nb = malloc 100"), library=bump("OVERLAP")))
+    assert run(program, bump("OVERLAP"))[0] == 1
+    status, said = run(program)
+    assert status == 2 and said.startswith("malloc is the C library's own: run it with LD_PRELOAD")
+
+
 def test_a_text_cannot_end_the_comment() -> None:
     text = c_program(parse('label "*/ int x; /*"\na = malloc 8'), library="x*/.so")
     assert text.count("*/", 0, text.index("#define _GNU_SOURCE")) == 1
@@ -268,6 +281,66 @@ def test_a_small_request_that_is_refused_is_reproduced(build: Build, bump: Bump)
     text = c_program(script, rule=EXPECTATIONS["request-served"], measures=True)
     status, said = run(build(text), bump("SILENT"))
     assert status == 1 and said.startswith("request-served")
+
+
+LATE = """
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+static _Alignas(64) char room[1 << 24];
+static size_t used;
+static pthread_key_t key;
+static __thread int here __attribute__((tls_model("initial-exec"))), gone __attribute__((tls_model("initial-exec")));
+static void ends(void *unused) { (void)unused; gone = 1; }
+__attribute__((constructor)) static void prepare(void) { pthread_key_create(&key, ends); }
+void *malloc(size_t size)
+{
+    if (!here++)
+        pthread_setspecific(key, room);
+    if (gone && size == 77)
+        abort();
+    return room + (used += (size + 63) / 64 * 64);
+}
+void free(void *p) { (void)p; }
+void *calloc(size_t count, size_t size) { return malloc(count * size); }
+"""
+
+
+def test_what_a_thread_does_when_it_leaves_is_done_in_a_destructor(build: Build, library: Callable[..., str]) -> None:
+    text = c_program(
+        parse("@1 a = malloc 8\n@1 label thread-leaves\n@1 b = malloc 77\n@1 label thread-end"), measures=False
+    )
+    status, said = run(build(text), library(LATE))
+    assert status == 1 and said.startswith('call-returns: at "@1 b = malloc 77"')
+    before = c_program(
+        parse("@1 a = malloc 8\n@1 b = malloc 77\n@1 label thread-leaves\n@1 label thread-end"), measures=False
+    )
+    assert run(build(before), library(LATE))[0] == 0
+
+
+def test_a_pause_is_made(build: Build, bump: Bump) -> None:
+    text = c_program(parse("a = malloc 8\nlabel pause size 5\nb = malloc 8"))
+    assert "    usleep(5 * 1000);\n" in text and run(build(text), bump())[0] == 0
+
+
+@campaign
+def test_the_end_of_a_large_block_is_compared_too(build: Build, library: Callable[..., str]) -> None:
+    shares = """
+        #include <stddef.h>
+        #include <sys/mman.h>
+        void *malloc(size_t size)
+        {
+            static char *last;
+            if (size < 1 << 20)
+                return last + (128 << 20) - 6144;
+            int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+            return last = mmap(NULL, size + 8192, PROT_READ | PROT_WRITE, how, -1, 0);
+        }
+        void free(void *p) { (void)p; }"""
+    text = c_program(parse("a = malloc 134217728\nb = malloc 4096\nload a 0 134217728"), measures=False)
+    text = text.replace("other->live", "0")  # the addresses say it, too
+    status, said = run(build(text, "-Wno-error"), library(shares))
+    assert status == 1 and said.startswith("block-keeps-contents: ")
 
 
 def test_prefixed_symbols_are_linked(build: Build, bump: Bump) -> None:

@@ -43,6 +43,7 @@ BROKEN = {
 """What each macro of bump.c breaks, under which standard, and how many operations show it at most."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("macro", BROKEN)
 def test_each_broken_allocator_is_found_by_the_rule_it_breaks_and_shrunk(bump: Bump, macro: str) -> None:
     rule, terms, length = BROKEN[macro]

@@ -29,6 +29,12 @@ QUICK = (
     "calloc-between-live-blocks",
     "fork-child-between-calls",
     "threads-that-end",
+    "threads-that-leave",
+    "forks-in-children",
+    "usable-sizes-asked-again",
+    "calloc-of-used-large-memory",
+    "growing-beside-a-freed-block",
+    "memory-comes-back",
 )
 
 
@@ -41,6 +47,7 @@ def plans(functions: frozenset[Function] = EVERY, *, realloc_zero: bool = True) 
     return named
 
 
+@pytest.mark.slow
 def test_a_survey_is_the_same_each_time_and_other_for_another_seed() -> None:
     first, again, other = [*plans(FEW, realloc_zero=False).values()], survey(FEW), survey(FEW, seed=1)
     assert first == again != other

@@ -20,9 +20,14 @@ from m4alloc.trace.record import record
 from tests.m4alloc.native import build
 
 PROGRAMS = Path(__file__).parent / "programs"
-PEERS = ("libmimalloc.so.2", "libjemalloc.so.2")
+PEERS = {
+    "libmimalloc.so.2": "libmimalloc2.0",
+    "libjemalloc.so.2": "libjemalloc2",
+    "libtcmalloc_minimal.so.4": "libtcmalloc-minimal4",
+}
+"""Other allocators that may be there, and Debian's package of each."""
 LIBRARY_FOLDERS = tuple(Path(folder) for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"))
-ALLOCATORS = ("m4alloc", "system", *PEERS)
+ALLOCATORS = ("m4alloc", "system", "libmimalloc.so.2", "libjemalloc.so.2")
 
 
 def allocator(name: str) -> str:
@@ -32,7 +37,7 @@ def allocator(name: str) -> str:
     for folder in LIBRARY_FOLDERS:
         if (folder / name).exists():
             return str(folder / name)
-    pytest.skip(f"{name} is missing: apt install {name.replace('.so.', '-' if name[-5] == 'e' else '')}")
+    pytest.skip(f"{name} is missing: apt install {PEERS[name]}")
 
 
 def program(name: str, *flags: str) -> str:

@@ -185,9 +185,11 @@ def test_the_command_prints_its_report_alone_on_stdout_with_json(tmp_path: Path)
     ("words", "message"),
     [
         (["-o", "t", "--", "no-such-program-anywhere"], "no program called 'no-such-program-anywhere' on PATH"),
-        (["-o", "t", "--limit", "12x", "--", "ls"], "--limit 12x: a number of bytes, as in 1000000, 64Ki or 1.5G"),
+        (["-o", "t", "--limit", "12x", "--", "ls"], "--limit: '12x' is no number of bytes; 1000000, 64Ki,"),
         (["-o", "t", "--allocator", "./none.so", "--", "ls"], "no allocator library ./none.so"),
         (["-o", "no/where", "--", "ls"], "is not a directory"),
+        (["-o", "/dev/full", "--", "ls"], "/dev/full is no file, but a device or a pipe"),
+        (["-o", "/dev/full", "--force", "--", "ls"], "/dev/full is no file, but a device or a pipe"),
         (["--", "ls"], "the following arguments are required: -o/--output"),
     ],
 )

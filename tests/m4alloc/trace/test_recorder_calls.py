@@ -34,6 +34,7 @@ def assert_admitted(trace: Trace, events: Iterable[Event] | None = None) -> None
     assert [str(finding) for finding in findings if "result-aligned-fundamental" not in str(finding)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALLOCATORS)
 def test_every_call_of_every_thread_is_recorded_once(name: str, tmp_path: Path) -> None:
     ran = recorded([program("calls.c"), "threads", "4", "2000"], tmp_path, on=allocator(name))
@@ -97,6 +98,7 @@ def test_a_forked_child_begins_with_the_blocks_of_its_parent(name: str, tmp_path
     assert [finding.kind for finding in alone.findings if isinstance(finding, Misuse)] == ["invalid-free"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["m4alloc", "system"])
 def test_children_forked_while_other_threads_are_in_calls_start_from_the_right_heap(name: str, tmp_path: Path) -> None:
     ran = recorded([program("storm.c"), "5"], tmp_path, on=name)
@@ -148,6 +150,7 @@ def test_without_a_prefix_calls_are_passed_on_and_nothing_is_written(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["m4alloc", "system"])
 def test_python_with_threads_and_processes_is_recorded(name: str, tmp_path: Path) -> None:
     script = (

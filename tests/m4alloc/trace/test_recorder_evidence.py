@@ -7,8 +7,17 @@ from pathlib import Path
 import pytest
 
 from spec.event import ERRNO_CHANGED, NOT_OBSERVED, Event, Function
+from spec.history import accept
 from tests.m4alloc.native import build
-from tests.m4alloc.trace.recording import ALLOCATORS, PROGRAMS, allocator, program, recorded
+from tests.m4alloc.trace.recording import (
+    ALLOCATORS,
+    PROGRAMS,
+    allocator,
+    calls_from,
+    own_counts,
+    program,
+    recorded,
+)
 from tests.m4alloc.trace.test_recorder_calls import assert_admitted
 
 
@@ -32,6 +41,34 @@ def test_calloc_is_scanned_for_bytes_that_are_not_zero(seen: list[Event]) -> Non
 def test_realloc_is_compared_with_what_the_block_held(seen: list[Event]) -> None:
     observed = [(event.size, event.intact) for event in seen if event.function is Function.REALLOC]
     assert observed == [(98, 50), (99, 33)]
+
+
+def test_a_realloc_that_fails_to_shrink_is_not_said_to_have_kept_less_than_all(tmp_path: Path) -> None:
+    ran = recorded([program("shrinks.c")], tmp_path, on=faulty())
+    assert ran.status == 0, ran
+    observed = [(event.size, event.intact) for event in ran.only.events() if event.function is Function.REALLOC]
+    assert observed == [(42, NOT_OBSERVED), (41, 41)]
+    broken = {finding.rule.name for finding in accept(ran.only.events()).violations}
+    assert "realloc-failure-keeps-block" not in broken
+
+
+def test_what_is_allocated_to_answer_the_recorder_is_no_call_of_the_program(tmp_path: Path) -> None:
+    asking = build(PROGRAMS / "asking.c", "-shared", "-fPIC", "-ftls-model=initial-exec")
+    ran = recorded([program("ends.c"), "normally"], tmp_path, on=str(asking))
+    assert ran.status == 0, ran
+    blocks = [event for event in ran.only.events() if event.function is Function.MALLOC]
+    assert 4711 not in {event.size for event in blocks}
+    assert len(blocks) > 100 and all(event.usable == event.size for event in blocks)
+
+
+def test_a_program_on_gperftools_is_recorded(tmp_path: Path) -> None:
+    """Its malloc_usable_size makes an object by operator new when it is asked first; before that it answers 0."""
+    ran = recorded([program("calls.c"), "threads", "2", "500"], tmp_path, on=allocator("libtcmalloc_minimal.so.4"))
+    assert ran.status == 0, ran
+    _, low, high, counts = own_counts(ran.out)
+    assert calls_from(ran.only, low, high) == counts
+    measured = [event for event in ran.only.events() if low <= event.site < high and event.function is Function.MALLOC]
+    assert all(event.usable >= event.size for event in measured)
 
 
 def test_an_errno_that_changes_without_failure_is_flagged_and_passed_on(seen: list[Event]) -> None:

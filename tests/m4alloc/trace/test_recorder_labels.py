@@ -120,6 +120,7 @@ def test_long_and_odd_names_are_cut_between_characters_and_can_be_read(tmp_path:
     assert trace.labels == ("x" * 62, "x" * 61, r"\xff", "grüße")
 
 
+@pytest.mark.slow
 def test_labels_of_signal_handlers_cost_no_record(tmp_path: Path) -> None:
     ran = run("interrupts", tmp_path)
     assert ran.status == 0
@@ -171,7 +172,7 @@ def test_the_header_compiles_without_a_warning(standard: str, tmp_path: Path) ->
 
 def test_a_replay_leaves_labels_out(tmp_path: Path) -> None:
     run("leak", tmp_path)
-    report = replay(tmp_path / "trace", allocator="system", repeat=1)
+    report = replay(tmp_path / "trace", allocator="system", rounds=1)
     assert (report.requests, report.skipped) == (5, 0)
 
 

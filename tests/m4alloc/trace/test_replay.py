@@ -152,7 +152,7 @@ def test_the_replay_makes_as_many_calls_as_were_recorded(name: str, tmp_path: Pa
 
 def test_the_report_covers_every_image_and_every_allocator(tmp_path: Path) -> None:
     tree = recorded([program("calls.c"), "fork", "200"], tmp_path).tree
-    report = replay(tmp_path / "trace", allocator=["m4alloc", "system"], repeat=3)
+    report = replay(tmp_path / "trace", allocator=["m4alloc", "system"], rounds=3)
     assert report.images == 4
     assert report.requests + report.skipped == sum(trace.used for trace in tree.traces)
     assert report.skipped == 0
@@ -171,14 +171,14 @@ def test_the_peak_is_what_the_blocks_need_and_not_what_the_host_needs(tmp_path: 
     size, count = 100_000, 100
     made = [Event(M, size=size, result=(i + 1) << 20, begin=2 * i + 1, end=2 * i + 2) for i in range(count)]
     write(tmp_path / "trace", made)
-    report = replay(tmp_path / "trace", allocator="system", repeat=1)
+    report = replay(tmp_path / "trace", allocator="system", rounds=1)
     assert size * count <= report.peak_bytes < 1.1 * size * count + 1_000_000
 
 
 def test_an_allocator_that_runs_out_is_counted(tmp_path: Path) -> None:
     made = [Event(M, size=1 << 20, result=(i + 1) << 20, begin=2 * i + 1, end=2 * i + 2) for i in range(20)]
     write(tmp_path / "trace", made)
-    report = replay(tmp_path / "trace", allocator=build(PROGRAMS / "faulty.c", "-shared", "-fPIC"), repeat=1)
+    report = replay(tmp_path / "trace", allocator=build(PROGRAMS / "faulty.c", "-shared", "-fPIC"), rounds=1)
     assert report.requests == 20
     assert report.results[0].failures == 5, "16 MiB hold 15 blocks of 1 MiB beside the rest"
 
@@ -189,7 +189,7 @@ def test_an_allocator_that_crashes_is_reported(tmp_path: Path) -> None:
     )
     write(tmp_path / "trace", [Event(M, size=77, result=16)])
     with pytest.raises(ReplayError, match="was killed by SIGABRT"):
-        replay(tmp_path / "trace", allocator=build(tmp_path / "crash.c", "-shared", "-fPIC"), repeat=1)
+        replay(tmp_path / "trace", allocator=build(tmp_path / "crash.c", "-shared", "-fPIC"), rounds=1)
 
 
 FORGED = """#include <stdint.h>
@@ -208,12 +208,12 @@ def test_a_result_that_the_allocator_tells_itself_is_refused(tmp_path: Path, req
     write(tmp_path / "trace", [Event(M, size=77, result=16)])
     library = build(tmp_path / "forged.c", "-shared", "-fPIC", "-fno-builtin", "-Wno-parentheses")
     with pytest.raises(ReplayError, match="told what is no result; the allocator seems to write to standard output"):
-        replay(tmp_path / "trace", allocator=library, repeat=1)
+        replay(tmp_path / "trace", allocator=library, rounds=1)
 
 
 def test_a_trace_without_requests_takes_no_time(tmp_path: Path) -> None:
     write(tmp_path / "trace", [])
-    report = replay(tmp_path / "trace", allocator="system", repeat=2)
+    report = replay(tmp_path / "trace", allocator="system", rounds=2)
     assert (report.requests, report.seconds, report.peak_bytes) == (0, 0.0, 0)
 
 
@@ -222,13 +222,13 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="neither its first bytes nor its name"):
         replay(tmp_path / "other")
     write(tmp_path / "trace", [])
-    with pytest.raises(ValueError, match="repeat is 0; at least one replay is needed"):
-        replay(tmp_path / "trace", repeat=0)
+    with pytest.raises(ValueError, match="rounds is 0; at least one replay is needed"):
+        replay(tmp_path / "trace", rounds=0)
 
 
 def test_the_command_prints_a_row_for_each_allocator(tmp_path: Path) -> None:
     recorded([program("calls.c"), "threads", "2", "200"], tmp_path)
-    command = [sys.executable, "-m", "m4alloc", "replay", str(tmp_path / "trace"), "--repeat", "2"]
+    command = [sys.executable, "-m", "m4alloc", "replay", str(tmp_path / "trace"), "--rounds", "2"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done
     lines = done.stdout.splitlines()

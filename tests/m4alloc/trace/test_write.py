@@ -102,6 +102,7 @@ def test_an_event_that_does_not_fit_is_named_and_the_old_file_stays(event: Event
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 @given(st.lists(events(), max_size=20))
 def test_a_history_written_to_a_name_in_xz_comes_back_equal(
     tmp_path_factory: pytest.TempPathFactory, history: list[Event]

@@ -11,6 +11,7 @@ import pytest
 
 from m4alloc.cli import Exit
 from m4alloc.cli.main import main
+from m4alloc.trace.format import TraceError
 from m4alloc.trace.formats import FormatError, MissingPackageError, convert, open_history, open_tree
 from m4alloc.trace.formats.registry import FORMATS
 from m4alloc.trace.index import write_index
@@ -114,7 +115,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             ["CHURN", "out.m4t", "--allocator", "none"],
             "no allocator none; it is reference, m4alloc, system, or the path of a library",
         ),
-        (["none.m4t", "out.m4t"], "[Errno 2] No such file or directory: 'none.m4t'"),
+        (["none.m4t", "out.m4t"], "none.m4t: No such file or directory"),
         (
             ["CHURN", "out.m4t", "--image", "7"],
             "churn.mtrace: only a recording has images, and this is glibc's mtrace log",
@@ -172,7 +173,7 @@ def test_a_package_that_is_missing_is_named_with_its_line(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no column function or address or size or result among none; docs/formats.md lists the columns"),
+        ("", "it names no columns; wanted are function, address, size, result at least (docs/formats.md)"),
         ("function,size\n", "no column address or result among function, size"),
         ("function,address,size,result,size\n", "two columns are called size"),
         ("function,address,size,result\nmalloc,0,8\n", ":2: 3 cells, and the first line names 4 columns"),
@@ -228,3 +229,28 @@ def test_the_page_and_the_help_name_every_format(capsys: pytest.CaptureFixture[s
 def test_the_command_prints_json_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", str(CHURN), str(tmp_path / "out.arrow"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["target"]["format"] == "arrow"
+
+
+def test_an_output_that_takes_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.heap").write_text("a = malloc 24\n")
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        convert(tmp_path / "a.heap", "/dev/full", target_format="csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x.mtrace", "no line of mtrace's in it, such as '= Start'"),
+        ("x.csv", "it names no columns; wanted are function, address, size, result at least"),
+        ("x.rep", "cut off: the header has 4 lines"),
+        ("x.m4t", "empty; a trace begins with a header"),
+        ("x.heaptrack", "not heaptrack's data"),
+        ("x.ltrace", "no call of malloc's family in it"),
+    ],
+)
+def test_an_empty_file_is_no_history(tmp_path: Path, name: str, message: str) -> None:
+    source, target = tmp_path / name, tmp_path / "out.heap"
+    source.write_bytes(b"")
+    with pytest.raises(TraceError, match=message):
+        convert(source, target)
+    assert not target.exists()

@@ -18,6 +18,7 @@ from m4alloc.trace.formats.blocks import calls_of, live_of, spans_of
 from m4alloc.trace.formats.columns import NAMES
 from m4alloc.trace.formats.history import PRELUDE, of_records, records_of
 from m4alloc.trace.formats.registry import FORMATS, Format, of_output
+from m4alloc.trace.write import write
 from spec.allocator import ReferenceAllocator
 from spec.event import ALLOCATING, FREEING, RESIZING, Event, Function
 from spec.script import run
@@ -183,3 +184,12 @@ def test_rows_are_converted_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "out.csv").write_text("\n".join(text))
     with pytest.raises(FormatError, match=r"out.csv:8: no function 'mallox'"):
         open_history(tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_a_command_line_that_is_not_utf_8_goes_there_and_back(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "latin.m4t"
+    write(source, [Event(Function.MALLOC, size=24, result=0x1000, usable=32)], command=["prog", "caf\udce9"])
+    again = written(open_history(source), tmp_path / name).trace
+    assert again.used == 1
+    assert again.command == (() if name == "out.csv" else ("prog", "caf\udce9")), "for which CSV has no room"

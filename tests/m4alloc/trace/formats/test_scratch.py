@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from m4alloc.trace.formats import FormatError, convert, open_history, open_tree
-from m4alloc.trace.formats.scratch import replacing
+from m4alloc.trace.whole import replacing
 
 CHURN = Path(__file__).resolve().parents[3] / "vectors" / "formats" / "churn.mtrace"
 COMMAND = [sys.executable, "-m", "m4alloc", "convert"]
@@ -80,7 +80,7 @@ def test_a_link_stays_and_leads_to_the_output(tmp_path: Path) -> None:
 def test_an_interrupt_leaves_the_old_output_and_nothing_half_written(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("old")
     program = (
-        "import pathlib, sys, time; from m4alloc.trace.formats.scratch import replacing\n"
+        "import pathlib, sys, time; from m4alloc.trace.whole import replacing\n"
         "with replacing(pathlib.Path(sys.argv[1])) as file: file.write(b'half'); print(flush=True); time.sleep(60)"
     )
     words = [sys.executable, "-c", program, str(tmp_path / "out")]

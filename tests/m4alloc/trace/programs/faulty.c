@@ -32,7 +32,9 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *old, size_t size)
 {
-    char *block = malloc(size);
+    char *block = size == 42 ? NULL : malloc(size); /* 42 bytes are too few for it */
+    if (!block)
+        errno = ENOMEM;
     if (old && block) {
         size_t kept = malloc_usable_size(old);
         memcpy(block, old, kept < size ? kept : size);
