@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
 from m4alloc._core.c cimport ENOMEM, m4_acquire, m4_errno, m4_relinquish, m4_set_errno, m4_store32, unlikely
-from m4alloc._core.large cimport move_pages, resize_large
+from m4alloc._core.large cimport lose_large, move_pages, resize_large
 from m4alloc._watch.access cimport access, tell_stray
 from m4alloc._watch.block cimport be_born, be_resized, fence_ahead, free_slot, give_up, refuse_free, tell_violation
 from m4alloc._watch.c cimport (m4m_core_aligned, m4m_core_arena, m4m_core_calloc, m4m_core_free, m4m_core_malloc,
@@ -212,7 +212,10 @@ cdef void *m4m_resize "m4m_resize"(void *old, size_t size, const void *site, con
                 begin_bits(<char *>block, size, False)
                 copy_bits(<char *>block, <char *>old, kept)
             if place.kind == IN_LARGE and with_redzone(size) > stories.arena.largest:
-                move_pages(stories.arena, <char *>block, <char *>old, kept)
+                if unlikely(not move_pages(stories.arena, <char *>block, <char *>old, kept)):
+                    lose_large(stories.arena, <char *>block)
+                    block = NULL
+                    m4_set_errno(ENOMEM)
             else:
                 m4m_plain_memcpy(block, old, kept)
     if block != old and (block != NULL or size == 0):

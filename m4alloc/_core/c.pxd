@@ -32,7 +32,6 @@ cdef extern from "_atomics.h" nogil:
         MADV_GUARD_REMOVE
         ENOMEM
         EINVAL
-        EEXIST
 
     const char *M4_STRATEGY
     void *MAP_FAILED

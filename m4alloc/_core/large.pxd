@@ -3,9 +3,9 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from m4alloc._core.c cimport (EEXIST, M4_FAULT, MADV_NORMAL, MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED_NOREPLACE, MAP_NORESERVE,
+from m4alloc._core.c cimport (M4_FAULT, MADV_NORMAL, MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED_NOREPLACE, MAP_NORESERVE,
                               MAP_PRIVATE, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_READ, PROT_WRITE,
-                              m4_acquire, m4_errno, m4_memory_is_limited, m4_relinquish, madvise, memcpy, memset, mmap,
+                              m4_acquire, m4_memory_is_limited, m4_relinquish, madvise, memcpy, memset, mmap,
                               mremap, munmap)
 from m4alloc._core.fault cimport FAULT_REALLOC_LOSES_TAIL
 from m4alloc._core.guard cimport (check_large, large_usable, lead_bytes, lift_guards, place_guards, seal_large,
@@ -131,18 +131,21 @@ cdef inline bint resize_large(Arena *arena, Record *record, uint64_t size) noexc
 
 
 cdef inline bint refill_hole(char *to, uint64_t pages) noexcept nogil:
-    """Map the target of a failed mremap again, which the system may have unmapped; False: it will not.
+    """Map the target of a failed mremap again where the system has unmapped it; False: it will not.
 
-    A stranger's mmap may have been there first: then it is not ours any more.
+    A stranger's mmap may have been there first: then it is not ours any more. The look comes first, for Linux before 4.17,
+    which maps elsewhere what is asked for without replacement.
     """
-    cdef char *mapping = <char *>mmap(to, pages, PROT_READ | PROT_WRITE,
+    cdef char *mapping
+    if madvise(to, pages, MADV_NORMAL) == 0:  # which fails where there is a hole
+        return True
+    mapping = <char *>mmap(to, pages, PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0)
     if mapping == to:
         return True
-    if <void *>mapping != MAP_FAILED:  # Linux before 4.17 does not know the flag
+    if <void *>mapping != MAP_FAILED:
         munmap(mapping, pages)
-        return False
-    return m4_errno() == EEXIST and madvise(to, pages, MADV_NORMAL) == 0  # which fails where there is a hole
+    return False
 
 
 cdef inline bint move_pages(Arena *arena, char *to, char *start, uint64_t size) noexcept nogil:

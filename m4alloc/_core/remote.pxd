@@ -27,9 +27,9 @@ cdef enum:
     MARKED = 1                 # a mark that is set
 
 
-cdef inline uint8_t *mark_of(const Record *slab, const uint8_t *state) noexcept nogil:
+cdef inline uint8_t *mark_of(uint8_t *states, uint32_t slots, const uint8_t *state) noexcept nogil:
     """The mark of the part of a long slab that the slot with that state is in."""
-    return slab.states + state_bytes(slab.slots) + (<uint64_t>(state - slab.states) >> PART_SHIFT)
+    return states + state_bytes(slots) + (<uint64_t>(state - states) >> PART_SHIFT)
 
 
 cdef inline void queue_slab(Record *slab) noexcept nogil:
@@ -66,7 +66,13 @@ cdef inline uint32_t publish_run(Arena *arena, Heap *heap, Record *slab, Slot *s
     drain never finds more than is counted, and what it does not find yet keeps the slab queued. Until then the slots are
     not FREE, so the slab cannot be dissolved under us, unless their owner has freed them too. heap.publishing tells a
     drain who is between the two.
+
+    A drain may find a state by another's mark before we set our own, and dissolve the slab. Then we mark an array that no
+    slab uses, or one that begins with a mark too many; but the unit may be another slab's. So where the marks are is read
+    before.
     """
+    cdef uint8_t *states = slab.states
+    cdef uint32_t slots_in_all = slab.slots
     cdef uint32_t i
     cdef uint32_t lost = 0
     cdef bint first = False
@@ -77,8 +83,8 @@ cdef inline uint32_t publish_run(Arena *arena, Heap *heap, Record *slab, Slot *s
     for i in range(length):
         if not m4_swap8(slots[i].state, DELAYED, REMOTE):
             lost += 1
-        elif slab.slots > UNMARKED_MAX:
-            m4_exchange8(mark_of(slab, slots[i].state), MARKED)  # an exchange, for the state has to be seen with it
+        elif slots_in_all > UNMARKED_MAX:
+            m4_exchange8(mark_of(states, slots_in_all, slots[i].state), MARKED)  # an exchange, for the state has to be seen with it
         slots[i].address = NULL
     if M4_ORDER_FAULT == ORDER_COUNT_AFTER_STATES:
         first = m4_add32(&slab.remote, length) == 0

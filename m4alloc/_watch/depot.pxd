@@ -259,7 +259,7 @@ cdef inline uint32_t keep_new "m4m_keep_new_stack"(uint64_t hash, uint32_t owner
             break
     number += 1
     at = m4_add32(&depot.words_used, 1 + count)  # as it was
-    if at + 1 + count >= depot.words_most:
+    if FIRST_WORD + at + 1 + count > depot.words_most:
         return no_stack()
     stack = <Stack *>(depot.words + FIRST_WORD + at)
     stack.thread = owner

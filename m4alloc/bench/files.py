@@ -9,25 +9,29 @@ from pathlib import Path
 from m4alloc.bench.page import page
 from m4alloc.bench.pictures import pictures
 from m4alloc.bench.report import BenchReport
+from m4alloc.trace.whole import write_whole
 from m4alloc.view.png import PngError, png
 from m4alloc.view.svg import document
 
 
 def write(report: BenchReport, folder: Path) -> BenchReport:
-    """Write everything into `folder`, and return the report that names the files. Raises OSError. Cost: 3 s."""
+    """Write everything into `folder`, and return the report that names the files. Raises OSError. Cost: 3 s.
+
+    Each file is written as a whole or not at all.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = pictures(report)
     notes = list(report.notes)
     files = [folder / "report.json", folder / "report.html"]
     for name, image in drawn.items():
         files.append(folder / f"{name}.svg")
-        files[-1].write_text(document(image), encoding="utf-8")
+        write_whole(files[-1], document(image))
         try:
-            (folder / f"{name}.png").write_bytes(png(image))
+            write_whole(folder / f"{name}.png", png(image))
             files.append(folder / f"{name}.png")
         except PngError as error:
             notes += [str(error)] if str(error) not in notes else []
     told = replace(report, notes=tuple(notes), files=tuple(map(str, files)))
-    (folder / "report.html").write_text(page(told, drawn), encoding="utf-8")
-    (folder / "report.json").write_text(json.dumps(told.to_json(), indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / "report.html", page(told, drawn))
+    write_whole(folder / "report.json", json.dumps(told.to_json(), indent=1) + "\n")
     return told

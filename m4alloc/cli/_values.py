@@ -9,6 +9,8 @@ from decimal import Decimal
 TIMES = {"ms": 1e-3, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 COUNTS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+LONGEST = 1e9
+"""Seconds that a time has at most: clocks and timers of the system take them, and nobody waits so long."""
 NUMBER = re.compile(r"(\d+(?:\.\d*)?(?:e\d{1,2})?) ?([A-Za-z]*)")
 
 
@@ -24,7 +26,10 @@ def time_of(text: str) -> float:
     match = NUMBER.fullmatch(text.strip())
     if match is None or match[2] not in TIMES:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; 60, 60s, 1.5m, 2h and 250ms are")
-    return float(match[1]) * TIMES[match[2]]
+    seconds = float(match[1]) * TIMES[match[2]]
+    if seconds > LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is too long; {LONGEST:g} seconds, 31 years, at most")
+    return seconds
 
 
 def size_of(text: str) -> int:

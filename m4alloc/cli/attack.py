@@ -51,7 +51,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Attack, and print the table, the story, or the report."""
     from m4alloc.check import attack_text
-    from m4alloc.check.attack import AttackError, attack
+    from m4alloc.check.attack import attack
     from m4alloc.check.foreign import WorkerError
 
     try:
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             symbol_prefix=arguments.symbol_prefix,
             timeout=arguments.timeout,
         )
-    except (AttackError, WorkerError, LibraryError) as error:
+    except (WorkerError, LibraryError, ValueError) as error:  # AttackError is a ValueError: the input was at fault
         raise UsageError(str(error)) from error
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2))

@@ -280,7 +280,7 @@ class _Asker:
                 deadlock=self.deadlock,
                 fairness=fairness,
                 reduction=self.reduction,
-                states=compiled.STATES if bounds.states is None else bounds.states,
+                states=compiled.STATES if bounds.states is None else min(bounds.states, 1 << 62),  # in 64 bits
                 memory=compiled.MEMORY if bounds.memory is None else bounds.memory,
                 seconds=bounds.seconds,
                 progress=step,

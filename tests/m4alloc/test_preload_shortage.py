@@ -36,6 +36,12 @@ def test_when_the_system_does_not_move_pages(check: str, strategy: str) -> None:
     assert_holds(REFUSALS, check, "-rdynamic", environment={"M4ALLOC_STRATEGY": strategy})
 
 
+@pytest.mark.parametrize("strategy", ["", HELD])
+def test_when_another_mapping_takes_the_place_of_pages_that_did_not_move(strategy: str) -> None:
+    check = "realloc_fails_rather_than_write_to_what_a_stranger_has_mapped"
+    assert_holds(REFUSALS, check, "-rdynamic", environment={"M4ALLOC_STRATEGY": strategy})
+
+
 def test_when_the_system_does_not_make_pages_accessible_again() -> None:
     check = "what_cannot_be_made_accessible_again_is_not_handed_out"
     assert_holds(REFUSALS, check, "-rdynamic", environment={"M4ALLOC_STRATEGY": HELD})

@@ -7,12 +7,18 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE 103
 #endif
 
 static int refuse_mremap, unmap_target, refuse_markers, refuse_access, refuse_return;
+static int is_old_system; /* as Linux 4.14: it knows neither MREMAP_DONTUNMAP nor MAP_FIXED_NOREPLACE */
+static int let_stranger_in;
+static unsigned char *stranger; /* a page that somebody maps where the target of an mremap was */
 static int refused;
 
 static long refuse(int code) {
@@ -35,13 +41,24 @@ int mprotect(void *start, size_t length, int protection) {
     return (int)syscall(SYS_mprotect, start, length, protection);
 }
 
+void *mmap(void *at, size_t length, int protection, int flags, int file, off_t offset) {
+    if (is_old_system) flags &= ~MAP_FIXED_NOREPLACE;
+    return (void *)syscall(SYS_mmap, at, length, protection, flags, file, offset);
+}
+
 void *mremap(void *old, size_t old_length, size_t length, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
     void *to = va_arg(arguments, void *);
     va_end(arguments);
+    if (is_old_system) return (void *)refuse(EINVAL);
     if (refuse_mremap) {
         if (unmap_target) munmap(to, length); /* as Linux does before it looks at the old range */
+        if (let_stranger_in) {
+            stranger = mmap((char *)to + length / 8192 * 4096, 4096, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+            memset(stranger, 0x5A, 4096);
+        }
         return (void *)refuse(EFAULT);
     }
     return (void *)syscall(SYS_mremap, old, old_length, length, flags, to);
@@ -70,6 +87,34 @@ CHECK(a_large_block_moves_when_the_system_does_not_move_its_pages) {
 CHECK(a_large_block_moves_when_the_system_has_unmapped_where_to) {
     refuse_mremap = unmap_target = 1;
     a_large_block_moves();
+}
+
+CHECK(a_large_block_moves_on_a_system_that_knows_no_flag_for_it) {
+    is_old_system = 1;
+    a_large_block_moves();
+}
+
+CHECK(realloc_fails_rather_than_write_to_what_a_stranger_has_mapped) {
+    enum { SIZE = 5 * MIB };
+    unsigned char *block = malloc(SIZE), *between = malloc(SIZE), *moved, *next[8];
+    refuse_mremap = unmap_target = let_stranger_in = 1;
+    fill(block, SIZE, 7);
+    errno = 0;
+    moved = realloc(block, 4 * SIZE);
+    EXPECT(stranger, "no mremap");
+    if (!stranger) return;
+    EXPECT(!moved && errno == ENOMEM, "%p, errno %d", (void *)moved, errno);
+    EXPECT(intact(block, SIZE, 7) == SIZE, "byte %zu of the old block", intact(block, SIZE, 7));
+    let_stranger_in = refuse_mremap = 0;
+    for (size_t i = 0; i < COUNT(next); i++) {
+        next[i] = malloc(4 * SIZE);
+        if (next[i]) memset(next[i], 1, 4 * SIZE);
+    }
+    for (size_t i = 0; i < 4096; i++)
+        EXPECT(stranger[i] == 0x5A, "byte %zu of the stranger's page is %d", i, stranger[i]);
+    for (size_t i = 0; i < COUNT(next); i++) free(next[i]);
+    free(between);
+    free(block);
 }
 
 /* Guards and held addresses made by mprotect; then the system does not make them accessible again, as under RLIMIT_DATA. */

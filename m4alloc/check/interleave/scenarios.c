@@ -152,6 +152,15 @@ static void a_has_two_slabs(void) /* of the second all but two slots have been f
     drop_all(8, 13);
 }
 
+static void a_has_two_slabs_queued(void) /* the same, but a drain comes to the first before the second */
+{
+    core_become(0);
+    take_all(0, 15);
+    core_become(1);
+    drop_all(8, 13);
+    drop_all(0, 1);
+}
+
 static void a_has_left(void)
 {
     a_has_eight();
@@ -205,6 +214,7 @@ static void a_is_about_to_flush(void) /* the same; ten more frees, and A's stack
 
 static void take_one(void) { take(20); }
 static void take_two(void) { take_all(20, 21); }
+static void take_three(void) { take_all(20, 22); }
 static void take_another(void) { take(22); }
 static void take_and_drop(void) { take(22), drop(22), take(23); }
 static void drop_0(void) { drop(0); }
@@ -277,6 +287,8 @@ const scenario scenarios[] = {
      .refill_batch = 8, .setup = b_and_c_are_about, .body = {take_one, drop_0_2, drop_3_5}},
     {.name = "dissolve", .about = "a slab whose last slots come back is dissolved while others are freed", .threads = 2,
      .refill_batch = 1, .setup = a_has_two_slabs, .body = {take_two, drop_14_15_2}},
+    {.name = "dissolve-reuse", .about = "a slab is dissolved while its last slots are freed, and made anew", .threads = 2,
+     .refill_batch = 1, .setup = a_has_two_slabs_queued, .body = {take_three, drop_14_15_2}},
     {.name = "flush", .about = "the owner flushes, exits and dissolves slabs while another thread frees",
      .threads = 2, .delay_line = 1, .refill_batch = 1, .setup = a_is_about_to_flush, .body = {drop_8_18_leave, drop_0_19_20}},
     {.name = "exchange", .about = "two threads free each other's blocks and allocate", .threads = 2, .delay_line = 1,

@@ -216,6 +216,8 @@ def test_what_is_missing_or_misspelt_is_told_with_what_would_be_right(
     ("words", "said"),
     [
         (["check", "--budget", "5y"], "--budget: '5y' is no time; 60, 60s, 1.5m, 2h and 250ms are"),
+        (["check", "--timeout", "1e99"], "--timeout: '1e99' is too long; 1e+09 seconds, 31 years, at most"),
+        (["attack", "system", "--timeout", "0"], "a timeout of 0 seconds: it must be more than 0"),
         (["record", "-o", "x", "--limit", "64K", "--", "ls"], "--limit: '64K' is no number of bytes; 64k is 64,000"),
         (["tune", "--calls", "1.5", "x"], "--calls: '1.5' is no whole number"),
         (

@@ -15,7 +15,9 @@ from tests.m4alloc.native import CORES, PRELOAD, build, run
 CLASSES = 40
 LONG = "slab_bytes=" + "/".join([str(8 << 20)] * CLASSES)
 MARKS = {"M4_UNMARKED_MAX": 4, "M4_PART_SHIFT": 2}
-REMOTE = ["drain", "drain-delayed", "two-publishers", "two-slabs", "dissolve", "owner-exits", "orphans"]
+REMOTE = [
+    *("drain", "drain-delayed", "two-publishers", "two-slabs", "dissolve", "dissolve-reuse", "owner-exits", "orphans"),
+]
 
 
 @pytest.fixture(scope="module")

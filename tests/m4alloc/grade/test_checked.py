@@ -27,6 +27,7 @@ from m4alloc.grade.report import SLIGHT, Checked, Fault, GradeReport, TraceGrade
 from m4alloc.grade.text import lines
 from m4alloc.new.project import written
 from spec.contract import MISUSES, RULES
+from spec.event import Function
 from spec.script_reader import parse
 from tests.m4alloc.check.broken import BROKEN, build
 from tests.m4alloc.grade.test_cheats import LAB, RIGHT
@@ -223,6 +224,37 @@ def test_a_python_allocator_is_asked_directed_plans(tmp_path: Path, monkeypatch:
     assert report.fault is not None and report.fault.script and Path(report.fault.file).exists()
     assert report.fault.replay == f"m4alloc grade mine.py {report.fault.file}"
     assert report.checked is not None and "directed plans: " in report.checked.detail
+
+
+ODDLY = """
+class Mine:
+    def __init__(self):
+        self.top = 4096
+    def malloc(self, size):
+        if size > 2**40: return 0
+        self.top += max(16, -(-size // 16) * 16)
+        return self.top - max(16, -(-size // 16) * 16)
+    def free(self, address):
+        pass
+    def aligned_alloc(self, alignment, size):
+        if alignment > 2**20 or alignment.bit_count() != 1: return 0
+        self.top += -self.top % max(alignment, 16)
+        return self.malloc(size)
+"""
+
+
+def test_a_rule_that_broke_is_not_among_those_that_were_seen_to_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = policy_checked.plans(frozenset({Function.MALLOC, Function.FREE, Function.ALIGNED_ALLOC}))
+    monkeypatch.setattr(policy_checked, "plans", lambda _: [one for one in every if "align" in one[0]])
+    held = []
+    for source in (ODDLY, ODDLY.replace(" or alignment.bit_count() != 1", "")):
+        (tmp_path / "mine.py").write_text(source)
+        found, _ = PolicyGrader(str(tmp_path / "mine.py"), 20).checked(20.0, Silent())
+        held.append(found.held)
+    assert found.fault is not None and found.fault.rule == "aligned-alloc-arguments"
+    assert held[1] == held[0] - 1
 
 
 def test_what_m4alloc_new_writes_is_right_before_the_traces(tmp_path: Path) -> None:

@@ -192,6 +192,11 @@ def test_a_formula_that_cannot_be_read_is_shown_with_its_place() -> None:
         model("peterson", properties=["[]"])
 
 
+def test_more_states_than_a_machine_word_counts_are_no_bound() -> None:
+    pytest.importorskip("numba")
+    assert model("peterson", properties=["exclusive"], engine="compiled", states=10**30).exit_status == 0
+
+
 def test_without_numba_our_own_search_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert model("peterson", properties=["exclusive"]).answers[0].result.engine == "breadth"
