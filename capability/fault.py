@@ -22,7 +22,8 @@ class FaultKind(Enum):
     SEAL = "seal"
     """CHERI: the capability is sealed and gives no access until it is unsealed."""
     PERMISSION = "permission"
-    """CHERI: the capability lacks the permission. SGX: the page lacks it."""
+    """CHERI: the capability lacks the permission. SGX: the page lacks it. MTE: its tags are canonical, and none can be
+    stored there."""
     LENGTH = "length"
     """CHERI: some byte of the access is outside the bounds."""
     TAG_MISMATCH = "tag mismatch"

@@ -29,6 +29,9 @@ POINTER_BYTES = 8
 class ReferenceAllocator:
     """Serves one request after another; every reply is one that the contract admits.
 
+    All the standards admit it, but for one: realloc of a block to zero bytes is as in the GNU C library. It frees the
+    block and returns NULL without an error, of which POSIX.1-2024, where it is chosen without glibc, wants EINVAL.
+
     capacity, base: the arena is [base, base + capacity), both multiples of 16 and of the architecture's granule.
     quarantine: how many other blocks of its size class (its usable size) are freed before a block is reused.
     page: how many bytes the memory allocates at once; the capacity itself makes `memory.view` work for every block.

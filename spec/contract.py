@@ -243,7 +243,8 @@ RULES: Mapping[str, Rule] = _table(
     (
         "posix-memalign-arguments",
         "posix_memalign returns EINVAL unless the alignment is a power of two and a multiple of sizeof(void *), else 0 "
-        "or ENOMEM; where it fails, *memptr is unchanged or null.",
+        "or ENOMEM (POSIX leaves open which error, and whether there is a block, for 0 bytes); where it fails, *memptr "
+        "is unchanged or null.",
         {
             "posix": "POSIX.1-2024 posix_memalign(), RETURN VALUE and ERRORS",
             "glibc": "glibc posix_memalign(3), RETURN VALUE and ERRORS",

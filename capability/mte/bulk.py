@@ -1,6 +1,7 @@
 """Tags for many granules at once: LDGM, STGM and STZGM of the kernel, and the cache instructions DC GVA, GZVA and ZVA.
 
-All of them work on the naturally aligned block that holds the address, which need not be aligned itself.
+All of them work on the naturally aligned block that holds the address, which need not be aligned itself. Those that
+store tags raise Fault PERMISSION where tags are canonical, as STG does (`capability.mte.transfer`).
 Source: Arm ARM (DDI 0487), the instructions' pages; GMID_EL1, DCZID_EL0.
 """
 
@@ -44,8 +45,8 @@ def stzgm(processor: Processor, xt: int, address: int) -> None:
     Raises Fault UNMAPPED, WidthError.
     """
     block = align_down(unsigned(address, 64), processor.zva_bytes)
-    store_bytes(processor, block, bytes(processor.zva_bytes))
     store_tag(processor, block, processor.zva_bytes, unsigned(xt, 64) & 0xF)
+    store_bytes(processor, block, bytes(processor.zva_bytes))
 
 
 def dc_gva(processor: Processor, address: int) -> None:
@@ -64,8 +65,8 @@ def dc_gzva(processor: Processor, address: int) -> None:
     [0, 9, 9, 0]
     """
     block = align_down(unsigned(address, 64), processor.zva_bytes)
-    store_bytes(processor, block, bytes(processor.zva_bytes))
     store_tag(processor, block, processor.zva_bytes, tag_of(address))
+    store_bytes(processor, block, bytes(processor.zva_bytes))
 
 
 def dc_zva(processor: Processor, address: int) -> None:

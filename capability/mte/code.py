@@ -8,11 +8,13 @@ from capability.fault import Fault, FaultKind
 
 
 class TagCode(IntEnum):
-    """si_code of the SIGSEGV that Linux sends for a tag check fault.
+    """si_code of the SIGSEGV that Linux sends for a tag check fault, or for a tag that may not be stored.
 
     Source: Linux, include/uapi/asm-generic/siginfo.h.
     """
 
+    SEGV_ACCERR = 2
+    """A tag stored to memory whose tags are canonical: a permission fault."""
     SEGV_MTEAERR = 8
     """Asynchronous: found later, no address (si_addr is 0)."""
     SEGV_MTESERR = 9
@@ -24,12 +26,15 @@ class DataFaultStatus(IntEnum):
 
     TRANSLATION = 0x04
     """Translation fault, level 0; the level depends on page tables, which are not modelled."""
+    PERMISSION = 0x0C
+    """Permission fault, level 0; as above."""
     TAG_CHECK = 0x11
     ALIGNMENT = 0x21
 
 
 _STATUS = {
     FaultKind.UNMAPPED: DataFaultStatus.TRANSLATION,
+    FaultKind.PERMISSION: DataFaultStatus.PERMISSION,
     FaultKind.TAG_MISMATCH: DataFaultStatus.TAG_CHECK,
     FaultKind.ALIGNMENT: DataFaultStatus.ALIGNMENT,
 }
@@ -47,7 +52,10 @@ def data_fault_status(fault: Fault) -> DataFaultStatus:
 def syndrome(fault: Fault, *, writes: bool) -> int:
     """ESR_EL1 of a synchronous data abort taken without a change of exception level: EC 0x25, IL, WnR and DFSC.
 
+    A permission fault here is always that of a tag, so that it has TnD (tag, not data; bit 42) as well.
+
     >>> hex(syndrome(Fault(FaultKind.TAG_MISMATCH, TagCode.SEGV_MTESERR, 0x1000, "store"), writes=True))
     '0x96000051'
     """
-    return 0x25 << 26 | 1 << 25 | writes << 6 | data_fault_status(fault)
+    tag_not_data = fault.kind is FaultKind.PERMISSION
+    return tag_not_data << 42 | 0x25 << 26 | 1 << 25 | writes << 6 | data_fault_status(fault)

@@ -29,7 +29,8 @@ class Control:
     PSTATE.TCO, suppresses every check. ata: SCTLR.ATA, tags can be accessed at all. The rest is per half of the address
     space, the lower (bit 55 clear) and the upper: tbi, TCR.TBI, the top byte is ignored; tcma, TCR.TCMA, the canonical
     tag matches every granule; mtx, TCR.MTX of FEAT_MTE4, tag bits are in use whatever TBI says, and memory that is not
-    Tagged has the canonical tag. store_only: SCTLR.TCSO of FEAT_MTE4, what only reads is not checked.
+    Tagged has the canonical tag, which no store changes. store_only: SCTLR.TCSO of FEAT_MTE4, what only reads is not
+    checked.
     Raises WidthError for an exclude mask beyond 0xffff.
 
     >>> Control(mode=Mode.ASYNC).is_checked(0x0500_0000_0000_1000, writes=False)

@@ -1,9 +1,10 @@
 """Tags to and from memory, a granule or two at a time: LDG, STG, ST2G, STZG, STZ2G, STGP.
 
 None of them is checked against the tag that the memory has. Through memory that is not Tagged, or where tags cannot be
-accessed, a load of a tag gives 0 (the canonical tag with MTX) and a store of a tag does nothing; its zeroes and its
-data are stored all the same.
-Source: Arm ARM (DDI 0487), the instructions' pages; AArch64.MemTag.
+accessed, a load of a tag gives 0 and a store of a tag does nothing; its zeroes and its data are stored all the same.
+With MTX memory that is not Tagged has canonical tags: a load of a tag gives that one, and a store of a tag, whichever
+it is, is a permission fault, before anything was stored.
+Source: Arm ARM (DDI 0487), the instructions' pages; "Memory region tagging types"; AArch64.MemTag, AArch64.S1Translate.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from capability.fault import Fault, FaultKind
 from capability.memory import BusCode
 from capability.mte.check import translate
+from capability.mte.code import TagCode
 from capability.mte.processor import Processor
 from capability.mte.tag import GRANULE, address_of, canonical_tag, check_tag, is_upper, tag_of, with_tag
 from capability.word import WidthError, align_down, is_aligned, unsigned, wrap
@@ -76,7 +78,9 @@ def ldg(processor: Processor, xt: int, address: int) -> int:
 
 
 def stg(processor: Processor, xt: int, address: int) -> None:
-    """STG: the granule's tag becomes that of `xt`; its bytes stay.  Raises Fault ALIGNMENT unless 16-byte aligned.
+    """STG: the granule's tag becomes that of `xt`; its bytes stay.
+
+    Raises Fault ALIGNMENT unless 16-byte aligned, UNMAPPED, PERMISSION where tags are canonical.
 
     >>> from capability.memory import TaggedMemory
     >>> stg(Processor(TaggedMemory()), 0, 0x1008)
@@ -105,7 +109,7 @@ def stgp(processor: Processor, xt1: int, xt2: int, address: int) -> None:
     """STGP: store two registers in a granule and tag it; the tag is that of the *address*.
 
     xt1, xt2: 64 bits, stored little-endian, the first one lower. Its store is not checked either.
-    Raises Fault ALIGNMENT unless 16-byte aligned, Fault UNMAPPED, WidthError.
+    Raises Fault ALIGNMENT unless 16-byte aligned, Fault UNMAPPED, PERMISSION, WidthError.
 
     >>> from capability.memory import TaggedMemory
     >>> processor = Processor(TaggedMemory())
@@ -115,16 +119,16 @@ def stgp(processor: Processor, xt1: int, xt2: int, address: int) -> None:
     """
     data = unsigned(xt1, 64).to_bytes(8, "little") + unsigned(xt2, 64).to_bytes(8, "little")
     check_aligned("STGP", address)
-    store_bytes(processor, address, data)
     store_tag(processor, address, GRANULE, tag_of(address))
+    store_bytes(processor, address, data)
 
 
 def _store(processor: Processor, name: str, xt: int, address: int, *, granules: int, zero: bool) -> None:
     check_aligned(name, address)
     size = granules * GRANULE
+    store_tag(processor, address, size, tag_of(xt))
     if zero:
         store_bytes(processor, address, bytes(size))
-    store_tag(processor, address, size, tag_of(xt))
 
 
 def check_aligned(name: str, address: int) -> None:
@@ -144,11 +148,19 @@ def load_tag(processor: Processor, address: int) -> int:
 
 
 def store_tag(processor: Processor, address: int, size: int, tag: int) -> None:
-    """Tag the granules of [address, address + size) where they are Tagged.  Raises Fault UNMAPPED."""
+    """Tag the granules of [address, address + size) where they are Tagged.
+
+    Raises Fault UNMAPPED, and PERMISSION with SEGV_ACCERR where tags are canonical, with nothing stored: whoever stores
+    bytes as well does so afterwards. Canonical tags are the mapping's, so that ATA makes no difference to that.
+    """
     check_tag(tag)
     pieces = list(processor.space.pieces(translate(processor.control, address), size))
     for piece in pieces:
         processor.memory.check_mapped(piece.physical, piece.size)
+    for piece in pieces:
+        if not piece.tagged and processor.control.mtx[is_upper(address)]:
+            text = f"store of tag {tag} at {piece.address:#x}: memory that is not Tagged has canonical tags under MTX"
+            raise Fault(FaultKind.PERMISSION, TagCode.SEGV_ACCERR, piece.address, text)
     for piece in pieces:
         if piece.tagged and processor.control.ata:
             processor.memory.set_allocation_tag(piece.physical, piece.size, tag)

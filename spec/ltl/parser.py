@@ -148,14 +148,16 @@ def _explained(text: str, error: UnexpectedInput) -> LogicError:
 
 
 _CYCLE = re.compile(r"cycle\s*\{")
-_LITERAL = re.compile(r'\s*([!~¬]?)\s*(?:([A-Za-z_]\w*)|"([^"\n]+)"|([10]))\s*')
+_LITERAL = re.compile(r'\s*([!~¬]?)\s*(?:((?:true|false)(?!\w)|[10⊤⊥])|([A-Za-z_]\w*)|"([^"\n]+)")\s*')
+_QUOTED = re.compile(r'"[^"\n]+"')
 
 
 def parse_word(text: str) -> Word:
     """The word that `text` spells: letters between semicolons, a `cycle{...}` last, without which the word is finite.
 
-    A letter is a conjunction of literals, or `1`, the empty letter; a proposition that is not named is false, so that
-    `!p` only says so. Raises: LogicError.
+    A letter is a conjunction of literals, or `1` (or `true`), the empty letter; a proposition that is not named is
+    false, so that `!p` only says so. Names are those of `parse`, except that capital letters need no quotes here.
+    Raises: LogicError.
 
     >>> parse_word("a; b & !c; cycle{a&b; 1}")
     a; b; cycle{a&b; 1}
@@ -165,14 +167,15 @@ def parse_word(text: str) -> Word:
       a; cycle{}
                ^
     """
-    opened = _CYCLE.search(text)
+    shape = _QUOTED.sub(lambda name: f'"{"_" * (len(name[0]) - 2)}"', text)  # what is quoted separates nothing
+    opened = _CYCLE.search(shape)
     if not opened:
         if not text.strip():
             raise LogicError(
                 "the word is empty; it has one letter at least, and `1` is the letter in which nothing is true"
             )
-        return Word(tuple(_letters(text, 0, len(text))))
-    closed = text.find("}", opened.end())
+        return Word(tuple(_letters(text, shape, 0, len(text))))
+    closed = shape.find("}", opened.end())
     if closed < 0:
         raise LogicError.at(text, len(text), "the word ends before its cycle is closed; `}` would be right")
     if text[closed + 1 :].strip(" \t\n;"):
@@ -182,13 +185,13 @@ def parse_word(text: str) -> Word:
     head = text[: opened.start()].rstrip()
     if head and not head.endswith(";"):
         raise LogicError.at(text, opened.start(), "`;` is missing before the cycle")
-    prefix = list(_letters(text, 0, len(head) - 1)) if head else []
-    return Word(tuple(prefix), tuple(_letters(text, opened.end(), closed)))
+    prefix = list(_letters(text, shape, 0, len(head) - 1)) if head else []
+    return Word(tuple(prefix), tuple(_letters(text, shape, opened.end(), closed)))
 
 
-def _letters(text: str, start: int, end: int) -> list[Letter]:
+def _letters(text: str, shape: str, start: int, end: int) -> list[Letter]:
     letters, position = [], start
-    for part in text[start:end].split(";"):
+    for part in shape[start:end].split(";"):
         letters.append(_letter(text, position, position + len(part)))
         position += len(part) + 1
     return letters
@@ -203,10 +206,10 @@ def _letter(text: str, start: int, end: int) -> Letter:
             raise LogicError.at(
                 text, min(position, len(text)), "a letter is missing; `p & q`, `!p` and `1` are letters"
             )
-        sign, name, quoted, constant = literal.groups()
-        if constant and (sign or constant == "0"):
+        sign, constant, name, quoted = literal.groups()
+        if constant and (sign or constant in ("0", "⊥", "false")):
             raise LogicError.at(
-                text, literal.start(4), "a letter cannot be false; `1` is the letter in which nothing is true"
+                text, literal.start(2), "a letter cannot be false; `1` is the letter in which nothing is true"
             )
         if not constant:
             (false if sign else true).add(name or quoted)

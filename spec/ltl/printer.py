@@ -124,6 +124,23 @@ def readable_by_spin(formula: Formula) -> tuple[Formula, tuple[str, ...]]:
     return other[formula], tuple(unread)
 
 
+def readable_by_spot(formula: Formula) -> tuple[Formula, tuple[str, ...]]:
+    """An equivalent formula on infinite words without N, which Spot does not know; and the past operators, nor these.
+
+    The automaton in HOA says what they say.  Cost: O(subformulas).
+
+    >>> from spec.ltl.parser import parse
+    >>> print(*readable_by_spot(parse("[](N p -> O q)")))
+    [](X p -> O q) ('O',)
+    """
+    other: dict[Formula, Formula] = {}
+    for part in subformulas(formula):
+        operator = Operator.NEXT if part.operator is Operator.WEAK_NEXT else part.operator
+        other[part] = make(operator, tuple(other[operand] for operand in part.operands), part.name)
+    past = dict.fromkeys(part.operator.value for part in subformulas(formula) if part.operator in PAST)
+    return other[formula], tuple(past)
+
+
 def _bare(operand: Formula, parent: Formula) -> bool:
     """Whether `operand` of a binary operator is written without parentheses."""
     operator = operand.operator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
@@ -66,9 +67,13 @@ class Word(NamedTuple):
 
 
 def show_letter(letter: Letter) -> str:
-    """A letter in the usual notation: its propositions, in order; `1` when none is true.
+    """A letter in the usual notation: its propositions, in order, in quotes where need be; `1` when none is true.
 
-    >>> show_letter(frozenset({"q", "p"})), show_letter(frozenset())
-    ('p&q', '1')
+    >>> show_letter(frozenset({"q", "p"})), show_letter(frozenset()), show_letter(frozenset({"p[0]@waits", "1"}))
+    ('p&q', '1', '"1"&"p[0]@waits"')
     """
-    return "&".join(sorted(letter)) or "1"
+    return "&".join(name if _PLAIN.fullmatch(name) else f'"{name}"' for name in sorted(letter)) or "1"
+
+
+_PLAIN = re.compile(r"(?!(?:true|false)\Z)[A-Za-z_]\w*")
+"""The names that `spec.ltl.parser.parse_word` reads without quotes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import count
 
 from spec.ltl.error import TooLargeError
 from spec.model import syntax
@@ -25,13 +25,14 @@ class Spot:
     """A location that has no number yet.
 
     names: what the text calls it. copy: for which values its statement was unrolled, in brackets. stay: whether the
-    process may stay there. forward: the location that this one turned out to be.
+    process may stay there. forward: the location that this one turned out to be. made: how many were made before it.
     """
 
     names: list[str] = field(default_factory=list)
     stay: bool = False
     copy: str = ""
     forward: Spot | None = None
+    made: int = field(default_factory=count().__next__)
 
 
 def resolved(spot: Spot) -> Spot:
@@ -88,7 +89,12 @@ class Flow:
         return self._numbered(resolved(start))
 
     def _numbered(self, start: Spot) -> tuple[list[Command], list[Spot]]:
-        """Locations by number in the order of the text, the first one 0; what cannot be reached is left out."""
+        """Locations by number in the order of the text, the first one 0; what cannot be reached is left out.
+
+        Symmetric processes must have the same numbers for the same locations. So those that nothing leaves come last,
+        in an order that does not depend on which step leads to them first: the steps of a choice among the processes
+        lead each of them elsewhere.
+        """
         leaving: dict[Spot, list[Spot]] = {}
         for source, target, _ in self._edges:
             leaving.setdefault(resolved(source), []).append(resolved(target))
@@ -99,9 +105,10 @@ class Flow:
                 if target not in reached:
                     reached.add(target)
                     waiting.append(target)
-        ordered = dict.fromkeys(
-            spot for spot in (start, *leaving, *chain.from_iterable(leaving.values())) if spot in reached
+        last = sorted(
+            (spot for spot in reached if spot not in leaving), key=lambda spot: (spot is self._end, spot.made)
         )
+        ordered = dict.fromkeys(spot for spot in (start, *leaving, *last) if spot in reached)
         numbers = {spot: number for number, spot in enumerate(ordered)}
         commands = [
             command._replace(source=numbers[resolved(source)], target=numbers[resolved(target)])
@@ -197,8 +204,11 @@ class Flow:
                 for body in bodies:
                     self._block(body, here, there, where, place, shared=True)
             case syntax.ChooseIn(body=body):
+                before = len(self._edges)
                 for bound in self._unrolled(statement, where):
                     self._block(body, here, there, bound, place, shared=True)
+                if isinstance(statement.over, syntax.Group) and where.expressions.group(statement.over).symmetric:
+                    self._refuse_remembered(statement, here, before)
             case syntax.Each(body=body):
                 parts = [(part, inner) for inner in self._unrolled(statement, where) for part in body]
                 inside = [(part, replace(inner, leave=there)) for part, inner in parts]
@@ -211,6 +221,19 @@ class Flow:
             case _:
                 for found in self._steps.alternatives(statement, where.expressions, where.names):
                     self._edge(here, there, found.body, found.text, place)
+
+    def _refuse_remembered(self, node: syntax.ChooseIn, here: Spot, before: int) -> None:
+        """Refuse a choice among symmetric processes that has more than one step.
+
+        Each copy of its body would have locations of its own, by which a process remembers which one it chose; and
+        a location, other than the cells that name processes, is not renamed when processes are exchanged.
+        """
+        if any(resolved(source) is not resolved(here) for source, _, _ in self._edges[before:]):
+            raise PlacedError(
+                node.at,
+                f"of symmetric processes one is chosen for one step, and not for several; `atomic` is one, and a "
+                f"variable keeps `{node.name}` for later",
+            )
 
     def _aim(self, statement: syntax.Stop | syntax.Goto | syntax.Leave, where: _Where) -> Spot:
         """Where a jump goes."""

@@ -91,6 +91,7 @@ HAZARDS: dict[Hazard, Callable[[Machine], bool]] = {
 }
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize("hazard", Hazard, ids=lambda hazard: hazard.name.lower())
 def test_detection_is_what_is_measured(architecture: Architecture, hazard: Hazard) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import ENOMEM
+from errno import EAGAIN, EINVAL, ENOMEM
 
 import pytest
 
@@ -289,6 +289,53 @@ def test_failure_is_judged_by_the_standards_that_name_errors() -> None:
         "result-non-null-or-enomem: malloc(24) at event 1 returned NULL with no error"
     ]
     assert Acceptor("posix").step(failed._replace(errno=ENOMEM)) == []
+
+
+@pytest.mark.parametrize(("standard", "broken"), [("posix", []), ("glibc", ["posix-memalign-arguments"])])
+@pytest.mark.parametrize("error", [EINVAL, EAGAIN])
+def test_posix_memalign_of_no_bytes_may_return_any_error_under_posix_and_two_under_glibc(
+    standard: str, broken: list[str], error: int
+) -> None:
+    refused = Event(Function.POSIX_MEMALIGN, alignment=64, errno=error)
+    for judge in (Acceptor(standard).step, lambda event: accept([event], Acceptor(standard)).findings):
+        assert [str(finding).split(":")[0] for finding in judge(refused)] == broken
+        assert judge(refused._replace(errno=ENOMEM)) == judge(refused._replace(errno=0)) == []
+        assert [str(found).split(":")[0] for found in judge(refused._replace(size=8))] == ["posix-memalign-arguments"]
+
+
+@pytest.mark.parametrize("error", [ENOMEM, EINVAL])
+def test_posix_memalign_that_fails_leaves_the_pointer_unchanged_or_null(error: int) -> None:
+    failed = Event(Function.POSIX_MEMALIGN, size=8, alignment=64 if error == ENOMEM else 3, errno=error)
+    for before, after, broken in ((0x5000, 0x5000, 0), (0x5000, 0, 0), (0, 0x6000, 0), (0x5000, 0x6000, 1)):
+        event = failed._replace(address=before, result=after)
+        assert [str(found).split(":")[0] for found in Acceptor("posix").step(event)] == [
+            "posix-memalign-arguments"
+        ] * broken
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "address", "refusing"),
+    [
+        (Function.MALLOC, 8, 0x1008, {"c17", "glibc"}),
+        (Function.MALLOC, 1, 0x1001, {"c17", "glibc"}),
+        (Function.MALLOC, 15, 0x1008, {"c17", "glibc"}),
+        (Function.MALLOC, 15, 0x1004, {"c17", "c23", "posix", "glibc"}),
+        (Function.MALLOC, 24, 0x1008, {"c17", "c23", "posix", "glibc"}),
+        # Of exactly its size: no type of 24 bytes needs more than 8, and none of 48 more than 16.
+        (Function.NEW, 24, 0x1008, set()),
+        (Function.NEW, 24, 0x1004, {"c17", "c23", "posix", "glibc"}),
+        (Function.NEW, 48, 0x1008, {"c17", "c23", "posix", "glibc"}),
+        (Function.NEW, 1, 0x1001, set()),
+    ],
+)
+def test_a_block_too_small_for_a_type_need_not_suit_it_where_the_standard_says_so(
+    function: Function, size: int, address: int, refusing: set[str]
+) -> None:
+    event = Event(function, size=size, result=address)
+    for standard in ("c17", "c23", "posix", "glibc"):
+        wanted = ["result-aligned-fundamental"] if standard in refusing else []
+        for findings in (Acceptor(standard).step(event), accept([event], Acceptor(standard)).findings):
+            assert [str(found).split(":")[0] for found in findings] == wanted
 
 
 # After a fault.

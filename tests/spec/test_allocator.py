@@ -188,6 +188,19 @@ def small(**options: object) -> ReferenceAllocator:
     return ReferenceAllocator(capacity=CAPACITY, base=BASE, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("standard", "found"),
+    [("c17", []), ("c23", []), ("glibc", []), ("posix,glibc", []), ("posix", ["realloc-zero"])],
+)
+def test_realloc_to_zero_bytes_is_that_of_glibc_which_posix_alone_refuses(standard: str, found: list[str]) -> None:
+    allocator, acceptor = small(), Acceptor(standard)
+    block = malloc(allocator, 24)
+    acceptor.step(Event(Function.MALLOC, size=24, result=block))
+    reply = allocator.request(Event(Function.REALLOC, address=block))
+    assert (reply.result, reply.errno, allocator.heap.live_bytes) == (0, 0, 0)
+    assert [str(finding).split(":")[0] for finding in acceptor.step(reply)] == found
+
+
 @pytest.mark.parametrize(("policy", "architecture"), every_pair)
 def test_replies_of_every_pair_are_admitted_under_c17_and_posix(policy: Policy, architecture: Architecture) -> None:
     """A fixed script that reaches every function, exhaustion and reuse, on each pair for certain."""

@@ -31,6 +31,7 @@ def test_many_bounds_are_decoded_as_one_by_one(format: Format, data: st.DataObje
         assert (int(base), int(top) + (int(beyond) << format.address_bits), bool(valid)) == cap.decoded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", CLEARING, ids=str)
 @settings(deadline=None)
 @given(data=st.data())

@@ -112,6 +112,7 @@ def least_caught(policy: TagPolicy, hazard: Hazard) -> Iterator[Fraction]:
                 yield least(elsewhere, states)
 
 
+@pytest.mark.slow
 @every_policy
 @pytest.mark.parametrize(
     "hazard",

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from capability.fault import Fault, FaultKind
 from capability.memory import TaggedMemory
 from capability.mte.bulk import dc_gva, dc_gzva, dc_zva, ldgm, stgm, stzgm
+from capability.mte.code import TagCode, syndrome
 from capability.mte.control import Control
 from capability.mte.processor import Processor
 from capability.mte.space import Space, Window
-from capability.mte.tag import tag_of, with_tag
+from capability.mte.tag import canonical_tag, tag_of, with_tag
 from capability.mte.transfer import ldg, offset, post_index, pre_index, st2g, stg, stgp, stz2g, stzg
 from capability.word import WidthError
 
@@ -168,3 +169,37 @@ def test_a_tag_store_outside_memory_changes_nothing() -> None:
 def test_block_sizes_that_no_processor_can_have_are_refused(zva: int, gm: int) -> None:
     with pytest.raises(WidthError, match="a power of two"):
         Processor(TaggedMemory(), zva_bytes=zva, gm_bytes=gm)
+
+
+@pytest.mark.parametrize("ata", [True, False])
+@pytest.mark.parametrize("base", [BASE, BASE | 0xFF80 << 48])
+def test_a_tag_stored_where_tags_are_canonical_is_a_permission_fault_before_anything_is_stored(
+    base: int, ata: bool
+) -> None:
+    windows = (Window(BASE, 128, BASE), Window(base + BASE, 512, BASE, tagged=False))
+    canonical = canonical_tag(base)
+    instructions: dict[str, Callable[[Processor, int], object]] = {
+        "STG": lambda processor, at: stg(processor, with_tag(0, 9), at),
+        "ST2G": lambda processor, at: st2g(processor, with_tag(0, 9), at),
+        "STZG": lambda processor, at: stzg(processor, with_tag(0, 9), at),
+        "STZ2G": lambda processor, at: stz2g(processor, with_tag(0, canonical), at),
+        "STGP": lambda processor, at: stgp(processor, 0, 0, at),
+        "STGM": lambda processor, at: stgm(processor, 0, at),
+        "STZGM": lambda processor, at: stzgm(processor, canonical, at),
+        "DC GVA": dc_gva,
+        "DC GZVA": dc_gzva,
+    }
+    for name, instruction in instructions.items():
+        processor = machine(32, space=Space(windows), control=Control(mtx=(True, True), ata=ata))
+        before = processor.memory.key()
+        with pytest.raises(Fault, match="canonical") as fault:
+            instruction(processor, base + BASE)
+        assert (fault.value.kind, fault.value.code) == (FaultKind.PERMISSION, TagCode.SEGV_ACCERR), name
+        assert syndrome(fault.value, writes=True) == 1 << 42 | 0x96000000 | 1 << 6 | 0x0C
+        assert processor.memory.key() == before, name
+    # The alignment of the address comes first, and through the Tagged mapping all is as ever.
+    processor = machine(space=Space(windows), control=Control(mtx=(True, True)))
+    with pytest.raises(Fault, match="must be a multiple of 16"):
+        stg(processor, 0, base + BASE + 8)
+    stg(processor, with_tag(0, 9), BASE)
+    assert processor.memory.allocation_tag(BASE) == 9

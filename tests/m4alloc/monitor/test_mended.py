@@ -13,7 +13,7 @@ import pytest
 
 from m4alloc.lib import include
 from m4alloc.monitor.compiler import LIBRARY, command
-from tests.m4alloc.native import Ran, run
+from tests.m4alloc.native import PRELOAD, Ran, assert_holds, run
 
 HERE = Path(__file__).parent / "mended"
 UNTOUCHED = "block: [](access -> (!done W free))"
@@ -156,3 +156,19 @@ def test_a_stack_goes_on_above_a_frame_that_is_larger_than_a_mib(tmp_path: Path)
     ran, findings = watch(program("wide"), tmp_path)
     assert [each["blocks"] for each in findings] == [40], str(ran)
     assert [frame["function"] for frame in findings[0]["stacks"]["malloc"]] == ["inner", "middle", "outer", "main"]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "a_large_block_moves_when_the_system_does_not_move_its_pages",
+        "a_large_block_moves_when_the_system_has_unmapped_where_to",
+        "a_large_block_moves_on_a_system_that_knows_no_flag_for_it",
+        "realloc_fails_rather_than_write_to_what_a_stranger_has_mapped",
+    ],
+)
+def test_realloc_moves_a_large_block_or_fails_when_the_system_does_not_move_its_pages(check: str) -> None:
+    if not Path(LIBRARY).exists():
+        pytest.skip("libm4monitor.so is not built")
+    environment = {"LD_PRELOAD": str(LIBRARY)}
+    assert_holds(PRELOAD / "refusals.c", check, "-rdynamic", preload=False, environment=environment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from spec.ltl.formula import FALSE, TRUE, UNARY, VARIADIC, Formula, Operator, make, proposition
@@ -33,7 +35,7 @@ _BYTES = 24
 
 
 def formulas(
-    operators: tuple[Operator, ...] = BOOLEAN + FUTURE, names: str = "pqr", leaves: int = 6
+    operators: tuple[Operator, ...] = BOOLEAN + FUTURE, names: Sequence[str] = "pqr", leaves: int = 6
 ) -> st.SearchStrategy[Formula]:
     """Formulas over the operators, with at most so many leaves.
 
@@ -68,11 +70,11 @@ def letters(names: str = "pqr") -> st.SearchStrategy[frozenset[str]]:
     return st.integers(0, (1 << len(names)) - 1).map(lambda number: _letter(number, names))
 
 
-def _letter(number: int, names: str) -> frozenset[str]:
+def _letter(number: int, names: Sequence[str]) -> frozenset[str]:
     return frozenset(name for i, name in enumerate(names) if number >> i & 1)
 
 
-def lassos(names: str = "pqr", prefix: int = 4, cycle: int = 4) -> st.SearchStrategy[Word]:
+def lassos(names: Sequence[str] = "pqr", prefix: int = 4, cycle: int = 4) -> st.SearchStrategy[Word]:
     """Infinite words with a prefix and a cycle of at most so many letters."""
 
     def read(data: bytes) -> Word:
@@ -83,7 +85,7 @@ def lassos(names: str = "pqr", prefix: int = 4, cycle: int = 4) -> st.SearchStra
     return st.binary(min_size=2 + prefix + cycle, max_size=2 + prefix + cycle).map(read)
 
 
-def finite_words(names: str = "pqr", most: int = 6) -> st.SearchStrategy[Word]:
+def finite_words(names: Sequence[str] = "pqr", most: int = 6) -> st.SearchStrategy[Word]:
     """Finite words of one letter to so many."""
 
     def read(data: bytes) -> Word:

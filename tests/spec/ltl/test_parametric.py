@@ -46,6 +46,7 @@ def by_definition(formula: Formula, stream: Sequence[Occurrence], index: str) ->
     return outcomes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", Index)
 @given(formula=formulas(EVERYTHING, names=NAMES, leaves=5), stream=st.lists(occurrences(), max_size=10))
 def test_every_instance_is_judged_on_its_slice(index: str, formula: Formula, stream: list[Occurrence]) -> None:

@@ -9,7 +9,7 @@ from spec.ltl.error import LogicError
 from spec.ltl.evaluate import holds
 from spec.ltl.formula import PAST, Formula, Operator, subformulas
 from spec.ltl.parser import parse, parse_word
-from spec.ltl.printer import Spelling, readable_by_spin, show
+from spec.ltl.printer import Spelling, readable_by_spin, readable_by_spot, show
 from spec.ltl.word import Word
 from tests.spec.ltl.formulas import EVERYTHING, finite_words, formulas, lassos
 
@@ -86,6 +86,20 @@ def test_a_word_that_is_printed_parses_to_the_same_word(word: Word) -> None:
     assert parse_word(str(word)) == word
 
 
+ODD = ("p", "true", "1", "a b", "p[0]@waits; q", "x&cycle{y}")
+
+
+@given(lassos(ODD) | finite_words(ODD))
+def test_a_word_of_names_that_need_quotes_parses_to_the_same_word(word: Word) -> None:
+    assert parse_word(str(word)) == word
+
+
+@pytest.mark.parametrize("nothing", ["1", "true", "⊤"])
+def test_a_letter_that_is_true_is_the_empty_one_and_no_proposition(nothing: str) -> None:
+    assert parse_word(f"{nothing}; p & {nothing}; cycle{{{nothing}}}") == Word.of([[], ["p"]], [[]])
+    assert parse_word("truth; cycle{falsehood}") == Word.of([["truth"]], [["falsehood"]])
+
+
 def test_literals_that_are_false_only_say_so() -> None:
     assert parse_word('p & !q; ¬p && q; cycle { 1 ; "a b" ∧ p }') == Word.of([["p"], ["q"]], [[], ["a b", "p"]])
 
@@ -105,6 +119,8 @@ def test_literals_that_are_false_only_say_so() -> None:
         ("p & !p", "line 1, column 4: `p` is true and false in one letter\n"),
         ("p | q", "line 1, column 3: '|' is no part of a letter; `&` joins, `;` separates\n"),
         ("0", "line 1, column 1: a letter cannot be false; `1` is the letter in which nothing is true\n"),
+        ("p & false", "line 1, column 5: a letter cannot be false; `1` is the letter in which nothing is true\n"),
+        ("p; !true", "line 1, column 5: a letter cannot be false; `1` is the letter in which nothing is true\n"),
     ],
 )
 def test_a_bad_word_is_refused_with_its_place(text: str, message: str) -> None:
@@ -122,6 +138,16 @@ def test_what_spin_can_read_is_true_of_the_same_words(formula: Formula, word: Wo
     assert not operators & {Operator.STRONG_RELEASE, Operator.WEAK_NEXT}
     assert ("X" in unread) == (Operator.NEXT in operators)
     assert {operator.value for operator in operators & PAST} == set(unread) - {"X"}
+
+
+@given(formulas(EVERYTHING), lassos())
+@settings(max_examples=60)
+def test_what_spot_can_read_is_true_of_the_same_words(formula: Formula, word: Word) -> None:
+    other, unread = readable_by_spot(formula)
+    assert holds(other, word) == holds(formula, word)
+    operators = {part.operator for part in subformulas(other)}
+    assert Operator.WEAK_NEXT not in operators
+    assert {operator.value for operator in operators & PAST} == set(unread)
 
 
 def test_names_in_quotes_are_not_read_by_spin() -> None:

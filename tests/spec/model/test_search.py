@@ -68,6 +68,7 @@ def test_a_verdict_is_what_every_run_says_and_engines_agree(system: TableSystem,
         assert_right(system, formula, result)
 
 
+@pytest.mark.slow
 @share(66)
 @given(systems(), SMALL, st.sets(st.integers(0, 2)))
 def test_fair_runs_are_those_that_count_and_engines_agree(
@@ -79,6 +80,7 @@ def test_fair_runs_are_those_that_count_and_engines_agree(
         assert_right(system, formula, result, tuple(fair))
 
 
+@pytest.mark.slow
 @share(33)
 @given(systems(), SMALL, SMALL)
 def test_a_run_against_an_assumption_does_not_count(system: TableSystem, formula: Formula, assumption: Formula) -> None:

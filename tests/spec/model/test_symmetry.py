@@ -18,6 +18,7 @@ from spec.model.program import Binary, Choice, Constant, Element, Program, Read,
 from spec.model.reader import read
 from spec.model.search import check
 from spec.model.symmetry import canonical, exchanged, invariant
+from spec.model.syntax import ModelError
 from spec.model.system import Verdict
 from tests.spec.ltl.formulas import formulas
 from tests.spec.model.programs import alternating, counters, symmetric_programs
@@ -79,6 +80,72 @@ def test_a_group_that_names_another_is_merged_and_its_runs_replay(engine: str, m
     assert (result.verdict, result.reason) == (Verdict.VIOLATED, "line 12: assertion n < 5 is false")
     assert result.counterexample is not None and result.states <= most
     replay(system, result.counterexample)
+
+
+CHOOSING = """
+model choosing
+var inside: array[client] of bool
+var last: client = none
+symmetric process client[i: 0..1] {
+    var friend: client = none
+    choose j in client { atomic { await !inside[j]; inside[j] = true; friend = j } }
+    atomic { choose j in client { if j == i { last = friend; goto met } else { inside[j] = true; goto missed } } }
+    met: end
+    missed: end
+}
+process other { choose j in client { last = j } }
+predicate full = forall j in client: inside[j]
+"""
+
+
+@pytest.mark.parametrize("text", [FRIENDS, CHOOSING])
+def test_exchanging_processes_exchanges_their_steps(text: str) -> None:
+    system = Execution(read(text))
+    symmetries = system.program.symmetries
+
+    def steps(state: tuple[int, ...]) -> list[tuple[bool, tuple[int, ...]]]:
+        return sorted((bool(step.fault), canonical(target, symmetries)) for step, target in system.successors(state))
+
+    seen, waiting = set(), list(system.initial())
+    while waiting:
+        state = waiting.pop()
+        if state not in seen:
+            seen.add(state)
+            waiting += [target for _, target in system.successors(state)]
+            for symmetry in symmetries:
+                for order in permutations(range(2)):
+                    assert steps(exchanged(state, symmetry, order)) == steps(state)
+    assert len(seen) > 40
+
+
+def test_locations_have_the_same_numbers_in_all_symmetric_processes() -> None:
+    # Which of the two ends is come to first in the text of the steps differs from process to process.
+    first, second, _ = read(CHOOSING).processes
+    assert first.locations == second.locations == ("0", "1", "met", "missed")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "await !inside[j]; inside[j] = true",
+        "if !inside[j] { inside[j] = true }",
+        "here: inside[j] = true",
+        "while * { inside[j] = true }",
+        "choose { inside[j] = true; skip } or { skip }",
+    ],
+)
+def test_a_choice_among_symmetric_processes_that_a_location_would_remember_is_refused(body: str) -> None:
+    group = (
+        "model m var inside: array[c] of bool symmetric process c[i: 0..1] {{ inside[i] = true {} }} process p {{ {} }}"
+    )
+    choice = f"choose j in c {{ {body} }}"
+    for text in (group.format(choice, "skip"), group.format("", choice)):
+        with pytest.raises(
+            ModelError, match=f"column {text.index('j in c') + 1}: of symmetric processes one is chosen"
+        ):
+            read(text)
+    for kept in ("choose j in c { atomic { await !inside[j]; inside[j] = true } }", "choose j in 0..1 { skip; skip }"):
+        read(group.format(kept, kept))
 
 
 def test_the_fault_that_is_told_is_that_of_the_run() -> None:
