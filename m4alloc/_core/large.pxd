@@ -5,8 +5,8 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from m4alloc._core.c cimport (M4_FAULT, MADV_NORMAL, MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED_NOREPLACE, MAP_NORESERVE,
                               MAP_PRIVATE, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_READ, PROT_WRITE,
-                              m4_acquire, m4_memory_is_limited, m4_relinquish, madvise, memcpy, memset, mmap,
-                              mremap, munmap)
+                              m4_acquire, m4_errno, m4_memory_is_limited, m4_relinquish, m4_set_errno, madvise, memcpy,
+                              memset, mmap, mremap, munmap)
 from m4alloc._core.fault cimport FAULT_REALLOC_LOSES_TAIL
 from m4alloc._core.guard cimport (check_large, large_usable, lead_bytes, lift_guards, place_guards, seal_large,
                                   tail_bytes)
@@ -156,12 +156,14 @@ cdef inline bint move_pages(Arena *arena, char *to, char *start, uint64_t size) 
     Linux 6.17, across two mappings. So where there is a limit, there is no remapping, and after a failure the target is
     mapped again. False: that could not be done, and the new block must not be used.
     """
+    cdef int before = m4_errno()
     cdef uint64_t pages = size & ~<uint64_t>(UNIT - 1)
     if pages < REMAP_LEAST or m4_memory_is_limited():
         pages = 0
     elif mremap(start, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == MAP_FAILED:
         if not refill_hole(to, pages):
             return False
+        m4_set_errno(before)
         pages = 0
     if M4_FAULT == FAULT_REALLOC_LOSES_TAIL and size - pages >= 8:
         size -= 8

@@ -13,6 +13,7 @@ from m4alloc._core.types cimport FREE, NO_MISUSE, Arena, Bin, Heap, Record, Slot
 
 
 cdef enum:
+    NEVER = 0x4000000000000000 # calls until a sample
     TICK = 1024                # frees of a bin between two looks at the clock: one costs as much as 10 frees
     TICK_MASK = TICK * sizeof(Slot) - 1
 
@@ -32,12 +33,17 @@ cdef inline void list_heap(Arena *arena, Heap *heap) noexcept nogil:
 
 
 cdef inline Heap *shared_heap(Arena *arena) noexcept nogil:
-    """The heap of all threads that have no other. Wants the arena's lock, for as long as it is used."""
+    """The heap of all threads that have no other. Wants the arena's lock, for as long as it is used.
+
+    It takes no samples: those are unwound, which may take the loader's lock, and whoever holds that may be in a malloc that
+    waits for the arena's.
+    """
     cdef Heap *heap = &arena.shared
     if heap.arena == NULL:
         list_heap(arena, heap)
         heap.abandoned = 1  # no thread's, and not among those that a thread may adopt
     heap.thread = 0
+    heap.until_sample = NEVER
     return heap
 
 

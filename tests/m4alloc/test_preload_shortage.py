@@ -67,6 +67,12 @@ def test_when_exiting_threads_allocate(strategy: str) -> None:
     assert_holds(KEYS, check, environment={"M4ALLOC_STRATEGY": strategy})
 
 
+@pytest.mark.parametrize("strategy", ["sample_rate=1", "sample_rate=1,zero_on_free=64"])
+def test_when_samples_are_wanted_of_exiting_threads(strategy: str) -> None:
+    check = "no_stack_is_unwound_under_the_lock_that_exiting_threads_share"
+    assert_holds(KEYS, check, environment={"M4ALLOC_STRATEGY": strategy})
+
+
 @pytest.mark.parametrize("mebibytes", [64, 256])
 def test_slabs_are_shorter_than_the_strategy_wants_rather_than_none(mebibytes: int) -> None:
     check = "a_quarter_of_the_limit_can_be_had_in_any_size"

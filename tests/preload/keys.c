@@ -97,6 +97,33 @@ static void *exits(void *unused) {
     return unused;
 }
 
+static size_t usable_at_exit;
+
+static void measures_when_its_thread_exits(void *unused) {
+    (void)unused;
+    void *block = malloc(17);
+    usable_at_exit = malloc_usable_size(block);
+    free(block);
+}
+
+static void *leaves_a_value(void *unused) {
+    pthread_setspecific(late, &usable_at_exit);
+    free(malloc(17));
+    return unused;
+}
+
+/* Unwinding may want the loader's lock. */
+CHECK(no_stack_is_unwound_under_the_lock_that_exiting_threads_share) {
+    pthread_t thread;
+    void *block = malloc(17);
+    EXPECT(malloc_usable_size(block) == 17, "the block is no sample: %zu bytes", malloc_usable_size(block));
+    free(block);
+    pthread_key_create(&late, measures_when_its_thread_exits);
+    pthread_create(&thread, NULL, leaves_a_value, NULL);
+    pthread_join(thread, NULL);
+    EXPECT(usable_at_exit > 17, "%zu bytes, as only a sample has", usable_at_exit);
+}
+
 CHECK(blocks_of_exiting_threads_keep_their_bytes_and_can_be_freed_by_any) {
     free(malloc(100));
     pthread_key_create(&late, hands_on_when_its_thread_exits);

@@ -72,8 +72,10 @@ static void a_large_block_moves(void) {
     for (size_t size = 3 * MIB; size < 40 * MIB; size *= 2) {
         unsigned char *block = malloc(size), *between = malloc(size);
         fill(block, size, size);
+        errno = 77;
         block = realloc(block, size + 100 * 4096);
         EXPECT(block, "realloc");
+        EXPECT(errno == 77, "errno %d", errno);
         EXPECT(intact(block, size, size) == size, "contents");
         fill(block, size + 100 * 4096, 1);
         EXPECT(intact(block, size + 100 * 4096, 1) == size + 100 * 4096, "contents of all of it");
