@@ -7,6 +7,7 @@ register rounds, with a constant it does not.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 
 from m4alloc.superopt.cheri.intrinsics import NAMES
@@ -27,7 +28,7 @@ def to_riscv(program: Program) -> str:
     return _text(program, _Riscv(), 15)
 
 
-class _Assembly:
+class _Assembly(ABC):
     """What the two share: constants into registers, registers given out and taken back."""
 
     def __init__(self) -> None:
@@ -48,25 +49,25 @@ class _Assembly:
         """One line."""
         self.lines.append(f"\t{text}")
 
+    @abstractmethod
     def register(self, number: int, sort: Sort) -> str:
         """Its name, as a capability or as an integer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def constant(self, number: int, value: int) -> None:
         """A constant into a register."""
-        raise NotImplementedError
 
+    @abstractmethod
     def operation(self, step: Step, into: str, operands: list[str]) -> None:
         """The instructions of a step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def branch(self, condition: str, label: str) -> None:
         """To the label if the condition is false."""
-        raise NotImplementedError
 
+    @abstractmethod
     def move(self, term: Term) -> None:
         """The result into the register for results."""
-        raise NotImplementedError
 
     def operand(self, term: Term, spare: list[int]) -> str:
         """The register of an atom; a constant gets one for this step."""
