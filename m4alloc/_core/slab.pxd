@@ -173,15 +173,22 @@ cdef inline bint open_line(Arena *arena, Heap *heap, uint32_t size_class) noexce
 cdef inline uint32_t units_wanted(const Arena *arena, uint32_t size_class) noexcept nogil:
     """Units of the next slab of the class: as its strategy has it, or fewer where there is little address space for all.
 
-    A slab of each class then takes half of it at most, all together.
+    It is little where a slab of each class would take more than half of it. No class's slab then takes more than an equal
+    share of that half.
     """
     cdef uint64_t room = arena.regions[0].reserved
+    cdef uint64_t of_all = 0
+    cdef uint32_t c
     cdef uint32_t units = arena.class_units[size_class]
     cdef uint32_t least = arena.class_least[size_class]
     if least > units:
         least = units
     if arena.knobs.capacity != 0 and arena.knobs.capacity < room:
         room = arena.knobs.capacity
+    for c in range(arena.bins):
+        of_all += arena.class_units[c]
+    if 2 * of_all <= room >> UNIT_SHIFT:
+        return units
     room = room // (2 * arena.bins) >> UNIT_SHIFT
     if units > room:
         units = <uint32_t>room
