@@ -40,6 +40,8 @@ class Reaction(StrEnum):
     """A later valid call ended the process, with a message or without one."""
     SILENT = "silent corruption"
     """The goal was reached: blocks share memory, a live block changed, or what it should not see was read."""
+    ACCEPTED = "accepted"
+    """A wrong free returned as a right one does: nothing was reported, and no harm was seen in what followed."""
     HARMLESS = "harmless"
     """Nothing was reported, and nothing that was looked at went wrong."""
     CRASHED = "crashed"
@@ -96,6 +98,8 @@ class _Run:
         self.misused = 0
         self.counted = 0
         self.step = 0
+        self.given_up = 0
+        """An address that is in no block, and was freed all the same."""
         self._stored: dict[int, int] = {}
 
     # One instruction
@@ -148,6 +152,8 @@ class _Run:
             block_or_none = self.names.get(place.name)
             address = block_or_none.address + place.offset if block_or_none else self._elsewhere(place.offset)
             self._note_misuse(event, block_or_none, place.offset)
+            if block_or_none is None and event.function in FREEING:
+                self.given_up = address
         count = event.count if event.function is Function.CALLOC else 1
         row = Row(event.function, ABSOLUTE, event.thread, 0, event.size, count, event.alignment, _signed(address))
         reply = self.make([row])[-1]
@@ -249,6 +255,9 @@ class _Run:
             if not all(reply.result for reply in replies):
                 return f"malloc({size}) fails"
             owned += [(f"a new block of {size} bytes", _Block(reply.result, size)) for reply in replies]
+        for name, block in owned:
+            if block.address <= self.given_up < block.address + block.size:
+                return f"{name} holds the address that was freed"
         owned.sort(key=lambda pair: pair[1].address)
         for (name, one), (other_name, other) in pairwise(owned):
             if _overlap(one, other):
@@ -301,6 +310,8 @@ def _carried_out(run: _Run) -> Finding:
         return Finding(attack.name, Reaction.SILENT, 0, attack.goal.text, True)
     if wrong:
         return Finding(attack.name, Reaction.SILENT, 0, wrong, isinstance(attack.goal, Accepted))
+    if isinstance(attack.goal, Accepted):  # ignored, or carried out and the harm is still to come: they look alike
+        return Finding(attack.name, Reaction.ACCEPTED, 0, "nothing was reported, and no harm seen in what followed")
     return Finding(attack.name, Reaction.HARMLESS)
 
 

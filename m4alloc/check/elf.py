@@ -21,6 +21,8 @@ PT_DYNAMIC, DT_NULL, DT_FLAGS_1, NOOPEN = 2, 0, 0x6FFFFFFB, 0x40
 """Of <elf.h>: a library with the flag refuses dlopen; the linker's -z nodlopen sets it."""
 DYNAMIC = 3
 """ET_DYN: what can be loaded."""
+SHT_DYNSYM = 11
+"""The section with the names that a library exports."""
 
 
 def wrong_with(path: Path) -> str:
@@ -54,6 +56,44 @@ def wrong_with(path: Path) -> str:
     if kind_number != DYNAMIC:
         return "an ELF file, but no shared library; `gcc -shared -fPIC` makes one"
     return ""
+
+
+def exported(path: Path) -> set[str]:
+    """The names that the library defines for others; empty where it has no table of sections.
+
+    path: a file that `wrong_with` finds nothing wrong with.  Cost: reads the file.
+    Source: System V ABI, chapter 4, sections and symbol table.
+    """
+    data = path.read_bytes()
+    found = set()
+    try:
+        (sections,) = struct.unpack_from("<Q", data, 40)
+        size, count = struct.unpack_from("<HH", data, 58)
+        for section in range(sections, sections + size * count, size):
+            kind, _, _, start, length, link = struct.unpack_from("<IQQQQI", data, section + 4)
+            if kind == SHT_DYNSYM:
+                (names,) = struct.unpack_from("<Q", data, sections + size * link + 24)
+                for symbol in range(start, start + length, 24):
+                    name, info, other, where = struct.unpack_from("<IBBH", data, symbol)
+                    if where and info >> 4 and not other & 3:  # defined here, not local, of default visibility
+                        found.add(data[names + name : data.index(b"\0", names + name)].decode(errors="replace"))
+    except (struct.error, ValueError):  # cut off: the loader says so
+        pass
+    return found
+
+
+def malloc_of(path: Path) -> str:
+    """What the library calls its malloc, where it has a free of the same kind: je_malloc, malloc; empty for none.
+
+    path: as for `exported`.  Of several the shortest name.
+
+    >>> from m4alloc.lib import lib
+    >>> malloc_of(lib())
+    'malloc'
+    """
+    names = exported(path)
+    mallocs = [name for name in names if name.endswith("malloc") and f"{name.removesuffix('malloc')}free" in names]
+    return min(mallocs, key=lambda name: (len(name), name), default="")
 
 
 def opened(path: Path) -> bytes:

@@ -124,7 +124,7 @@ def lines(report: ViewReport) -> list[str]:
 
     told = []
     for life in report.lives:
-        told.append(f"heap     {life.title}, on {life.machine}")
+        told.append(f"heap     {life.headline}")
         told.append(f"         {plural(len(life.events), 'event')}, {plural(len(life.blocks), 'block')}")
         told += [f"         {one}" for one in (life.sentence, life.left_out, life.guard_note) if one]
     if report.counterexample:

@@ -33,8 +33,6 @@ from spec.script_writer import render
 
 NEEDED = (Function.MALLOC, Function.CALLOC, Function.REALLOC, Function.FREE)
 """What a library has to export to be a program's malloc: whoever has some of them only mixes two heaps."""
-PREFIXES = ("mm_", "my_", "je_", "mi_", "tc_")
-"""What malloc labs, and libraries, put before the names."""
 PATIENCE = 8.0
 """Seconds that shrinking a fault may take."""
 RACES = 7
@@ -62,8 +60,7 @@ class LibraryGrader:
                 self.functions = driver.functions
                 self.terms: Terms = driver.terms(asked_of(path, "", (), (), False))
         except WorkerError as error:
-            prefix = self.prefix() if "exports no malloc" in str(error) else ""
-            raise GradeError(explained(str(error), prefix)) from error
+            raise GradeError(explained(str(error))) from error
         replayer()  # it is there, or grading ends here: no trace can be raced without it
         if not ROLLUP.exists():
             raise GradeError(f"this kernel has no {ROLLUP}, which counts a heap's pages; only Python can be graded")
@@ -73,16 +70,6 @@ class LibraryGrader:
                 f"{path} exports no {' and no '.join(absent)}; a program on it would get such memory from the C "
                 "library, and give it back to the wrong heap. Define malloc, calloc, realloc and free"
             )
-
-    def prefix(self) -> str:
-        """What the names of its functions begin with, where that is why no malloc was found."""
-        for prefix in PREFIXES:
-            try:
-                with Foreign(self.library, prefix=prefix, timeout=self.timeout):
-                    return prefix
-            except WorkerError:
-                continue
-        return ""
 
     def checked(self, budget: float, progress: Progress) -> tuple[Checked, bool]:
         """What is cheap to decide before the traces, and whether that was interrupted."""
@@ -166,15 +153,16 @@ def raced(library: str, workload: Workload, functions: frozenset[Function]) -> t
     return seconds
 
 
-def explained(message: str, prefix: str = "") -> str:
-    """What a loader said, with what to do about it. prefix: of the names, where malloc is called mm_malloc.
+def explained(message: str) -> str:
+    """What a loader said, with what to do about it; where it names an option that `grade` lacks, what to do here.
 
     >>> explained("./a.so: no such file")
     './a.so: no such file'
     """
-    if "exports no malloc" in message and prefix:
+    told, _, prefix = message.partition(": --symbol-prefix ")
+    if prefix:
         return (
-            f"{message}, but {prefix}malloc. A program's malloc has no prefix: add `void *malloc(size_t size) {{ "
+            f"{told}. A program's malloc has no prefix: add `void *malloc(size_t size) {{ "
             f"return {prefix}malloc(size); }}`, and so for calloc, realloc and free"
         )
     if "exports no malloc" in message:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
 _SHADES = "·░▒▓█"
+SHADES = "· none  ░ to 1/4  ▒ to 1/2  ▓ to 3/4  █ more"
+"""How much of a cell of `heap_map` is in use, for a legend."""
 
 
 def printable(text: str) -> str:

@@ -8,6 +8,7 @@ import sys
 import unittest
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 from examples.own_allocator import MEMORY, SETTINGS, FirstFit
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "own_allocator.py"
 
 
+@pytest.mark.slow
 def test_the_example_ends_well_with_the_smallest_history_and_the_mended_heap() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, check=False, env=environment)
@@ -34,6 +36,7 @@ def test_the_example_ends_well_with_the_smallest_history_and_the_mended_heap() -
     assert mended == "Cleared: nothing found"
 
 
+@pytest.mark.slow
 def test_for_pytest_it_is_one_line_that_finds_the_same() -> None:
     case = AllocatorMachine(FirstFit, memory=MEMORY).TestCase
     case.settings = settings(SETTINGS, deadline=None)

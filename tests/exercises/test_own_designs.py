@@ -38,6 +38,7 @@ def broken(number: int, module: ModuleType) -> dict[str, tuple[BrokenPromise, st
     return {promise.name: (one, one.hint or promise.hint) for promise, one in found if one is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "design"),
     [(1, "Linked"), (1, "BestFit")]

@@ -299,6 +299,7 @@ def run_on(library: Path, plan: list[Operation], timeout: float = 5.0) -> set[st
     return {one.which.name for one in told if one.answer is Answer.VIOLATED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", CORE_FAULTS)
 def test_each_fault_of_the_core_that_breaks_order_is_named_by_its_property(number: int) -> None:
     if _build.unsupported():

@@ -62,6 +62,7 @@ def test_no_function_of_the_core_touches_python(generated: Path) -> None:
     assert guilty == {}
 
 
+@pytest.mark.slow
 def test_the_annotated_listing_shows_no_python_in_the_entry_points(generated: Path) -> None:
     html = (generated / "_fast.html").read_text()
     listed = re.findall(r'<pre class="cython line score-(\d+)".*?<span class="">(\d+)</span>', html)

@@ -206,7 +206,7 @@
       sentences.size < 2
         ? [...sentences].join("")
         : lives.map((life, at) => `${m4.map.letter(at)}: ${life.sentence || "nothing was found."}`).join(" ");
-    const bad = lives.some((life) => life.marks.some(m4.tell.is_wrong));
+    const bad = lives.some(m4.tell.is_bad);
     const said = document.getElementById("sentence");
     said.textContent = sentence;
     said.title = sentence;

@@ -12,7 +12,7 @@
   const item = (state, life_number, index, attack) => {
     const life = state.lives[life_number];
     const mark = life.marks[index];
-    const kind = m4.tell.kind(mark);
+    const kind = m4.tell.kind_in(life, mark);
     const current = state.finding === index && state.finding_life === life_number;
     const name = m4.tell.mark_name(mark);
     const outcome = attack && is_outcome(life, index);
@@ -53,7 +53,7 @@
   const verdict = (life) => {
     if (!life.sentence) return null;
     const found = life.marks.filter((mark) => mark.kind !== "label");
-    const bad = found.some((mark) => m4.tell.kind(mark).tone === "bad");
+    const bad = m4.tell.is_bad(life);
     const sign = bad ? "✗ " : found.length ? "■ " : "✓ ";
     return make("p", { class: `verdict-line ${bad ? "bad" : "good"}` }, make("b", {}, sign), life.sentence);
   };
@@ -63,7 +63,7 @@
     const life = state.lives[life_number];
     const indices = life.marks.map((_, index) => index).filter((index) => life.marks[index].kind !== "label");
     const labels = life.marks.map((_, index) => index).filter((index) => life.marks[index].kind === "label");
-    const attack = life.marks.some((mark) => mark.kind === "attack" || mark.kind === "missed");
+    const attack = m4.tell.is_attack(life);
     const here = state.finding_life === life_number ? Math.max(0, indices.indexOf(state.finding)) : 0;
     const from = Math.max(0, Math.min(indices.length - SHOWN, here - SHOWN / 2));
     const shown = indices.slice(from, from + SHOWN);

@@ -55,9 +55,11 @@
     };
   };
 
-  // What a page opens with: the first thing that went wrong, if anything did; null for nothing.
+  // What a page opens with: the gravest thing that went wrong, the first of its kind; null for nothing.
   const first_wrong = () => {
-    const first = findings().find(({ mark }) => m4.tell.is_wrong(mark));
+    const gravity = ({ mark }) => map.marks.ORDER.indexOf(mark.kind);
+    const wrong = findings().filter(({ mark }) => m4.tell.is_wrong(mark));
+    const [first] = wrong.sort((one, other) => gravity(one) - gravity(other));
     return first ? { ...looking_at(first.life, first.finding), tab: "findings" } : null;
   };
 

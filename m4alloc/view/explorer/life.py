@@ -189,4 +189,14 @@ class Life:
     @property
     def machine(self) -> str:
         """What served it, over what hardware where that protects anything."""
-        return self.allocator if self.protection == "none" else f"{self.allocator} over {self.protection}"
+        comma = "," if "," in self.allocator else ""
+        return self.allocator if self.protection == "none" else f"{self.allocator}{comma} over {self.protection}"
+
+    @property
+    def headline(self) -> str:
+        """The title and what served it, in a line."""
+        if self.allocator.startswith("as "):  # as the script, or the file, tells it
+            return f"{self.title}, {self.machine}"
+        if any(mark.kind == "attack" for mark in self.marks):  # the title of an attack names the hardware
+            return f"{self.title} ({self.allocator})"
+        return f"{self.title}, on {self.machine}"

@@ -13,7 +13,7 @@ from m4alloc.view.explorer.run_picture import blocks_of
 from m4alloc.view.palette import GROUP_LABELS, ROLES
 from m4alloc.view.quantity import number, plural, size
 from m4alloc.view.raster import Raster, rasterise
-from m4alloc.view.text import heap_map, printable, sparkline
+from m4alloc.view.text import SHADES, heap_map, printable, sparkline
 
 ROWS = 32
 FINDINGS = 12
@@ -87,7 +87,7 @@ def _head(life: Life) -> list[str]:
 
 
 def _below(life: Life, raster: Raster, room: int) -> list[str]:
-    """The clock, where something was found, and the bytes live."""
+    """The clock, where something was found, the bytes live, and what the cells say."""
     if not len(raster.axis.rows):
         return []
     stop = max(1, len(life.events))
@@ -104,7 +104,7 @@ def _below(life: Life, raster: Raster, room: int) -> list[str]:
         at = np.searchsorted(live.at, np.arange(raster.columns) * stop // raster.columns, side="right") - 1
         values = np.where(at >= 0, live.values[np.maximum(at, 0)], 0.0)
         told.append("live".ljust(room) + sparkline(values.tolist(), raster.columns))
-    return told
+    return [*told, "filled".ljust(max(room, 8)) + SHADES]
 
 
 def _findings(life: Life) -> list[str]:

@@ -135,6 +135,15 @@
   const kind = (mark) => KINDS[mark.kind] ?? KINDS.label;
   // Whether something went wrong: not what an attacker does, nor what a program says.
   const is_wrong = (mark) => !["label", "attack"].includes(mark.kind);
+  const is_attack = (life) => life.marks.some((mark) => mark.kind === "attack" || mark.kind === "missed");
+  // As `kind`; what the allocator refuses in an attack is no fault of a program's, but stops it.
+  const STOPPED = { ...KINDS.misuse, tone: "good", sign: KINDS.fault.sign, word: "the allocator stopped it" };
+  const kind_in = (life, mark) => (mark.kind === "misuse" && is_attack(life) ? STOPPED : kind(mark));
+  // Whether a life ends badly: an attack that was stopped, and an access that was refused, do not.
+  const is_bad = (life) => {
+    const attack = is_attack(life);
+    return life.marks.some((mark) => kind(mark).tone === "bad" && !(attack && mark.kind === "misuse"));
+  };
   const mark_name = (mark) => mark.name.replaceAll("_", " ");
   const mark_tag = (mark) => m4.parts.make("b", { class: kind(mark).tone }, `${kind(mark).sign} ${mark_name(mark)}`);
 
@@ -193,6 +202,9 @@
     event_link,
     kind,
     is_wrong,
+    is_attack,
+    is_bad,
+    kind_in,
     mark_name,
     mark_tag,
     marks_at,

@@ -29,6 +29,7 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(str(error))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", [1, pytest.param(2, marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("scenario", REMOTE)
 def test_no_interleaving_loses_a_remote_free_of_a_marked_part(checker: Path, scenario: str, bound: int) -> None:

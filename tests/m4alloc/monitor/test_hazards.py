@@ -131,6 +131,7 @@ def test_threads_that_have_ended_leave_little_behind(way: str) -> None:
     assert int(ran.out) < 6 << 10  # KiB, of 3,000 threads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", ["history=accesses", "history=no", "unwind=slow", "frames=32", "redzone=64"])
 @pytest.mark.parametrize(("source", "name"), [("everyday.cc", "threads"), ("signals.c", "coroutines")])
 def test_no_option_makes_a_right_program_wrong(source: str, name: str, options: str) -> None:

@@ -89,6 +89,7 @@ def test_accesses_are_told_exactly_and_those_of_short_and_freed_blocks_are_wrong
     assert len(lines) >= 25
 
 
+@pytest.mark.slow
 def test_every_function_has_a_case() -> None:
     told = {line.removeprefix("case_").removesuffix(": ok") for family in FAMILIES for line in _lines(family)}
     with_case = {name for name in _exported() if any(line.startswith(f"{name}_") for line in told)}

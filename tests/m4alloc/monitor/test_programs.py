@@ -124,6 +124,7 @@ def test_an_error_is_reported_as_its_class_with_its_story(builder: Builder, prog
     check_story(ran.findings[0], program, ran)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("program", "how"), REBUILT)
 def test_nothing_is_reported_of_the_corrected_twin(builder: Builder, program: Program, how: str) -> None:
     ran = builder.run(program, how, fixed=True)

@@ -56,6 +56,7 @@ def mean_return(env: Corridor, agent: Agent, episodes: int = 40) -> float:
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", [pytest.param(0, marks=pytest.mark.campaign), 1, pytest.param(2, marks=pytest.mark.campaign)]
 )

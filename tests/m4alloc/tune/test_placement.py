@@ -243,6 +243,7 @@ def test_a_slab_costs_what_is_asked_for_it() -> None:
     assert totals[0] - totals[1] == pytest.approx(3.0 * made * len(excerpt) / excerpt.bound())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rounds", "steps", "share"), [(3, 500, 0.1), pytest.param(6, 1000, 0.5, marks=pytest.mark.campaign)]
 )

@@ -28,6 +28,7 @@ def test_a_library_that_cannot_be_loaded_is_refused(tmp_path: Path) -> None:
     assert "none.so" in result.detail
 
 
+@pytest.mark.slow
 def test_what_had_no_time_is_not_proved_and_the_environment_makes_no_other_library_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -43,6 +44,7 @@ def test_the_library_as_it_is_built_holds() -> None:
     assert result.verdict is Verdict.HOLDS, result.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "rule"), [(8, "quarantine-respected"), pytest.param(6, "result-disjoint", marks=pytest.mark.campaign)]
 )

@@ -60,6 +60,7 @@ def test_threads_that_change_too_often_are_replayed_on_one_and_that_is_said(monk
     assert result.detail.endswith("; on one thread: mixed")
 
 
+@pytest.mark.slow
 def test_a_line_shorter_than_promised_is_refused_with_a_script_of_few_calls() -> None:
     result = replay_gate(Strategy(delay_line=2), [mixed()], Floor.of("any", promise=4))
     assert result.verdict is Verdict.VIOLATED

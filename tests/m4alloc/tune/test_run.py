@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from m4alloc import _backend
 from m4alloc.program import ProgramError
+from m4alloc.tune import run
 from m4alloc.tune.report import NOTHING, UNDECIDED
 from m4alloc.tune.run import recordings, tune
 from m4alloc.tune.settings import Settings, TuneError
@@ -31,7 +33,20 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     for name in STAGES:
         monkeypatch.setattr(Tuning, name, stage(name))
+    monkeypatch.setattr(run, "compiles", lambda: None)  # nothing here needs an extra
     return seen
+
+
+@pytest.mark.parametrize("missing", ["numba", "llvmlite"])
+def test_without_the_extra_nothing_is_measured_first(
+    done: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
+) -> None:
+    monkeypatch.undo()
+    for name in STAGES:
+        monkeypatch.setattr(Tuning, name, lambda *_: pytest.fail("it began"))
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ModuleNotFoundError, match=f"need {missing}: .* \\(in a clone: pip install -e '.\\[tune\\]'\\)"):
+        tune(command=["true"], output=tmp_path)
 
 
 def test_the_stages_are_in_order(done: list[str], tmp_path: Path) -> None:

@@ -52,6 +52,33 @@ def test_a_script_is_shown_with_what_was_found(show: Show) -> None:
     assert "freed at event 3" in tab.run(TEXT)
 
 
+def test_a_page_opens_at_what_the_allocator_did_wrong_before_what_the_program_did(show: Show, tmp_path: Path) -> None:
+    script = tmp_path / "both.heap"
+    script.write_text("a = malloc 64 -> 0x1000\nfree a\nfree a\nb = malloc 64 -> 0x2000\nc = malloc 64 -> 0x2000\n")
+    tab, report = show(script)
+    kinds = [mark.kind for mark in report.lives[0].marks]
+    assert kinds.index("misuse") < kinds.index("violation")
+    assert tab.run("m4.store.state.lives[0].marks[m4.store.state.finding].kind") == "violation"
+
+
+@pytest.mark.parametrize(
+    ("attack", "architecture", "kind", "tone"),
+    [
+        ("double-free", "none", "misuse", "good"),
+        ("use-after-free-read", "morello", "fault", "good"),
+        ("linear-overflow", "none", "missed", "bad"),
+    ],
+)
+def test_an_attack_that_was_stopped_has_the_colour_of_what_is_well(
+    show: Show, attack: str, architecture: str, kind: str, tone: str
+) -> None:
+    tab, report = show(attack=attack, architectures=[architecture])
+    assert report.lives[0].marks[-1].kind == kind
+    assert tab.run("document.getElementById('sentence').className") == tone
+    assert tab.run("document.querySelector('.verdict-line').classList.contains('bad')") == (tone == "bad")
+    assert tab.run("document.querySelectorAll('.finding.bad').length") == (tone == "bad")
+
+
 def test_an_attack_is_shown_on_two_machines(show: Show) -> None:
     tab, report = show(attack="use-after-reuse-write", architectures=["mte", "morello"])
     assert tab.run("m4.store.state.lives.map((life) => [life.protection, life.granule])") == [

@@ -38,6 +38,13 @@ def test_the_map_is_as_wide_as_it_was_asked_to_be() -> None:
     assert {len(line) for line in body} == {80}
 
 
+def test_the_characters_of_the_map_are_explained_below_it() -> None:
+    told = lines(life_of_attack("linear-overflow", "none"), 60)
+    (legend,) = [line for line in told if line.startswith("filled")]
+    assert legend.split()[1:] == ["·", "none", "░", "to", "1/4", "▒", "to", "1/2", "▓", "to", "3/4", "█", "more"]
+    assert len(legend) <= 60
+
+
 def test_only_the_first_findings_are_listed() -> None:
     text = "\n".join(["a = malloc 24 -> 0x1000", "free a", *["usable_size a -> 24"] * 30])
     told = lines(life_of_script(parse(text), text=text, title="t"))
