@@ -39,7 +39,7 @@ static int m4_release_remote(struct m4_arena *, struct m4_heap *, struct m4_reco
 static int m4_report_write(struct m4_arena *, char *, const uint8_t *, uint64_t, uint64_t) M4_APART;
 static int m4_report_overflow(struct m4_arena *, char *, const uint8_t *, uint64_t, uint64_t, uint64_t) M4_APART;
 static int m4_report_canary(struct m4_arena *, char *, const uint8_t *, uint64_t) M4_APART;
-static int m4_report_beside(struct m4_arena *, char *, char *, uint64_t) M4_APART;
+static int m4_report_beside(struct m4_arena *, char *, char *, uint64_t, int) M4_APART;
 static int m4_report_large_overflow(struct m4_arena *, char *, uint64_t) M4_APART;
 static int m4_report_range(struct m4_arena *, char *, uint64_t, char *, uint64_t) M4_APART;
 static int m4_report_sample(struct m4_arena *, int, struct m4_sample *, char *, int) M4_APART;

@@ -114,13 +114,13 @@ cdef inline void check_beside "m4_check_beside"(Arena *arena, const Record *reco
         bytes = m4_any_of_32(address - BESIDE) if zeroed and (seen == CACHED or seen == FREE) else 0
         if unlikely((canary if seen == LIVE else bytes) != 0):
             if seen != LIVE or m4_load8(state - 1) == LIVE:
-                report_beside(arena, address, address - size, size)
+                report_beside(arena, address, address - size, size, seen != LIVE)
                 return
     if likely(zeroed and index != record.slots - 1):
         seen = m4_load8(state + 1)
         bytes = m4_any_of_32(address + size)
         if unlikely((bytes if seen == CACHED or seen == FREE else 0) != 0):
-            report_beside(arena, address, address + size, size)
+            report_beside(arena, address, address + size, size, True)
 
 
 cdef inline void wipe(Arena *arena, uint32_t c, uint32_t hooks, char *address, uint64_t slot_size) noexcept nogil:

@@ -166,13 +166,17 @@ cdef inline int report_canary "m4_report_canary"(Arena *arena, char *address, co
 
 
 cdef inline int report_beside "m4_report_beside"(Arena *arena, char *address, char *other,
-                                                 uint64_t slot_size) noexcept nogil:
-    """Say that the slot beside the one being freed was written to: its canary, or a byte of it while it was free."""
+                                                 uint64_t slot_size, bint is_free) noexcept nogil:
+    """Say that the slot beside the one being freed was written to: its canary, or a byte of it while it was free.
+
+    A free one (`is_free`) may as well have been written to by whoever had it last: nothing tells the two apart.
+    """
     cdef char line[MESSAGE_MAX]
     cdef bint below = other < address
-    snprintf(line, MESSAGE_MAX - 1, "m4alloc: %s of %p: size class %llu, %s slot %p changed",
+    snprintf(line, MESSAGE_MAX - 1, "m4alloc: %s of %p: size class %llu, %s slot %p changed%s",
              <const char *>("underflow" if below else "overflow"), address, <unsigned long long>slot_size,
-             <const char *>("the end of the" if below else "the"), other)
+             <const char *>("the end of the" if below else "the"), other,
+             <const char *>(", or a write after its free" if is_free else ""))
     return finish_report(arena, UNDERFLOW if below else OVERFLOW, line)
 
 

@@ -20,7 +20,7 @@ from m4alloc.check.alphabet import MAX_DEPTH, Alphabet
 from m4alloc.check.explore import explore
 from m4alloc.check.finding import Finding
 from m4alloc.check.foreign import Foreign
-from m4alloc.check.hunt import Hunt
+from m4alloc.check.hunt import HANGING, HUNG, Hunt
 from m4alloc.check.judgement import Broken, Terms
 from m4alloc.check.operation import Operation
 from m4alloc.check.progress import Progress
@@ -48,6 +48,10 @@ SHARES = {DIRECTED: 0.5, EXHAUSTIVE: 0.5, RANDOM: 1.0}
 SPLIT = 2
 """Requests at the beginning of a sequence that tell the parts of an exploration apart."""
 CHECKPOINT_SECONDS = 10.0
+HANG_SHARE, HANG_LEAST = 0.1, 3.0
+"""A call hangs after that share of the budget, if that is less than the timeout, but not before so many seconds."""
+SHRINKING_SHARE, HUNG_SHARE = 0.6, 0.3
+"""The share of the time that is left which one finding may take at most; one that hangs would always take it all."""
 AT_ONCE = 16
 """Rounds that Hypothesis draws at once."""
 
@@ -77,9 +81,9 @@ class Done:
     findings: dict[str, dict[str, Any]] = field(default_factory=dict)
     planned: int = 0
 
-    def save(self, path: Path, identity: dict[str, object]) -> None:
-        """Write it down, whole or not at all."""
-        write_whole(path, json.dumps({"identity": identity, "done": asdict(self)}, indent=1))
+    def save(self, path: Path, identity: dict[str, object], library: str = "") -> None:
+        """Write it down, whole or not at all. library: where the one lies whose campaign it is."""
+        write_whole(path, json.dumps({"identity": identity, "path": library, "done": asdict(self)}, indent=1))
 
     @classmethod
     def load(cls, path: Path, identity: dict[str, object]) -> Done:
@@ -124,6 +128,7 @@ class Campaign:
     lock: threading.Lock = field(default_factory=threading.Lock)
     local: threading.local = field(default_factory=threading.local)
     hunts: list[Hunt] = field(default_factory=list)
+    hangs: bool = False
 
     def run(self) -> None:
         """Spend the budget. Raises WorkerError: the library cannot be driven."""
@@ -165,10 +170,16 @@ class Campaign:
         """This thread's."""
         hunt: Hunt | None = getattr(self.local, "hunt", None)
         if hunt is None:
-            hunt = self.local.hunt = Hunt(self.start, self.terms)
+            hunt = self.local.hunt = Hunt(self.driver, self.terms)
             with self.lock:
                 self.hunts.append(hunt)
         return hunt
+
+    def driver(self) -> Foreign:
+        """A driver whose hang is recognised within a share of the budget."""
+        foreign = self.start()
+        foreign.timeout = min(foreign.timeout, max(HANG_LEAST, HANG_SHARE * self.budget))
+        return foreign
 
     # The engines.
 
@@ -330,8 +341,11 @@ class Campaign:
         with self.leaving(aside) as hunt:
             before = hunt.operations
             hunt.observed = {}
+            if self.hangs:  # which is known: every further hang is to cost less
+                hunt.foreign().timeout = min(hunt.foreign().timeout, 2 * HANGING)
             broken = hunt.look(plan, repeated=repeated)
         with self.lock:
+            self.hangs = self.hangs or (broken is not None and HUNG in broken.message)
             self.note(engine, hunt.operations - before, hunt.observed)
         return broken
 
@@ -366,7 +380,8 @@ class Campaign:
         rule = broken.rule.name
         with self.leaving(aside) as hunt:
             before = hunt.operations
-            hunt.patience = 0.0 if self.stopped() else max(3.0, min(20.0, self.left() * 0.6))
+            share = HUNG_SHARE if HUNG in broken.message else SHRINKING_SHARE
+            hunt.patience = 0.0 if self.stopped() else max(3.0, min(20.0, self.left() * share))
             if plan:
                 finding = hunt.finding(plan, broken, engine, where, repeated=repeated)
             else:

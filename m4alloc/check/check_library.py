@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,8 @@ OURS = "c17,glibc"
 FOREIGN = "c23,posix"
 """What a library is held to when nobody says: our own and the system's to what they claim, others to what all do."""
 STATE = "campaign.json"
+NOT_CARRIED_OUT = "not carried out"
+"""What is said of a search that did nothing: the time was over before its turn came, or all ended before."""
 
 
 class CheckError(ValueError):
@@ -74,7 +77,8 @@ def check(
     stop_at_first: end at the first finding. output: the folder for findings and state, None for none.
     resume: go on with the campaign in that folder. timeout: seconds that a batch of calls may take.
     env: variables added to the driver's.
-    Raises CheckError, WorkerError, LibraryError, ValueError (standard, rules), OSError.
+    Raises CheckError (also: the folder holds findings of another library, which would be overwritten), WorkerError,
+    LibraryError, ValueError (standard, rules), OSError.
 
     >>> report = check("system", budget=3, engines=["exhaustive"], sizes=[16], depth=2, jobs=1, output=None)
     >>> report.verdict.value, report.exit_status, report.depth
@@ -98,6 +102,8 @@ def check(
         "without": sorted(without),
         "misuse": misuse,
     }
+    if folder is not None and not resume:  # a campaign itself goes on only with what it began with
+        refuse_findings_of_another(folder, path, digest(path))
     done = (
         Done.load(folder / STATE, identity) if resume and folder is not None and (folder / STATE).exists() else Done()
     )
@@ -109,7 +115,7 @@ def check(
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            done.save(folder / STATE, identity)
+            done.save(folder / STATE, identity, whole_path(path))
         except OSError as error:
             unwritten.append(f"not written: {error.filename}: {error.strerror}")
 
@@ -228,6 +234,32 @@ def digest(path: str) -> str:
     return path if path == "system" else hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
+def whole_path(path: str) -> str:
+    """Where the library lies, however it was named.
+
+    >>> whole_path("system")
+    'system'
+    """
+    return path if path == "system" else os.fspath(Path(path).resolve())
+
+
+def refuse_findings_of_another(folder: Path, path: str, build: str) -> None:
+    """Raise CheckError when the folder holds findings of a library that lies elsewhere and is another build.
+
+    A library that was built anew in its place, or copied, is the same: its findings are to be replaced.
+    """
+    try:
+        held = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        other, same, findings = held["path"], held["identity"]["library"] == build, held["done"]["findings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # nothing there says whose the findings are
+    if findings and other and not same and other != whole_path(path):
+        raise CheckError(
+            f"{folder}: holds findings of another library, {other}, which would be overwritten; "
+            "another folder is given with -o DIR (--output)"
+        )
+
+
 def report_of(
     name: str,
     functions: frozenset[Function],
@@ -291,7 +323,9 @@ def engine_row(engine: str, campaign: Campaign) -> Engine:
     """One search of the report."""
     done = campaign.done
     operations = done.operations.get(engine, 0)
-    if engine == DIRECTED:
+    if not operations and not done.broken.get(engine) and not (engine == DIRECTED and done.plans):
+        detail = NOT_CARRIED_OUT
+    elif engine == DIRECTED:
         of = f"{number(len(done.plans))} of " if len(done.plans) < done.planned else ""
         detail = f"{of}{plural(max(done.planned, len(done.plans)), 'plan')}, {plural(operations, 'operation')}"
     elif engine == EXHAUSTIVE:

@@ -19,8 +19,7 @@ SHOWN = 5
 
 def lines(report: CheckReport) -> list[str]:
     """The report in plain text; a finding ends in what replays it and the files that hold it."""
-    ran = [engine for engine in report.engines if engine.operations or not report.findings]
-    rows: list[tuple[str, str]] = [(engine.name, row(engine, report)) for engine in ran]
+    rows: list[tuple[str, str]] = [(engine.name, row(engine, report)) for engine in report.engines]
     rows += [pair for written in report.findings for pair in told(written)]
     rows += [("contract", contract(report)), ("", not_observed(report))]
     rows += [("note", note) for note in report.notes]

@@ -21,7 +21,7 @@ from typing import IO
 import numpy as np
 
 from m4alloc.check.board import CAPACITY, Board, Doing
-from m4alloc.check.elf import opened, wrong_with
+from m4alloc.check.elf import malloc_of, opened, wrong_with
 from m4alloc.check.instruction import ABSOLUTE, INSTRUCTION, Instructions, Planner, Row
 from m4alloc.check.judgement import Terms
 from m4alloc.check.operation import LABELS, Aim, Directive, Operation
@@ -34,6 +34,8 @@ from spec.event import ACCESSING, ALLOCATING, FREEING, NEVER_RETURNED, RESIZING,
 START_SECONDS = 30.0
 SLOW = 30
 """Timeouts after which a child that still takes steps hangs all the same: each call then took some milliseconds."""
+LOOKS = 4
+"""How often in a timeout it is looked whether there were steps: what hangs is known a look after it at the latest."""
 STATIC_TLS = "glibc.rtld.optional_static_tls=65536"
 """Room for libraries with initial-exec thread-local storage, which else can only be preloaded (jemalloc)."""
 DRIVER_FAILED = 71
@@ -97,6 +99,7 @@ class Foreign(Closing):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env=variables,
+            process_group=0,  # Ctrl-C goes to the terminal's whole group, and is ours to answer
         )
         theirs.close()
         self.starved, self.kills = 0, oom_kills()
@@ -110,9 +113,17 @@ class Foreign(Closing):
         if message is None or message[:1] != b"H":
             said = (message or b"")[1:].decode(errors="replace") or self.load_failure(hung=message is None)
             self.close()
-            raise WorkerError(f"{self.name} cannot be driven: {said}")
+            raise WorkerError(f"{self.name} cannot be driven: {said}{self.instead(said)}")
         self.quarantine, self.quarantine_limit = struct.unpack_from("<QQ", message, 1)
         return frozenset(FUNCTIONS[number] for number in message[17:])
+
+    def instead(self, said: str) -> str:
+        """What its malloc is called, where the driver did not find one."""
+        if self.name == "system" or said != f"it exports no {self.prefix}malloc":
+            return ""
+        name = malloc_of(Path(self.name))
+        prefix = name.removesuffix("malloc")
+        return name and f", but {name}: {f'--symbol-prefix {prefix}' if prefix else 'without --symbol-prefix'}"
 
     def load_failure(self, *, hung: bool) -> str:
         """What happened to a driver that said nothing."""
@@ -147,6 +158,24 @@ class Foreign(Closing):
         except ConnectionError:
             return b""
 
+    def send(self, message: bytes) -> None:
+        """Say something to the driver, or to its child. Raises WorkerError: the driver is gone."""
+        try:
+            self.link.send(message)
+        except ConnectionError:
+            raise WorkerError(self.failure()) from None
+
+    def failure(self) -> str:
+        """What is known of a driver that failed: how it ended, and what it said."""
+        try:
+            status = self.server.wait(1.0)
+        except subprocess.TimeoutExpired:
+            how = "it does not answer"
+        else:
+            how = f"it ended with status {status}" if status >= 0 else f"{signal.Signals(-status).name} ended it"
+        said = self.said()
+        return f"{self.name}: the driver failed: {how}{': ' if said else ''}{said}"
+
     def was_starved(self) -> bool:
         """Whether it was the system that killed a child, since memory ran out: it counts whom it kills."""
         before, self.kills = self.kills, oom_kills()
@@ -163,10 +192,10 @@ class Foreign(Closing):
         self.errors.seek(0)
         self.errors.truncate()
         self.board.clear()
-        self.link.send(b"F")
+        self.send(b"F")
         message = self.receive(START_SECONDS)
         if not message or message[:1] != b"P":
-            raise WorkerError(f"{self.name}: the driver failed: {self.said()}")
+            raise WorkerError(self.failure())
         pid: int = struct.unpack("<i", message[1:])[0]
         return pid
 
@@ -234,14 +263,14 @@ class ForeignSession(Closing):
         foreign = self.foreign
         if self.over:
             raise ValueError("the session is closed")
-        foreign.link.send(message)
+        foreign.send(message)
         while True:
             answer, hung = (foreign.receive(None), False) if patience else self.await_answer()
             if hung:
                 self.kill()
                 answer = foreign.receive(START_SECONDS)
             if answer and answer[:1] == b"M" and not hung:
-                foreign.link.send(b"C" if keep(foreign.board.events()) else b"S")
+                foreign.send(b"C" if keep(foreign.board.events()) else b"S")
                 continue
             break
         if answer and answer[:1] == b"D" and not hung:
@@ -251,7 +280,7 @@ class ForeignSession(Closing):
             answer = foreign.receive(START_SECONDS)
         self.over = True
         if not answer or answer[:1] != b"X":
-            raise WorkerError(f"{foreign.name}: the driver failed: {foreign.said()}")
+            raise WorkerError(foreign.failure())
         status: int = struct.unpack("<i", answer[1:])[0]
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == DRIVER_FAILED and not hung:
             raise WorkerError(f"the child failed by itself: {foreign.said()}")
@@ -264,12 +293,15 @@ class ForeignSession(Closing):
 
     def await_answer(self) -> tuple[bytes | None, bool]:
         """The child's next message, and whether it hangs: no step for the whole timeout, or steps for ever."""
-        foreign = self.foreign
-        for _ in range(SLOW):
-            before = foreign.board.steps
-            answer = foreign.receive(foreign.timeout)
-            if answer is not None or foreign.board.steps == before:
-                return answer, answer is None
+        foreign, quiet, before = self.foreign, 0, self.foreign.board.steps
+        for _ in range(SLOW * LOOKS):
+            answer = foreign.receive(foreign.timeout / LOOKS)
+            if answer is not None:
+                return answer, False
+            steps = foreign.board.steps
+            quiet, before = quiet + 1 if steps == before else 0, steps
+            if quiet == LOOKS:
+                break
         return None, True
 
     def kill(self) -> None:
@@ -382,7 +414,7 @@ class ForeignSession(Closing):
         if self.over:
             return
         self.over = True
-        self.foreign.link.send(b"Q")
+        self.foreign.send(b"Q")
         answer = self.foreign.receive(START_SECONDS)
         if answer is None or answer[:1] != b"X":
             self.kill()

@@ -27,6 +27,8 @@ ATTEMPTS = 8
 HUNG = "no answer in time"
 HANGING = 0.7
 """Seconds after which a call hangs while a hang is shrunk."""
+AT_LEAST = 3
+"""Times that a finding is carried out again even where each takes long and the time is over."""
 BISECTIONS = 5
 LONG = 40_000
 """Operations from which on a plan is first tried as a repetition of few."""
@@ -104,34 +106,49 @@ class Hunt:
         self, plan: list[Operation], broken: Broken, engine: str, where: str, *, repeated: bool = False
     ) -> Finding:
         """Shrink what broke a rule, and carry it out again."""
-        until = time.monotonic() + self.patience
+        began = time.monotonic()
+        until = began + self.patience
         usual = self.foreign().timeout
         short = not repeated and expanded_length(plan) <= LONG and broken.rule.name != "call-returns"
         if HUNG in broken.message or short:
             self.foreign().timeout = min(usual, HANGING)  # else most of the time is spent waiting for plans that hang
         broken = self.again(plan, broken.rule.name, repeated=repeated, told=True) or broken
+        if self.is_slow(broken):
+            until = began + self.patience / 2  # carrying out again takes as long
         plan = self.smallest(plan, broken.rule.name, broken.number, until, repeated=repeated)
         last = self.again(plan, broken.rule.name, repeated=repeated, told=True) or broken
         self.foreign().timeout = usual
         script = script_of(last, plan, self.terms, repeated=repeated)
-        replays = replayed(self.start, self.terms, script, last)
-        if replays < TIMES and attempts(plan) > 1:
+        latest = self.last_replay(last)
+        replays, times = replayed(self.start, self.terms, script, last, until=latest)
+        if replays < times and attempts(plan) > 1:
             # Where threads race, what they did after the violation may have been what made it likely.
             whole = planned(plan, self.terms)
-            times = replayed(self.start, self.terms, whole, last)
-            if times > replays:
-                script, replays = whole, times
-        return self.found(last, engine, where, script, replays)
+            others, of = replayed(self.start, self.terms, whole, last, until=latest)
+            if others * times > replays * of:
+                script, replays, times = whole, others, of
+        return self.found(last, engine, where, script, replays, times)
+
+    def is_slow(self, broken: Broken) -> bool:
+        """Whether carrying it out again takes a second each time, since it hangs."""
+        return HUNG in broken.message
+
+    def last_replay(self, broken: Broken) -> float | None:
+        """When carrying a finding out again is to end, before all TIMES: None for what takes no time."""
+        return time.monotonic() + self.patience / 2 if self.is_slow(broken) else None
 
     def told(self, broken: Broken, engine: str, where: str) -> Finding:
         """The finding of a history that is as small as it gets."""
         script = script_of(broken, [], self.terms)
-        return self.found(broken, engine, where, script, replayed(self.start, self.terms, script, broken))
+        replays, times = replayed(self.start, self.terms, script, broken, until=self.last_replay(broken))
+        return self.found(broken, engine, where, script, replays, times)
 
-    def found(self, broken: Broken, engine: str, where: str, script: Script, replays: int) -> Finding:
+    def found(
+        self, broken: Broken, engine: str, where: str, script: Script, replays: int, times: int = TIMES
+    ) -> Finding:
         """A finding of this library."""
-        count = requests_in(script)
-        return Finding(broken.rule, clause(broken, self.terms), broken.message, engine, where, script, count, replays)
+        count, demanded = requests_in(script), clause(broken, self.terms)
+        return Finding(broken.rule, demanded, broken.message, engine, where, script, count, replays, times)
 
     def again(
         self, plan: Sequence[Operation], rule: str, *, repeated: bool = False, told: bool = False
@@ -254,10 +271,23 @@ def free() -> Operation:
     return Operation(Function.FREE, aim=Aim.LIVE)
 
 
-def replayed(start: Callable[[], Foreign], terms: Terms, script: Script, broken: Broken, *, times: int = TIMES) -> int:
-    """How often the rule breaks again when the script is carried out by a fresh driver each time."""
+def replayed(
+    start: Callable[[], Foreign],
+    terms: Terms,
+    script: Script,
+    broken: Broken,
+    *,
+    times: int = TIMES,
+    until: float | None = None,
+) -> tuple[int, int]:
+    """How often the rule breaks again when a fresh driver carries out the script each time, and of how many times.
+
+    until: the moment (time.monotonic) from which on AT_LEAST times are enough; None: all of `times`.
+    """
     count = 0
-    for _ in range(times):
+    for done in range(times):
+        if until is not None and done >= AT_LEAST and time.monotonic() >= until:
+            return count, done
         hunt = Hunt(start, terms)
         if HUNG in broken.message:
             hunt.foreign().timeout = min(hunt.foreign().timeout, 1.5 * HANGING)
@@ -266,7 +296,7 @@ def replayed(start: Callable[[], Foreign], terms: Terms, script: Script, broken:
             count += seen is not None and seen.rule.name == broken.rule.name
         finally:
             hunt.close()
-    return count
+    return count, times
 
 
 def clause(broken: Broken, terms: Terms) -> str:

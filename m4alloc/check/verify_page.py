@@ -333,7 +333,7 @@ def _against(report: VerifyReport) -> Html:
             ["replay of the requests alone", duration(replay.ours), duration(replay.other), ratio(replay.ratio)]
         )
     rows.append(["peak memory, median", size(ours.peak_bytes), size(other.peak_bytes), words.peak_ratio(comparison)])
-    rows.append(["output and exit status", "", "", words.output(comparison)])
+    rows.append(["output and exit status", "", "", words.output(comparison, any(report.misuse_counts.values()))])
     runs = len(ours.runs)
     how = (
         f"The program ran {plural(runs, 'time')} on each allocator, unrecorded, in pairs of random order (seed "

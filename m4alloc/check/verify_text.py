@@ -25,6 +25,9 @@ _UNSEEN = {
     "uninitialised": "nobody knew what memory had been written",
 }
 """What there is to say where there was no evidence of a proposition."""
+_ABORTED = 128 + signal.SIGABRT
+COUNTED = ": the program's misuse, which theirs aborts at, is only counted on ours while it is verified"
+"""Why the exit statuses differ where one allocator goes on after a misuse and the other does not."""
 LABEL = 13
 WIDTH = 100
 """Columns for the answers of properties, unless one alone needs more."""
@@ -94,6 +97,7 @@ def properties(found: Sequence[PropertyFound]) -> list[tuple[str, str]]:
         told += _wrapped(f"{whose}: ", answers)
     told += [f"{one.name}: {property_story(one)}" for one in found if one.answer == "VIOLATED" and one.told]
     told += [f"{one.name}: {unseen(one)}" for one in found if one.asked and one.answer == UNSEEN]
+    told += [f"{one.name}: {slip}" for one in found if one.asked and one.answer != UNSEEN and (slip := _unnamed(one))]
     silent = [one.name for one in found if one.answer == UNSEEN and not one.asked]
     told += [f"not observed: {', '.join(silent)}"] if silent else []
     return [("properties" if place == 0 else "", line) for place, line in enumerate(told)]
@@ -159,12 +163,15 @@ def unseen(one: PropertyFound) -> str:
     'nothing that it speaks of happened'
     """
     reasons = list(dict.fromkeys(_UNSEEN[name] for name in one.missing if name in _UNSEEN))
+    return "; ".join(filter(None, (*reasons, _unnamed(one)))) or "nothing that it speaks of happened"
+
+
+def _unnamed(one: PropertyFound) -> str:
+    """The names in the formula that are no event's and no label's that was seen, or ""."""
     labels = [name for name in one.missing if name not in _UNSEEN]
-    if labels:
-        near = {word for name in labels for word in get_close_matches(name, sorted(KNOWN), 1, 0.75)}
-        hint = f" (did you mean {' and '.join(sorted(near))}?)" if near else ""
-        reasons.append(f"nothing recorded is called {' or '.join(labels)}{hint}")
-    return "; ".join(reasons) or "nothing that it speaks of happened"
+    near = {word for name in labels for word in get_close_matches(name, sorted(KNOWN), 1, 0.75)}
+    hint = f" (did you mean {' and '.join(sorted(near))}?)" if near else ""
+    return f"nothing recorded is called {' or '.join(labels)}{hint}" if labels else ""
 
 
 def library() -> list[str]:
@@ -226,7 +233,7 @@ def against(report: VerifyReport) -> list[str]:
     how = f"median of {runs}, interleaved" if runs > 1 else "one run each"
     first = (
         f"{comparison.other.allocator}: program time {ratio(comparison.time_ratio)}{replay}, "
-        f"peak memory {peak_ratio(comparison)} ({how}); output {output(comparison)}"
+        f"peak memory {peak_ratio(comparison)} ({how}); output {output(comparison, any(report.misuse_counts.values()))}"
     )
     second = (
         f"program {duration(comparison.ours.seconds)} on ours, {duration(comparison.other.seconds)} on theirs; "
@@ -241,11 +248,13 @@ def peak_ratio(comparison: Comparison) -> str:
     return f"below {size(comparison.floor_bytes)} (not measurable)" if value is None else ratio(value)
 
 
-def output(comparison: Comparison) -> str:
-    """Whether stdout, stderr and exit status agreed, in words."""
+def output(comparison: Comparison, misused: bool = False) -> str:
+    """Whether stdout, stderr and exit status agreed, in words. misused: the program made a mistake in the recording."""
     ours, theirs = ({run.status for run in side.runs} for side in (comparison.ours, comparison.other))
     if ours != theirs:
-        return f"DIFFERS in exit status, {_statuses(ours)} against {_statuses(theirs)}"
+        counted = misused and theirs == {_ABORTED} and "m4alloc" in comparison.ours.allocator
+        why = COUNTED if counted else ""
+        return f"DIFFERS in exit status, {_statuses(ours)} against {_statuses(theirs)}{why}"
     return {
         Output.EQUAL: "equal",
         Output.DIFFERS: "DIFFERS",
@@ -284,7 +293,9 @@ def verdict(report: VerifyReport) -> str:
         remarks.append(f"{plural(len(incomplete), 'trace')} incomplete: {incomplete[0].ended}")
     if report.failed_properties:
         remarks.append(f"{', '.join(one.name for one in report.failed_properties)} violated")
-    undecided = [one.name for one in report.properties if one.undecided]
+    undecided = [
+        f"{one.name}{f': {slip}' if (slip := _unnamed(one)) else ''}" for one in report.properties if one.undecided
+    ]
     if undecided:
         remarks.append(f"no answer for {', '.join(undecided)}")
     if report.failed_on:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 from decimal import Decimal
+from pathlib import Path
+
+from m4alloc.cli import told
 
 TIMES = {"ms": 1e-3, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -86,6 +89,17 @@ def names_of(text: str) -> list[str]:
     (['glibc', 'm4alloc'], [])
     """
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def told_of_recording(error: Exception, path: str | None) -> str:
+    """What went wrong with a recording; where it is a folder, what is wanted instead.
+
+    >>> told_of_recording(IsADirectoryError(21, "Is a directory", "/usr"), "/usr")
+    '/usr is a folder; a recording in it is wanted: its index, or one of its traces'
+    """
+    if isinstance(error, IsADirectoryError) and path is not None and Path(path).is_dir():
+        return f"{path} is a folder; a recording in it is wanted: its index, or one of its traces"
+    return told(error)
 
 
 def place_of(text: str) -> str | None:

@@ -6,8 +6,9 @@ import argparse
 import json
 import sys
 
-from m4alloc.cli import Exit, UsageError, told
+from m4alloc.cli import Exit, UsageError
 from m4alloc.cli._parser import Subparsers, add_json, add_rounds, add_verb
+from m4alloc.cli._values import told_of_recording
 from m4alloc.trace.format import TraceError
 from m4alloc.trace.preload import AllocatorError
 from m4alloc.trace.replay import ReplayError, ReplayReport, replay
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = replay(arguments.file, allocator=arguments.allocator or ("m4alloc", "system"), rounds=arguments.rounds)
     except (TraceError, AllocatorError, ValueError, OSError) as error:
-        raise UsageError(told(error)) from error
+        raise UsageError(told_of_recording(error, arguments.file)) from error
     except ReplayError as error:
         print(f"m4alloc replay: {error}", file=sys.stderr)
         return Exit.UNDECIDED

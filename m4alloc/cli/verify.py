@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from m4alloc.cli import UsageError, told
+from m4alloc.cli import UsageError
 from m4alloc.cli._parser import (
     Subparsers,
     add_json_of_program,
@@ -22,6 +22,7 @@ from m4alloc.cli._parser import (
     print_properties,
     program_of,
 )
+from m4alloc.cli._values import told_of_recording
 from m4alloc.lib import LibraryError
 from m4alloc.program import ProgramError
 
@@ -120,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
     except (ProgramError, LibraryError, TooLargeError, ValueError, OSError) as error:
         # AllocatorError, RecordError, TraceError and VerifyError are ValueErrors: the input was at fault.
-        raise UsageError(told(error)) from error
+        raise UsageError(told_of_recording(error, arguments.trace)) from error
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2))
     else:

@@ -10,7 +10,7 @@ from m4alloc.monitor.page_pictures import distance, strip, timeline
 from m4alloc.monitor.report import HOLDS, UNSEEN, VIOLATED, Finding, MonitorReport, PropertyAnswer, Stack
 from m4alloc.monitor.story import story
 from m4alloc.monitor.target import LIBRARY
-from m4alloc.monitor.text import answer_of, in_order, sentence_of, window
+from m4alloc.monitor.text import answer_of, cut_short, in_order, sentence_of, window
 from m4alloc.view import html
 from m4alloc.view.html import Html, Section
 from m4alloc.view.quantity import duration, number, plural, size
@@ -34,8 +34,8 @@ def page(report: MonitorReport) -> str:
     name = report.program[0].rpartition("/")[2] if report.program else "a program"
     return html.Page(
         title=f"{name}, watched",
-        verdict=report.verdict,
-        tone=TONES.get(report.verdict, "warn"),
+        verdict=cut_short(report) or report.verdict,
+        tone="warn" if cut_short(report) else TONES.get(report.verdict, "warn"),
         command=shlex.join(report.program),
         sections=sections,
         footer=f"Written by m4alloc {__version__}: the program was held to {len(report.properties)} properties "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -272,7 +273,8 @@ class PropertyAnswer:
 class MonitorReport:
     """A watched run.
 
-    status: the program's, as a shell gives it. rebuilt: `m4alloc cc` built it, so that its accesses were seen.
+    status: the program's, as a shell gives it. signal: what ended it; 0: it ended by itself.
+    rebuilt: `m4alloc cc` built it, so that its accesses were seen.
     fails: classes, or "property:NAME", that make the run fail. suppressed: findings that were not told. notes: what was
     not covered. window: bytes of each size class that are freed before freed memory is used again; 0: not known.
     """
@@ -288,6 +290,7 @@ class MonitorReport:
     suppressed: int = 0
     notes: tuple[str, ...] = ()
     window: int = 0
+    signal: int = 0
     seconds: float = 0.0
     timed_out: bool = False
     page: str = ""
@@ -396,6 +399,18 @@ def _parsed(lines: Iterable[str]) -> Iterable[Mapping[str, Any]]:
             continue
         if isinstance(data, Mapping):
             yield data
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called.
+
+    >>> signal_name(11), signal_name(40)
+    ('SIGSEGV', 'signal 40')
+    """
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _number(value: Any) -> int:

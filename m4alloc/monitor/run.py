@@ -26,10 +26,11 @@ from m4alloc.monitor.report import (
     ProcessEnd,
     PropertyAnswer,
     read_lines,
+    signal_name,
 )
 from m4alloc.monitor.symbols import symbolise
 from m4alloc.monitor.table import BUILT_IN, Table
-from m4alloc.monitor.target import Target, labels_missing, target
+from m4alloc.monitor.target import Target, is_word_in, labels_missing, near, target
 from m4alloc.run import shell_status, signals_passed_on
 from m4alloc.strategy import PRESETS, Strategy
 from m4alloc.trace.format import MAGIC
@@ -144,7 +145,9 @@ def monitor(
         findings, ends = read_lines(place / "findings")
         if status == REFUSED and not findings and not ends and not timed_out:
             raise MonitorError(f"{argv[0]} was not run: what libm4monitor.so said is above, on standard error")
-        outcome = _Outcome(status, pid, timed_out, tuple(symbolise(findings)), tuple(ends))
+        outcome = _Outcome(
+            shell_status(status), max(0, -status), pid, timed_out, tuple(symbolise(findings)), tuple(ends)
+        )
         report = _report(tuple(argv), program, table, asked, outcome, uninitialised)
         report = replace(report, notes=(*report.notes, *_notes_on_python(report, environment)))
         report = replace(report, properties=tuple(_of_leaks(one, leaks) for one in report.properties))
@@ -253,7 +256,7 @@ def _run(
     cwd: str | os.PathLike[str] | None,
     streams: tuple[_Stream, _Stream, _Stream],
 ) -> tuple[int, int, bool]:
-    """The status as a shell gives it, the process's id, and whether it was ended because it took too long."""
+    """The status (-N: signal N ended it), the process's id, and whether it was ended because it took too long."""
     stdin, stdout, stderr = streams
     with signals_passed_on() as started:
         process = subprocess.Popen(
@@ -267,14 +270,14 @@ def _run(
         )
         started(process)
         try:
-            return shell_status(process.wait(timeout)), process.pid, False
+            return process.wait(timeout), process.pid, False
         except subprocess.TimeoutExpired:
             process.terminate()
             try:
-                return shell_status(process.wait(_GRACE)), process.pid, True
+                return process.wait(_GRACE), process.pid, True
             except subprocess.TimeoutExpired:
                 process.kill()
-                return shell_status(process.wait()), process.pid, True
+                return process.wait(), process.pid, True
 
 
 # After it.
@@ -285,6 +288,7 @@ class _Outcome:
     """What is there when the program has ended."""
 
     status: int
+    signal: int
     pid: int
     timed_out: bool
     findings: tuple[Finding, ...]
@@ -308,9 +312,11 @@ def _report(
     unsaid = labels_missing(path, labels) if path == program.program.path else []
     answers = tuple(_answers(table, outcome.findings, {*unseen, *unsaid}, came_to_end))
     notes = _notes(path.name, answers, unsaid, outcome, came_to_end)
+    notes += _notes_on_names(labels, path if path == program.program.path else None)
     return MonitorReport(
         program=argv,
         status=outcome.status,
+        signal=outcome.signal,
         pid=outcome.pid,
         rebuilt=rebuilt,
         findings=outcome.findings,
@@ -381,15 +387,23 @@ def _notes(
             f"{name} was not built by `m4alloc cc`: of its accesses only those by C library functions were seen, which "
             f"is no answer for {', '.join(blind)}"
         )
-    if unsaid:
-        notes.append(f"{', '.join(unsaid)}: no such text is in {name}; the label is misspelt, or a library says it")
+    far = [label for label in unsaid if not near(label)]
+    if far:
+        notes.append(f"{', '.join(far)}: no such text is in {name}; the label is misspelt, or a library says it")
     if outcome.timed_out:
         notes.append("the program took too long and was ended: what it owed by then is no leak")
-    elif outcome.status > 128:
-        notes.append(f"the program was ended by signal {outcome.status - 128}: what it owed by then is no leak")
+    elif outcome.signal:
+        notes.append(f"the program was ended by {signal_name(outcome.signal)}: what it owed by then is no leak")
     elif not came_to_end and not outcome.findings:
         notes.append(f"{name} ended by _exit, or became a program that is not watched: what it owed by then is no leak")
     return notes
+
+
+def _notes_on_names(labels: Sequence[str], path: Path | None) -> list[str]:
+    """A note on each label nearly called as an event is: a slip of the pen, unless the file `path` has such a word."""
+    slips = [label for label in labels if near(label) and (path is None or not is_word_in(path, label))]
+    where = "" if path is None else f", and no label of it is in {path.name}"
+    return [f"{label}: no event of this name{where}; did you mean {near(label)}?" for label in slips]
 
 
 def _notes_on_python(report: MonitorReport, environment: Mapping[str, str]) -> list[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from m4alloc.program import Program, ProgramError, locate
+from spec.property import KNOWN
 
 LIBRARY: Final = "libm4monitor.so"
 _DYNAMIC, _NEEDED, _STRINGS = 2, 1, 5
@@ -80,6 +83,29 @@ def _needed(data: mmap.mmap) -> Iterable[str]:
             if tag == _NEEDED:
                 end = data.find(b"\0", strings + value)
                 yield os.fsdecode(data[strings + value : end])
+
+
+def is_word_in(path: Path, label: str) -> bool:
+    """Whether the label stands in the file, and not only as a part of a longer name; True where it cannot be read.
+
+    >>> is_word_in(Path("/bin/sh"), "no_program_says_this")
+    False
+    """
+    word = re.compile(rb"(?<![A-Za-z0-9_])" + re.escape(label.encode()) + rb"(?![A-Za-z0-9_])")
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return word.search(data) is not None
+    except (OSError, ValueError):
+        return True
+
+
+def near(label: str) -> str:
+    """The event that a label is nearly called, or "".
+
+    >>> near("fre"), near("request_start")
+    ('free', '')
+    """
+    return "".join(get_close_matches(label, sorted(KNOWN), 1, 0.75))
 
 
 def labels_missing(path: Path, labels: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from m4alloc.monitor import way
-from m4alloc.monitor.report import HOLDS, UNSEEN, VIOLATED, MonitorReport, PropertyAnswer
+from m4alloc.monitor.report import HOLDS, UNSEEN, VIOLATED, MonitorReport, PropertyAnswer, signal_name
 from m4alloc.view.quantity import binary_size, plural
 from m4alloc.view.text import printable, table
 
@@ -21,7 +21,7 @@ def lines(report: MonitorReport) -> list[str]:
     'm4alloc monitor: HOLDS: no finding in true'
     """
     name = printable(report.program[0].rpartition("/")[2]) if report.program else "the program"
-    result = [f"m4alloc monitor: {report.verdict}: {_told(report)} in {name}"]
+    result = [f"m4alloc monitor: {_headline(report, name)}"]
     rows = [[answer_of(one), printable(one.name), printable(sentence_of(one))] for one in in_order(report.properties)]
     result += [f"  {line}" for line in table(rows)]
     for line in way.lines(report) if report.findings else ():
@@ -59,6 +59,19 @@ def answer_of(one: PropertyAnswer) -> str:
     'VIOLATED (2)'
     """
     return f"{one.answer} ({one.findings})" if one.answer == VIOLATED else one.answer
+
+
+def _headline(report: MonitorReport, name: str) -> str:
+    """The verdict and what it rests on. A program that a signal ended did not hold: nothing was found until then."""
+    if not report.signal or report.timed_out or report.failures:
+        return f"{report.verdict}: {_told(report)} in {name}"
+    verdict = "" if report.verdict == HOLDS else f"{report.verdict}: "
+    return f"{verdict}{_told(report)} before {signal_name(report.signal)} ended {name}"
+
+
+def cut_short(report: MonitorReport) -> str:
+    """What stands for HOLDS where a signal ended the program, or ""."""
+    return f"no finding before {signal_name(report.signal)}" if report.signal and report.verdict == HOLDS else ""
 
 
 def _told(report: MonitorReport) -> str:

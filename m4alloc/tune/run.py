@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shlex
@@ -21,6 +22,13 @@ from m4alloc.tune.sources import Source, sources
 from m4alloc.tune.tuning import RECORDED, Tuning
 
 __all__ = ["tune"]
+
+NEEDED = {
+    "numba": "the exact answers and the search",
+    "llvmlite": "the exact answers and the search",
+    "hypothesis": "the gates",
+}
+"""Modules of the extra `tune` that every tuning comes to, with who needs them."""
 
 
 def tune(
@@ -55,6 +63,8 @@ def tune(
         tuning = Tuning(chosen, tuple(command), shown, interrupts, tell)
         if command:
             locate(list(command))
+        if traces or command:
+            need_the_extra()
         for stage in (
             tuning.nothing_to_gain,
             lambda: tuning.gather(lambda: recordings(chosen, traces, command, tell, interrupts)),
@@ -76,6 +86,15 @@ def tune(
                     raise
                 tuning.note(f"interrupted: {error}")  # what was under way may say so in its own words
         return tuning.report(time.monotonic() - began)
+
+
+def need_the_extra() -> None:
+    """Ask for what no tuning comes to its end without, before minutes of measuring. Raises: ModuleNotFoundError."""
+    for name, who in NEEDED.items():
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(
+                f"{who} need {name}: pip install 'm4alloc[tune]' (in a clone: pip install -e '.[tune]')"
+            )
 
 
 def recordings(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from m4alloc.check import progress, verify_page, verify_text
+from m4alloc.check.compare import Comparison, Run, Side
 from m4alloc.check.verify import verify_trace
 from m4alloc.check.verify_report import Found, Survivors, Verdict, VerifyReport
 from m4alloc.trace.format import EndReason
@@ -81,6 +82,24 @@ def test_fail_on_fails_on_what_occurred_and_on_nothing_else(
     assert (occurred.failed_on, occurred.exit_status) == ((kind,), 1)
     assert f"failed on {kind}" in verify_text.verdict(occurred)
     assert replace(occurred, fail_on=()).exit_status == 0
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "counts", "told"),
+    [
+        ("m4alloc", 134, {"double-free": 1}, "DIFFERS in exit status, 0 against 134" + verify_text.COUNTED),
+        ("m4alloc", 134, {}, "DIFFERS in exit status, 0 against 134"),
+        ("m4alloc", 139, {"double-free": 1}, "DIFFERS in exit status, 0 against 139"),
+        ("libother.so", 134, {"double-free": 1}, "DIFFERS in exit status, 0 against 134"),
+    ],
+)
+def test_a_status_that_differs_for_misuse_is_counted_and_not_ended_says_so(
+    holds: VerifyReport, ours: str, theirs: int, counts: dict[str, int], told: str
+) -> None:
+    sides = (Side(name, (Run(1.0, 1.0, 9, 9, status, "x"),)) for name, status in ((ours, 0), ("system malloc", theirs)))
+    report = replace(holds, comparison=Comparison(*sides), misuse_counts=counts)
+    assert verify_text.against(report)[0].endswith(f"; output {told}")
+    assert told in verify_page.page(report).replace("&#x27;", "'")
 
 
 def test_a_violation_ends_in_claim_replay_and_file(holds: VerifyReport) -> None:

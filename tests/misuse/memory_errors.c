@@ -26,6 +26,15 @@ static void read_of_nothing(void) { printf("read %d\n", block[0]); }
 static void write_to_nothing(void) { block[0] = 1; }
 static void none(void) { free((void *)block); }
 
+static void write_after_free_in_the_slot_beside(void) {
+    char *beside = NULL;
+    for (int i = 0; i < 64; i++) {
+        char *other = malloc(size);
+        if (other > (char *)block && (!beside || other < beside)) beside = other;
+    }
+    free(beside), *(volatile char *)beside ^= 1, free((void *)block);
+}
+
 static void overflow_seen_by_realloc(void) {
     block[size] ^= 1;
     block = realloc((void *)block, size + 1000);
@@ -81,7 +90,7 @@ static const struct {
     ERROR(write_to_nothing), ERROR(overflow_seen_by_realloc), ERROR(overflow_seen_by_another_thread),
     ERROR(write_after_free_at_once), ERROR(write_after_free_long_before_its_reuse), ERROR(double_free),
     ERROR(write_behind_the_slabs), ERROR(copy_over_by_one), ERROR(copy_from_before), ERROR(fill_over_by_one),
-    ERROR(move_from_behind),
+    ERROR(move_from_behind), ERROR(write_after_free_in_the_slot_beside),
 };
 
 int main(int argc, char **argv) {

@@ -82,6 +82,8 @@ void free(void *p)
         munmap((char *)h - 4080, h->size + 4096);
         return;
     }
+    if (way("any size"))
+        h->size = 64;
     h->state = 2;
     struct link *l = p;
     l->next = lists[h->size / 16 % (1 << 12)];
@@ -140,7 +142,12 @@ def lists(library: Callable[..., str]) -> Iterator[Callable[[str, str], Finding]
         ),
         ("looks", "header-overwrite", Reaction.LATE, 5, "SIGABRT inside free: header destroyed"),
         ("ignores", "double-free", Reaction.HARMLESS, 0, ""),
-        ("ignores", "free-of-stack", Reaction.HARMLESS, 0, ""),
+        ("", "interior-free", Reaction.ACCEPTED, 0, "nothing was reported, and no harm seen"),
+        ("", "free-of-stack", Reaction.ACCEPTED, 0, "nothing was reported, and no harm seen"),
+        ("", "free-of-global", Reaction.ACCEPTED, 0, "nothing was reported, and no harm seen"),
+        ("ignores", "free-of-stack", Reaction.ACCEPTED, 0, "nothing was reported, and no harm seen"),
+        ("any size", "free-of-stack", Reaction.SILENT, 0, "a new block of 64 bytes holds the address that was freed"),
+        ("any size", "free-of-global", Reaction.SILENT, 0, "a new block of 64 bytes holds the address that was freed"),
         ("hangs", "double-free", Reaction.HUNG, 3, "no answer in time inside free"),
         ("", "use-after-free-large", Reaction.CRASHED, 3, "SIGSEGV"),
         ("", "wild-free", Reaction.CRASHED, 2, "SIGSEGV inside free"),
@@ -289,6 +296,7 @@ SHORT = {
     Reaction.AT_ONCE: "at once",
     Reaction.LATE: "late",
     Reaction.SILENT: "silent",
+    Reaction.ACCEPTED: "accepted",
     Reaction.HARMLESS: "-",
     Reaction.CRASHED: "crash",
     Reaction.HUNG: "hang",

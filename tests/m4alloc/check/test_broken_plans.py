@@ -69,6 +69,7 @@ def broken_by(library: str, plan: str, attempts: int = 1) -> Broken | None:
         hunt.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=pytest.mark.campaign) if plan in SLOW else name for name, plan in FINDS.items()],

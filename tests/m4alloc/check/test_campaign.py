@@ -228,3 +228,22 @@ def test_a_finding_that_shows_more_often_or_is_shorter_is_better() -> None:
     assert better(one, replace(one, replays=9, requests=1)) and better(one, replace(one, requests=4))
     assert not better(one, one) and not better(replace(one, requests=4), one)
     assert name_of((0, 12)) == "0.12" and name_of(()) == ""
+
+
+@pytest.mark.parametrize(("budget", "timeout"), [(1, 3.0), (60, 6.0), (3600, 10.0)])
+def test_a_call_hangs_after_a_share_of_the_budget(bump: Bump, budget: float, timeout: float) -> None:
+    with campaign(bump(), EXHAUSTIVE, budget=budget).driver() as foreign:
+        assert foreign.timeout == timeout
+
+
+def test_once_a_hang_is_known_the_next_costs_less(bump: Bump) -> None:
+    run = campaign(bump("HANG=3"), DIRECTED, budget=60)
+    hangs = [Operation(MALLOC, size=24)] * 3
+    run.hunt().foreign().timeout = 2.0
+    began = time.monotonic()
+    first = run.look(DIRECTED, hangs)
+    between = time.monotonic()
+    second = run.look(DIRECTED, hangs)
+    assert first is not None and second is not None and first.rule.name == second.rule.name == "call-returns"
+    assert between - began >= 2.0 and run.hangs and run.hunt().foreign().timeout == 1.4
+    run.hunt().close()

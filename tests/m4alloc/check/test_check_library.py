@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,14 +16,16 @@ from pathlib import Path
 import pytest
 
 from m4alloc.check.alphabet import MAX_DEPTH, usual
-from m4alloc.check.campaign import Done
+from m4alloc.check.campaign import ENGINES, Done
 from m4alloc.check.check_library import STATE, CheckError, check, holds, replay
 from m4alloc.check.check_report import CheckReport
+from m4alloc.check.check_text import lines
 from m4alloc.check.foreign import WorkerError
 from m4alloc.check.progress import Silent
 from m4alloc.check.verify_report import Verdict
 from spec import script
 from spec.event import Function
+from tests.m4alloc.check.broken import BROKEN, build, compiler
 
 Bump = Callable[..., str]
 shallow = partial(check, engines=["exhaustive"], sizes=[16, 24], slots=2, depth=2, budget=60, jobs=1, output=None)
@@ -318,3 +322,37 @@ def test_a_full_disk_leaves_no_half_of_a_file(bump: Bump, tmp_path: Path) -> Non
         assert list((tmp_path / "findings").iterdir()) == []
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_findings_of_another_library_are_not_overwritten(bump: Bump, tmp_path: Path) -> None:
+    folder = tmp_path / "findings"
+    first, second = tmp_path / "one.so", tmp_path / "two.so"
+    shutil.copy(bump("LOSE_TAIL"), first)
+    shutil.copy(bump("MISALIGNED"), second)
+    into = partial(shallow, output=folder, sizes=[40, 80])
+    assert into(first).folder == str(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    said = rf"^{re.escape(str(folder))}: holds findings of another library, {first}, which .* -o DIR"
+    with pytest.raises(CheckError, match=said):
+        into(second)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert into(second, output=tmp_path / "others").findings
+    shutil.copy(second, first)  # built anew in its place: its findings are replaced
+    assert broken(into(first)) == broken(into(second)) == ["result-aligned-fundamental"]
+
+
+def test_a_search_whose_turn_did_not_come_is_told(bump: Bump) -> None:
+    report = shallow(bump("MISALIGNED"), engines=["exhaustive", "random"], stop_at_first=True)
+    rows = [line.split("  ")[0] for line in lines(report)]
+    assert report.findings and rows[:2] == ["exhaustive", "random"]
+    assert re.fullmatch(r"random +not carried out +UNDECIDED", lines(report)[1])
+
+
+@pytest.mark.campaign
+@pytest.mark.skipif(compiler() is None, reason="no C compiler")
+def test_a_library_that_hangs_after_fork_keeps_the_budget(tmp_path: Path) -> None:
+    (hanging,) = (one for one in BROKEN if one.name == "fork_parent_stays_locked")
+    began = time.monotonic()
+    report = check(build(hanging, tmp_path), budget=15, output=None)
+    assert broken(report) == ["call-returns"] and [engine.name for engine in report.engines] == [*ENGINES]
+    assert time.monotonic() - began < 25

@@ -6,6 +6,7 @@ import ctypes
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -249,10 +250,15 @@ def test_the_functions_of_a_library_may_have_a_prefix(library: Callable[..., str
     with Foreign(path, prefix="je_") as target:
         assert [event.result % 16 for event in target.run([Operation(MALLOC, size=8)]).events] == [0]
         assert {Function.MALLOC, Function.CALLOC, Function.USABLE_SIZE} < target.functions
-    with pytest.raises(WorkerError, match="exports no malloc"):
+    with pytest.raises(WorkerError, match=r"exports no malloc, but je_malloc: --symbol-prefix je_$"):
         Foreign(path)
-    with pytest.raises(WorkerError, match="exports no tc_malloc"):
+    with pytest.raises(WorkerError, match=r"exports no tc_malloc, but je_malloc: --symbol-prefix je_$"):
         Foreign(path, prefix="tc_")
+
+
+def test_a_library_without_a_prefix_is_said_to_have_none(library: Callable[..., str]) -> None:
+    with pytest.raises(WorkerError, match=r"exports no je_malloc, but malloc: without --symbol-prefix$"):
+        Foreign(library(SOURCE.read_text()), prefix="je_")
 
 
 def test_what_a_library_does_while_it_is_loaded_is_told(
@@ -276,3 +282,10 @@ def test_variables_reach_the_library() -> None:
     with Foreign("system") as usual, Foreign("system", environment={"GLIBC_TUNABLES": tunables}) as tuned:
         assert "tcache" in usual.run(plan).message
         assert "tcache" not in tuned.run(plan).message
+
+
+def test_a_hang_after_some_steps_is_known_soon_after_the_timeout(bump: Callable[..., str]) -> None:
+    with Foreign(bump("HANG=3"), timeout=2.0) as foreign:
+        began = time.monotonic()
+        assert foreign.run([Operation(Function.MALLOC, size=24)] * 3).end is End.HUNG
+        assert 2.0 <= time.monotonic() - began < 3.5

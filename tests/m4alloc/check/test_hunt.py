@@ -115,7 +115,7 @@ def test_shrinking_ends_when_its_time_is_over(hunting: Callable[..., Hunt], bump
 def test_a_rule_that_does_not_break_again_is_replayed_0_times(bump: Bump) -> None:
     script = planned([Operation(MALLOC, size=24)], C17)
     broken = Broken(RULES["result-disjoint"], "seen once", 0)
-    assert replayed(partial(Foreign, bump()), C17, script, broken, times=2) == 0
+    assert replayed(partial(Foreign, bump()), C17, script, broken, times=2) == (0, 2)
 
 
 def test_racing_plans_are_tried_more_often() -> None:
@@ -154,3 +154,18 @@ def test_a_clause_is_that_of_the_standard_in_force() -> None:
     broken = Broken(RULES["calloc-zeroes"], "", 0)
     assert clause(broken, Terms("c17")) != clause(broken, Terms("c23"))
     assert clause(Broken(EXPECTATIONS["freed-is-reused"], "", 0), C17)
+
+
+def test_what_hangs_is_carried_out_again_as_often_as_time_allows_but_three_times(bump: Bump) -> None:
+    script = planned([Operation(MALLOC, size=24)], C17)
+    broken = Broken(RULES["call-returns"], "no answer in time", 0)
+    start = partial(Foreign, bump("HANG=1"), timeout=0.1)
+    assert replayed(start, C17, script, broken, until=time.monotonic()) == (3, 3)
+    assert replayed(start, C17, script, broken, times=4, until=time.monotonic() + 60) == (4, 4)
+    hunt = Hunt(start, C17, patience=0.0)
+    plan = [Operation(MALLOC, size=24)]
+    seen = hunt.look(plan)
+    assert seen is not None
+    finding = hunt.finding(plan, seen, "directed", "a plan")
+    hunt.close()
+    assert (finding.replays, finding.times, finding.flaky) == (3, 3, False)

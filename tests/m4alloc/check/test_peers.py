@@ -46,7 +46,7 @@ def test_an_allocator_departs_from_its_standard_as_documented_and_no_further(nam
     path = name if name in ("m4alloc", "system") else str(LIBRARIES / name)
     if name in PACKAGES and not Path(path).exists():
         pytest.skip(f"{path} is not installed: apt-get install {PACKAGES[name]}")
-    report = check(path, budget=120, output=None)
+    report = check(path, budget=240, output=None)
     broken = {written.finding.rule.name for written in report.findings}
     assert broken == departures()[NAMES[name]], [str(written.finding) for written in report.findings]
     assert all(written.finding.replays == 10 for written in report.findings)

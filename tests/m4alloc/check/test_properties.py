@@ -370,6 +370,11 @@ def test_what_no_event_raises_is_not_observed_and_a_slip_of_the_pen_is_named(tmp
         "(did you mean free and malloc?)"
     ) in told
     assert "             address: <>access: no access was recorded" in told
+    assert "address: []!here: nothing recorded is called here, address: [](mallocs" in verify_text.verdict(report)
+    broken = reported(tmp_path, [malloc(A), free(A)], "[](malloc -> <>fre) && []!free")
+    told = verify_text.lines(broken)
+    assert broken.exit_status == 1
+    assert any(line.endswith(": nothing recorded is called fre (did you mean free?)") for line in told), told
 
 
 def test_a_leak_that_was_asked_for_is_told_with_the_first_block(tmp_path: Path) -> None:
@@ -408,6 +413,15 @@ def test_an_unknown_property_is_refused_with_the_names_there_are(
     traced(tmp_path, [malloc(A), free(A)])
     assert main(["verify", "-o", "-", "--property", many, "--trace", str(tmp_path / "t")]) == 2
     assert "more than" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["verify", "--trace"], ["replay"]])
+def test_a_folder_is_refused_with_what_is_wanted(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, str(tmp_path)]) == 2
+    wanted = f"{tmp_path} is a folder; a recording in it is wanted: its index, or one of its traces\n"
+    assert capsys.readouterr().err == f"m4alloc {words[0]}: {wanted}"
 
 
 def test_the_library_is_listed_on_request(capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,6 +126,7 @@ def test_a_repetition_is_carried_out_within_one_heap() -> None:
     assert len(events) == 2003 and len({event.result for event in events if event.function is MALLOC}) == 1
 
 
+@pytest.mark.slow
 def test_a_batch_never_ends_between_a_directive_and_its_end() -> None:
     body = "a = malloc 24\nfree a\n"
     text = body * 10 + "label repeat size 2\n" + body * (CAPACITY // 2 - 5) + "label end-repeat\n" + body

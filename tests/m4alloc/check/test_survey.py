@@ -66,6 +66,7 @@ def test_a_plan_asks_only_for_what_there_is_and_is_allowed(functions: frozenset[
                 assert step.size, directed.name
 
 
+@pytest.mark.slow
 def test_misuse_is_planned_only_when_asked_for() -> None:
     with_misuse = survey(EVERY, misuse=True)
     more = [one for one in with_misuse if one.name not in plans()]

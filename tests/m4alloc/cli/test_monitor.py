@@ -32,6 +32,27 @@ def test_without_a_finding_the_status_is_the_programs() -> None:
     assert done.stderr.startswith("m4alloc monitor: HOLDS: no finding in sh\n")
 
 
+def test_a_program_that_a_signal_ended_is_not_said_to_hold(tmp_path: Path) -> None:
+    done = monitor("-o", "page.html", "--", "sh", "-c", "kill -SEGV $$", cwd=tmp_path)
+    assert done.returncode == 139
+    assert done.stderr.startswith("m4alloc monitor: no finding before SIGSEGV ended sh\n")
+    assert "the program was ended by SIGSEGV" in done.stderr
+    assert "no finding before SIGSEGV" in (tmp_path / "page.html").read_text()
+    child = monitor("--", "sh", "-c", "exit 139")
+    assert (child.returncode, child.stderr.splitlines()[0]) == (139, "m4alloc monitor: HOLDS: no finding in sh")
+
+
+def test_a_name_that_is_nearly_an_events_is_told_whatever_the_verdict(tmp_path: Path) -> None:
+    note = "  note: fre: no event of this name, and no label of it is in program; did you mean free?\n"
+    freed = build(tmp_path, "p = malloc(40);\nfree(p);\nreturn 0;")
+    violated = monitor("--property", "[](malloc -> <>fre)", "--", freed)
+    assert violated.returncode == 1 and note in violated.stderr
+    held = monitor("--property", "[](fre -> X !malloc)", "--", freed)
+    assert note in held.stderr
+    said = build(tmp_path, 'M4ALLOC_LABEL("fre"); return 0;')
+    assert "no event of this name" not in monitor("--property", "global: <>fre", "--", said).stderr
+
+
 def test_a_finding_is_status_1_told_at_once_and_in_the_summary(tmp_path: Path) -> None:
     done = monitor("--", build(tmp_path, TWICE))
     assert done.returncode == 1

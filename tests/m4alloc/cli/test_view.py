@@ -18,12 +18,32 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ("--attack", "use-after-reuse-read", "--architecture", "mte-glibc"),
+            "heap     Use after reuse read on mte-glibc (reference allocator, first fit)",
+        ),
+        (
+            (SCRIPT, "--architecture", "morello"),
+            "heap     use-after-free.heap, on reference allocator, first fit, over morello",
+        ),
+    ],
+)
+def test_what_served_a_heap_is_said_in_english(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], line: str
+) -> None:
+    assert main(["view", *words, "-o", "-"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == line
+
+
 def test_a_page_is_written_and_said_where(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert main(["view", SCRIPT]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     told = out.splitlines()
-    assert told[0] == "heap     use-after-free.heap, on as the script tells it"
+    assert told[0] == "heap     use-after-free.heap, as the script tells it"
     assert told[-1].startswith("page     heap.html (")
     assert [path.name for path in folder.iterdir()] == ["heap.html"]
 

@@ -137,6 +137,7 @@ def test_what_was_seen_once_and_never_again_is_no_fault() -> None:
     assert fault_of(seen(1)) is not None
 
 
+@pytest.mark.slow
 @needs_core
 def test_a_library_that_is_right_on_the_traces_and_wrong_elsewhere_gets_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -214,6 +215,7 @@ OVERFLOWS = RIGHT.replace(
 )
 
 
+@pytest.mark.slow
 def test_a_python_allocator_is_asked_directed_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lab.rep").write_text(LAB)

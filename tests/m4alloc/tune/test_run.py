@@ -33,11 +33,11 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     for name in STAGES:
         monkeypatch.setattr(Tuning, name, stage(name))
-    monkeypatch.setattr(run, "compiles", lambda: None)  # nothing here needs an extra
+    monkeypatch.setattr(run, "need_the_extra", lambda: None)  # nothing here needs an extra
     return seen
 
 
-@pytest.mark.parametrize("missing", ["numba", "llvmlite"])
+@pytest.mark.parametrize("missing", ["numba", "llvmlite", "hypothesis"])
 def test_without_the_extra_nothing_is_measured_first(
     done: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
 ) -> None:
