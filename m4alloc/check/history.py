@@ -66,11 +66,11 @@ def histories(events: Sequence[Event]) -> list[list[Event]]:
 
 
 def history_of_child(events: Sequence[Event], fork: Event) -> list[Event]:
-    """What the child of `fork` began with, then its own events.
+    """What the child of `fork` began with, the fork, then its own events.
 
     The fork itself happened at some time between its begin and its end. What had begun before the end may have been
     under way: what it gave up is free in the child, what it was to hand out is not the child's. All of it comes before
-    the child's own events, whose numbers are moved behind it.
+    the fork, and the child's own events stand behind it: the numbers of both are moved.
     """
     parent = [event for event in events if not event.site and event is not fork]
     after = fork.end or max((event.begin for event in parent), default=0) + 1
@@ -90,11 +90,12 @@ def history_of_child(events: Sequence[Event], fork: Event) -> list[Event]:
         for event in events
         if event.site == fork.size
     ]
-    return ordered([*before, *own])
+    forked = fork._replace(begin=after, end=after + 1)  # the first number of the child's own is after + 2, or more
+    return ordered([*before, forked, *own])
 
 
 def record_histories(records: Records) -> list[Records]:
-    """`histories` for records. Cost: O(n log n), and O(n) a child, in numpy."""
+    """`histories` for records, without the forks. Cost: O(n log n), and O(n) a child, in numpy."""
     site, begin, end = (records[name] for name in ("site", "begin", "end"))
     first = site == 0
     labels = records["function"] == Function.LABEL

@@ -14,6 +14,7 @@ from spec.acceptor import Acceptor
 from spec.contract import EXPECTATIONS, RULES, Rule
 from spec.error import Violation
 from spec.event import (
+    ACCESSING,
     ALLOCATING,
     ERRNO_CHANGED,
     FREEING,
@@ -134,9 +135,11 @@ def judge(episode: Episode, terms: Terms, observed: dict[str, int] | None = None
         # What a child began with is known in part only: a free there of what is not known is nobody's misuse.
         misused = misused or (not child and bool(acceptor.misuses))
         if acceptor.violations:
+            if child and not misused:
+                events = without_doubt(events, terms)
             broken = first_violation(events, terms, innocent=not misused)
             if broken is not None:
-                broken = with_end(broken, episode)
+                broken = with_end(broken, episode, in_child=bool(child))
                 return in_child(broken) if child else broken
     broken = None if "request-served" in terms.without else unserved(episode.events)
     if broken is not None or episode.end is End.FINISHED or (misused and not terms.catches_misuse):
@@ -147,17 +150,54 @@ def judge(episode: Episode, terms: Terms, observed: dict[str, int] | None = None
     return Broken(RULES["call-returns"], how_it_ended(episode), max(len(events) - 1, 0), tuple(events))
 
 
-def with_end(broken: Broken, episode: Episode) -> Broken:
-    """The same; where the rule broke because the process ended or hung, with how it did."""
+def without_doubt(events: Sequence[Event], terms: Terms) -> list[Event]:
+    """A child's history without what looks like misuse in it, of a client that is known to have kept its side.
+
+    A call that was under way at the fork handed its block to the parent; a free of that block, under way as well, says
+    nothing of the child's heap. A call that itself breaks a rule stays. Cost: O(n log n) a pass; few passes.
+
+    >>> from spec.event import Event, Function
+    >>> free = Event(Function.FREE, address=0x1000)
+    >>> malloc = Event(Function.MALLOC, size=16, result=0x1000)
+    >>> without_doubt([malloc, free, free], Terms()) == [malloc, free]
+    True
+    """
+    kept = [event._replace() for event in events]  # each an object of its own
+    while True:
+        acceptor = accept(kept, terms.acceptor())
+        doubtful = {id(misuse.event) for misuse in acceptor.misuses} - {id(one.event) for one in acceptor.violations}
+        known = [event for event in kept if id(event) not in doubtful]
+        if len(known) == len(kept):
+            return kept
+        kept = known
+
+
+def with_end(broken: Broken, episode: Episode, *, in_child: bool = False) -> Broken:
+    """The same; where the rule broke because the process ended or hung, with how it did.
+
+    in_child: it was a child, forked while other threads ran.
+    """
     if episode.end is End.FINISHED or broken.rule.name not in ("call-returns", "block-accessible"):
         return broken
-    return replace(broken, message=f"{how_it_ended(episode)}: {broken.message}")
+    how = how_it_ended(episode)
+    event = broken.history[broken.number] if broken.history else None
+    if event is not None and broken.rule.name == "call-returns" and event.function not in ACCESSING:
+        # The last event of the episode may be another process's, or another thread's.
+        hung = episode.end is End.HUNG
+        how = f"{'no answer in time' if hung else episode.signal_name()} inside {event.function.name.lower()}"
+        how += " (a lock that another thread held at the fork? see pthread_atfork)" if hung and in_child else ""
+        how += said_by(episode)
+    return replace(broken, message=f"{how}: {broken.message}")
 
 
 def how_it_ended(episode: Episode) -> str:
     """The end of an episode in words, with what it said."""
-    said = f"; it said: {episode.message}" if episode.message else ""
-    return episode.describe_end() + said
+    return episode.describe_end() + said_by(episode)
+
+
+def said_by(episode: Episode) -> str:
+    """What the process wrote to standard error, behind how it ended."""
+    return f"; it said: {episode.message}" if episode.message else ""
 
 
 def in_child(broken: Broken) -> Broken:

@@ -47,16 +47,10 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of what the program
 static void lock(void) { pthread_mutex_lock(&mutex); }
 static void unlock(void) { pthread_mutex_unlock(&mutex); }
 """
-_FORK_IN_SECTION = """\
-{
-    pid_t child = fork_here();
-    if (child) {
-        wait_for_child(child);
-        @LEFT@
-        return; /* the child carries out the rest of this thread */
-    }
-}
-alone = 1;""".splitlines()
+
+
+_CHILD_BEGINS = ("child = fork_here();", "if (child == 0) { /* only this thread is there */")
+_CHILD_ENDS = ("    _exit(0);", "}", "wait_for_child(child);")
 
 
 class Program:
@@ -204,37 +198,42 @@ class Program:
         return lines
 
     def part(self, thread: int, steps: list[Written], shared: set[str]) -> list[str]:
-        """What one thread does in a section."""
+        """What one thread does in a section.
+
+        As in the driver, what follows a fork up to the thread's next directive is the child's, and only the child's.
+        """
         lines: list[str] = []
         before: dict[str, int] = {}
         seen_by: dict[str, set[int]] = {}
-        forked = False
-        left_out: dict[str, int] = {}
+        in_child = False
+        left_out: list[str] = []  # what the others wait for, and the child cannot tell them
         for step in steps:
             blocks = [block for block in step.touched if block in shared]
             if step.thread == thread:
+                if step.directive and in_child:
+                    lines += [*_CHILD_ENDS, *left_out, ""]
+                    in_child, left_out = False, []
                 waits = [block for block in blocks if seen_by.get(block, set()) - {thread}]
-                lines += [f"await({block}, {before[block]});" for block in waits]
+                told = [f"atomic_fetch_add(&uses[{block}], 1);" for block in blocks]
+                added = [f"await({block}, {before[block]});" for block in waits if not in_child]
                 if step.directive == "fork-child":
-                    lines += _FORK_IN_SECTION
-                    forked = True
+                    added += _CHILD_BEGINS
+                    in_child = True
                 elif step.directive == "fork-parent":
-                    lines.append("go_on_in_parent(); /* the child ends at once */")
+                    added.append("go_on_in_parent(); /* the child ends at once */")
                 elif step.code:
-                    lines += [f"step({quoted(step.line)});", *step.code]
-                lines += [f"atomic_fetch_add(&uses[{block}], 1);" for block in blocks]
-                if forked:
-                    for block in blocks:
-                        left_out[block] = left_out.get(block, 0) + 1
-                lines.append("")
+                    added += [f"step({quoted(step.line)});", *step.code]
+                if not in_child:
+                    lines += [*added, *told, ""]
+                elif step.directive == "fork-child":
+                    lines += added
+                else:
+                    lines += ["", *("    " + line for line in added)]
+                    left_out += told
             for block in blocks:
                 before[block] = before.get(block, 0) + 1
                 seen_by.setdefault(block, set()).add(step.thread)
-        if forked:
-            lines.append("_exit(0);")
-            skipped = [f"        atomic_fetch_add(&uses[{block}], {count});" for block, count in left_out.items()]
-            at = lines.index("        @LEFT@")
-            lines[at : at + 1] = skipped
+        lines += [*_CHILD_ENDS, *left_out] if in_child else []
         while lines and not lines[-1]:
             lines.pop()
         return lines
@@ -352,7 +351,7 @@ class Program:
 def _function(head: str, lines: list[str]) -> str:
     """A C function, with the variables that its statements use."""
     code = "\n".join(lines)
-    variables = {"reply": "void *reply;", "error": "int error;"}
+    variables = {"reply": "void *reply;", "error": "int error;", "child": "pid_t child;"}
     declared = [text for word, text in variables.items() if re.search(rf"(^|\s){word} = ", code)]
     body = [*declared, *lines]
     return "\n".join([head, "{", *(f"    {line}" if line else "" for line in body), "}"])

@@ -271,14 +271,11 @@ static void meet(void)
     "uses": """\
 static atomic_int uses[BLOCKS]; /* steps of the section that have touched a block */
 """,
-    "alone": """\
-static _Thread_local int alone; /* in a forked child: there is nobody to wait for */
-""",
     "await": """\
 /* Wait for the `count` earlier steps of the section that touch the same block. */
 static void await(int which, int count)
 {
-    for (int spins = 0; !alone && atomic_load(&uses[which]) < count; spins++)
+    for (int spins = 0; atomic_load(&uses[which]) < count; spins++)
         if (spins > 1000)
             sched_yield();
 }

@@ -9,12 +9,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from m4alloc.check.finding import script_of
 from m4alloc.check.history import histories, ordered, ordered_records
 from m4alloc.check.judgement import Terms, judge
 from m4alloc.check.operation import Directive
-from m4alloc.check.target import Episode
+from m4alloc.check.target import End, Episode
 from m4alloc.trace.format import RECORD
-from spec.event import Event, Function
+from spec.event import NEVER_RETURNED, Event, Function
+from spec.script import parse
+from spec.script_writer import line_of, render
 
 C17 = Terms("c17")
 PARALLEL, JOIN = (Event(Function.LABEL, label=which.label) for which in (Directive.PARALLEL, Directive.JOIN))
@@ -36,6 +39,11 @@ def free(address: int, begin: int = 0, end: int = 0, site: int = 0, thread: int 
 def judged(*events: Event) -> str:
     """The rule that breaks and what is said of it; empty when none does."""
     return str(judge(Episode(list(events)), C17) or "")
+
+
+def judged_end(end: End, *events: Event) -> str:
+    """The same of an episode that ended early."""
+    return str(judge(Episode(list(events), end, 11), C17) or "")
 
 
 @given(st.lists(st.lists(st.integers(1, 99), unique=True, max_size=6), max_size=4))
@@ -83,6 +91,47 @@ def test_what_was_under_way_at_the_fork_is_nobodys_in_the_child() -> None:
     assert judged(*given_up, malloc(0x10, 5, 6, site=1), JOIN) == ""
     late = [malloc(0x10), PARALLEL, fork(1, 1, 2), free(0x10, 3, 4)]
     assert "in a forked child" in judged(*late, malloc(0x10, 5, 6, site=1), JOIN)
+
+
+def hangs(begin: int, site: int) -> Event:
+    return Event(Function.MALLOC, size=16, begin=begin, site=site, flags=NEVER_RETURNED)
+
+
+RACING = [
+    PARALLEL,
+    malloc(0x20, 1, 2),
+    fork(1, 3, 12),
+    malloc(0x10, 4, 5),
+    free(0x10, 6, 7),
+    malloc(0x10, 8, 9, thread=2),
+    free(0x10, 10, 11, thread=2),
+]
+"""While the first thread forks, two others are handed one block after the other, and give it back."""
+
+
+def test_a_child_that_hangs_is_told_without_misuse_and_with_its_fork() -> None:
+    broken = judge(Episode([*RACING, hangs(6, 1), free(0x20, 13)], End.HUNG), C17)
+    assert broken is not None and broken.rule.name == "call-returns"
+    script = script_of(broken, [], C17)
+    assert [claim.kind for step in script.steps for claim in step.claims] == ["violates"]
+    assert [line_of(step) for step in script.steps[-2:]] == [
+        "[12..13] label fork-child size 1",
+        "[18..] malloc 16 -> NULL never-returned    ! violates call-returns",
+    ]
+    assert "broke its side" not in broken.message
+    assert parse(render(script)).steps[-1].event == script.steps[-1].event
+
+
+def test_the_call_of_a_child_that_hangs_is_the_one_that_is_said_to_hang() -> None:
+    """The last event of the episode is another's: a free in the parent."""
+    others = free(0x20, 13, 14)
+    said = judged_end(End.HUNG, *RACING, hangs(6, 1), others)
+    assert said.startswith(
+        "call-returns: in a forked child, no answer in time inside malloc (a lock that another thread held at the "
+        "fork? see pthread_atfork): malloc(16) at event 18 never returned."
+    )
+    assert "pthread_atfork" not in judged_end(End.CRASHED, *RACING, hangs(6, 1), others)
+    assert "pthread_atfork" not in judged_end(End.HUNG, PARALLEL, hangs(1, 0))
 
 
 def test_a_child_that_was_never_forked_as_far_as_is_known_has_no_history() -> None:

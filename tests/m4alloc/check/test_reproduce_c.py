@@ -222,6 +222,79 @@ def test_threads_forks_loops_and_limits_run_on_the_c_library(build: Build) -> No
     assert run(build(c_program(parse(ON_THREADS)))) == (0, "not reproduced\n")
 
 
+FORKS_AMONG_THREADS = """
+given standard c17 posix
+a = malloc 24
+label parallel
+@1 b = malloc 100
+b2 = malloc 16
+label fork-child
+c = malloc 16
+free a
+label fork-child
+free a
+free b2
+@2 d = malloc 16
+@1 free b
+label fork-parent
+e = malloc 64
+@2 free d
+@2 label fork-child
+@2 f = malloc 100
+@2 free f
+@3 g = malloc 8
+@3 free g
+label fork-child
+free e
+@3 free e
+label join
+@1 label thread-leaves
+@1 h = malloc 77
+@1 label thread-end
+label fork-child
+malloc 8
+"""
+"""Two children free the same block, as the driver has them do; another thread waits for what a child was to do."""
+
+
+def test_each_fork_in_a_section_has_a_child_of_its_own_which_does_no_more_than_its_part(build: Build) -> None:
+    text = c_program(parse(FORKS_AMONG_THREADS))
+    assert text.count("child = fork_here();") == text.count("    wait_for_child(child);") == 6  # two are of the pieces
+    assert run(build(text)) == (0, "not reproduced\n")
+
+
+def test_no_mark_is_ever_left_in_a_program() -> None:
+    for script in (MANY, ON_THREADS, FORKS_AMONG_THREADS, DOUBLE_FREE, f"given observes misuse\n{DOUBLE_FREE}"):
+        for prefix in ("", "je_"):
+            for measures in (True, False):
+                text = c_program(parse(script), symbol_prefix=prefix, measures=measures)
+                assert not re.findall(r"@[A-Za-z_]+@", text)
+    assert not [name for name, text in PIECES.items() if re.search(r"@[A-Za-z_]+@", text)]
+
+
+@campaign
+def test_a_child_that_hangs_among_threads_is_reproduced(build: Build, library: Callable[..., str]) -> None:
+    hangs = """
+        #include <stddef.h>
+        #include <unistd.h>
+        static _Alignas(16) char room[1 << 20];
+        static size_t used;
+        static pid_t first;
+        __attribute__((constructor)) static void starts(void) { first = getpid(); }
+        void *malloc(size_t size)
+        {
+            while (size == 77 && getpid() != first)
+                ;
+            return room + __atomic_fetch_add(&used, (size + 63) / 16 * 16, __ATOMIC_RELAXED);
+        }
+        void free(void *p) { (void)p; }
+        void *calloc(size_t count, size_t size) { return malloc(count * size); }"""
+    script = "label parallel\n@1 a = malloc 8\nlabel fork-child\nb = malloc 77\n@1 free a"
+    program = build(c_program(parse(script), measures=False), "-DSECONDS=1")
+    status, said = run(program, library(hangs))
+    assert status == 1 and said.startswith("call-returns: no answer within 1 s") and "b = malloc 77" in said
+
+
 def test_a_crash_in_the_forked_child_is_reproduced(build: Build, library: Bump) -> None:
     text = "a = malloc 24\nfree a\nlabel fork-child\nb = malloc 24\nc = malloc 24"
     program = build(c_program(parse(text), measures=False))
