@@ -133,7 +133,7 @@ def test_short_programs_are_run_until_there_is_enough(program: str) -> None:
 
 
 def test_the_program_prints_and_sleeps_as_without(program: str) -> None:
-    lines = ["t = threading.Thread(target=lambda: time.sleep(0.1))", "t.start()", "sum(range(4 * 10**6))", "t.join()"]
+    lines = ["t = threading.Thread(target=lambda: time.sleep(0.1))", "t.start()", "sum(range(16 * 10**6))", "t.join()"]
     code = "\n".join(["import time, threading", *lines])
     assert fraction(share([sys.executable, "-ISc", code], GLIBC, status=0)) < 0.3
 
