@@ -109,7 +109,7 @@ class Hunt:
         began = time.monotonic()
         until = began + self.patience
         usual = self.foreign().timeout
-        short = not repeated and expanded_length(plan) <= LONG and broken.rule.name != "call-returns"
+        short = not repeated and not is_long(plan) and broken.rule.name != "call-returns"
         if HUNG in broken.message or short:
             self.foreign().timeout = min(usual, HANGING)  # else most of the time is spent waiting for plans that hang
         broken = self.again(plan, broken.rule.name, repeated=repeated, told=True) or broken
@@ -176,7 +176,7 @@ class Hunt:
             return broke
 
         try:
-            if not repeated and self.foreign().timeout > HANGING and expanded_length(plan) > LONG:
+            if not repeated and self.foreign().timeout > HANGING and is_long(plan):
                 short = next((short for short in repetitions(plan) if fails(short)), None)
                 if short is not None:
                     return fewer_rounds(short, fails)
@@ -219,6 +219,11 @@ def expanded_length(plan: Sequence[Operation]) -> int:
         else:
             total += factor
     return total
+
+
+def is_long(plan: Sequence[Operation]) -> bool:
+    """Whether what a plan breaks may take very many requests; where memory is limited, it is the limit that matters."""
+    return expanded_length(plan) > LONG and not any(is_directive(one, Directive.LIMIT_MEMORY) for one in plan)
 
 
 def repetitions(plan: Sequence[Operation]) -> Iterable[list[Operation]]:
