@@ -47,14 +47,14 @@ test: $(VENV)/dev.stamp build ## the tests, in about five minutes on two cores
 slow: $(VENV)/dev.stamp build ## the tests that take seconds each: five minutes more
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $(WORKERS) -m 'slow and not campaign and not packaging'
 
-check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers
+check: $(VENV)/dev.stamp build ## types, stubs, lint, format, layers and the examples in docstrings and docs
 	$(BIN)/mypy
 	$(BIN)/mypy -p exercises -p docs
 	$(BIN)/mypy examples/*.py
 	$(BIN)/stubtest --concise --ignore-disjoint-bases --ignore-unused-allowlist --allowlist .ci/stubtest-allowlist m4alloc._fast m4alloc._accept m4alloc._accept_heap
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pytest -q tests/test_layers.py
+	$(BIN)/pytest -q -n $(WORKERS) tests/test_layers.py capability spec m4alloc _m4alloc_command.py _m4alloc_pytest.py docs README.md
 
 docs: $(VENV)/dev.stamp build ## the book, the guides and the reference; writes build/docs/index.html
 	$(BIN)/sphinx-build -q -W --keep-going -b html -d build/doctrees docs build/docs

@@ -48,6 +48,7 @@ def test_the_held_out_input_is_another_one() -> None:
     assert all(one.about[TRAIN] != one.about[HELD_OUT] for one in tuning.subjects())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["perl", "sqlite3", "git"])
 def test_a_real_program_runs_again_as_if_for_the_first_time(name: str, tmp_path: Path) -> None:
     subject = next(one for one in tuning.subjects() if one.name == name)

@@ -46,6 +46,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_student_who_has_done_everything_is_told_so(copy: Path) -> None:
     for step in STEPS:
         shutil.copy(copy / "solutions" / f"{step.folder}.py", copy / step.folder / "heap.py")

@@ -61,6 +61,7 @@ def steps(isa: Isa) -> st.SearchStrategy[Step]:
     return st.one_of(unary)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", each([*CLEARING, *TRAPPING]), ids=str)
 @given(data=st.data())
 def test_no_sequence_of_operations_yields_more_authority(isa: Isa, data: st.DataObject) -> None:

@@ -59,6 +59,7 @@ REST = ["schedules", "points", "longest", "shared", "verdict"]
 SB = {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "allowed"),
     [
@@ -106,6 +107,7 @@ def test_the_scenarios_are_listed() -> None:
     assert {scenario.threads for scenario in scenarios()} == {2, 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_core_holds_with_one_preemption(name: str) -> None:
     report = explore(name, bound=1, stale=0)

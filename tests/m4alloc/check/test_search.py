@@ -61,6 +61,7 @@ def test_each_broken_allocator_is_found_by_the_rule_it_breaks_and_shrunk(bump: B
                 assert outcome.failures == [] and [str(finding) for finding in outcome.unclaimed] == []
 
 
+@pytest.mark.slow
 def test_a_sound_allocator_is_left_alone(bump: Bump) -> None:
     with Foreign(bump()) as target:
         assert find_history(target, 100, terms=GLIBC) is None
@@ -75,6 +76,7 @@ def test_an_allocator_that_never_reuses_memory_leaks(bump: Bump) -> None:
     assert "when this is repeated" in str(found)
 
 
+@pytest.mark.slow
 def test_the_systems_allocator_and_the_reference_break_nothing() -> None:
     with Foreign("system") as system:
         assert find_violation(system, 60, terms=C17) is None

@@ -181,6 +181,7 @@ def test_no_request_is_misuse_unless_asked_for_and_none_resizes_to_nothing(reque
         assert request_.size * request_.count > 0
 
 
+@pytest.mark.slow
 def test_requests_reach_every_function_and_every_kind_of_misuse() -> None:
     seen = set()
 

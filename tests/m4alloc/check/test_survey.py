@@ -54,6 +54,7 @@ def test_a_survey_is_the_same_each_time_and_other_for_another_seed() -> None:
     assert [one.name for one in first] == [one.name for one in other]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("functions", [EVERY, FEW], ids=["every", "few"])
 def test_a_plan_asks_only_for_what_there_is_and_is_allowed(functions: frozenset[Function]) -> None:
     for directed in plans(functions, realloc_zero=False).values():

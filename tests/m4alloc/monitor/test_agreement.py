@@ -45,6 +45,7 @@ def test_random_programs_are_judged_alike_by_everybody(bench: Bench, first: int)
         assert list(disagreements(bench, text, properties(seed), **options)) == [], (seed, text, options)
 
 
+@pytest.mark.slow
 def test_programs_that_were_not_rebuilt_are_judged_alike_by_everybody(tmp_path: Path) -> None:
     need("gcc", "gcc libc6-dev")
     bench = Bench.of(tmp_path, "none")
@@ -53,6 +54,7 @@ def test_programs_that_were_not_rebuilt_are_judged_alike_by_everybody(tmp_path: 
         assert list(disagreements(bench, text, properties(seed))) == [], (seed, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "formula"),
     [

@@ -137,6 +137,7 @@ def test_what_a_construct_touches_is_told_and_nothing_else(folder: Path, compile
             assert ends(part) <= seen <= part if by_ends else seen == part, f"{construct}: {found[construct]}"
 
 
+@pytest.mark.slow
 @every_build
 def test_every_access_comes_with_its_code_and_a_frame(folder: Path, compiler: str, hooks: str, level: str) -> None:
     every = [one for construct in accesses(folder, compiler, hooks, level).values() for one in construct]

@@ -131,6 +131,7 @@ def test_nothing_is_reported_of_the_corrected_twin(builder: Builder, program: Pr
     assert (ran.classes, ran.status) == ((), 0), told(ran)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", NOT_REBUILT)
 def test_an_error_is_reported_without_a_rebuild(builder: Builder, program: Program) -> None:
     ran = builder.run(program, "preload", fixed=False)

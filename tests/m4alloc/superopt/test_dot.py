@@ -33,6 +33,7 @@ def function(file: str, name: str, march: str, *flags: str) -> Function:
     return plain(module.function(name), 64)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "march"),
     [("sum_q8", "x86-64-v3"), ("sum_q4", "x86-64-v3"), ("sum_q8", "x86-64"), ("sum_q4", "x86-64")]

@@ -60,6 +60,7 @@ def test_flags_reach_clang(tmp_path: Path) -> None:
     assert function.blocks[0].terminator.operands[0].value == 7  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @needs_clang
 def test_cython_is_read_through_c_by_the_name_that_its_source_gives(tmp_path: Path) -> None:
     pytest.importorskip("Cython")

@@ -127,6 +127,7 @@ def test_the_one_that_gains_most_is_chosen_or_the_default_stays() -> None:
     assert measured().sentence == "fall back to the default: nothing was tuned"
 
 
+@pytest.mark.slow
 @NATIVE
 @PERL
 def test_a_real_program_meets_everything_in_every_round() -> None:

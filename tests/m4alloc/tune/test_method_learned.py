@@ -62,6 +62,7 @@ def test_it_asks_for_the_default_first_when_nobody_told_what_it_is_worth() -> No
     assert Learned(SPACE, 0).ask(5, np.random.default_rng(0)) == [SPACE.default]
 
 
+@pytest.mark.slow
 def test_no_strategy_is_asked_for_twice() -> None:
     points, _ = searched(Learned(SPACE, 1), 300)
     strategies = [SPACE.strategy(point) for point in points]

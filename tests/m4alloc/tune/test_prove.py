@@ -25,6 +25,7 @@ def workload() -> Workload:
     return from_rows("".join(f"malloc {n} 24\nfree {n}\n" for n in range(1, 60)), "few")
 
 
+@pytest.mark.slow
 def test_the_default_passes_every_gate(workload: Workload) -> None:
     proof = prove(Strategy(), [workload], budget_s=2.0)
     assert proof.admitted, proof.text()

@@ -42,6 +42,7 @@ def test_a_delay_line_shorter_than_promised_is_refused_with_a_run() -> None:
     assert lines[-1].endswith("{early&malloc&mem_allocate_end}")
 
 
+@pytest.mark.slow
 def test_a_random_quarantine_that_is_counted_into_the_promise_is_refused_with_a_run() -> None:
     strategy = Strategy(quarantine=8, quarantine_random=True)
     assert model_gate(strategy, Floor(promise=16), 10.0).verdict is Verdict.HOLDS

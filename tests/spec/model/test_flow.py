@@ -153,6 +153,7 @@ def ends(body: Body) -> set[Pair]:
     return {(state[0], state[1]) for state in seen if state[counter] == over}
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(bodies())
 def test_commands_do_what_statements_say(body: Body) -> None:

@@ -21,6 +21,7 @@ def after(curve: Curve, event: int) -> float:
     return float(curve.values[place]) if place >= 0 else 0.0
 
 
+@pytest.mark.slow
 @given(script_lives("none"))
 def test_after_every_event_the_curves_are_the_sums_over_the_live_blocks(life: Life) -> None:
     curves = {curve.name: curve for curve in life.curves}
