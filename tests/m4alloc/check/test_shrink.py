@@ -31,8 +31,9 @@ def test_a_plan_is_shortened_to_what_it_needs(plan: list[Operation], chosen: lis
 
     short = shortened(plan, fails)
     assert Counter(short) == needed
-    places = iter(plan)
-    assert all(operation in places for operation in short), "the order is kept"
+    # Where an allocation goes, a block may be named by one less: what is left may be a later operation, renamed.
+    places = iter([operation._replace(block=0) for operation in plan])
+    assert all(operation._replace(block=0) in places for operation in short), "the order is kept"
 
 
 @given(PLANS, st.integers(0, 3), st.integers(1, 5000), st.booleans())
