@@ -41,7 +41,7 @@ run: build ## the main job: compile Python packages on the core, every reply che
 	  [shutil.copytree(f"{lib}/{name}", f"run/copy/{name}", dirs_exist_ok=True) for name in sys.argv[1:]]' $(MODULES)
 	PYTHONMALLOC=malloc m4alloc verify --output run/report.html -- python3 -m compileall -q -f run/copy
 
-test: $(VENV)/dev.stamp build ## the tests, in about five minutes on two cores
+test: $(VENV)/dev.stamp build ## the tests, in under five minutes on two cores
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $(WORKERS)
 
 slow: $(VENV)/dev.stamp build ## the tests that take seconds each: five minutes more
