@@ -222,7 +222,12 @@ def expanded_length(plan: Sequence[Operation]) -> int:
 
 
 def is_long(plan: Sequence[Operation]) -> bool:
-    """Whether what a plan breaks may take very many requests; where memory is limited, it is the limit that matters."""
+    """Whether what a plan breaks may take very many requests; where memory is limited, it is the limit that matters.
+
+    >>> many = [malloc(100)] * (LONG + 1)
+    >>> is_long(many), is_long([directive(Directive.LIMIT_MEMORY, 1 << 20), *many])
+    (True, False)
+    """
     return expanded_length(plan) > LONG and not any(is_directive(one, Directive.LIMIT_MEMORY) for one in plan)
 
 
